@@ -1,0 +1,163 @@
+# csftp: make, make check, make demo; the other targets are in the README.
+B       ?= build
+PREFIX  ?= /usr/local
+CC      ?= cc
+CFLAGS  ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
+LDFLAGS ?= -Wl,-z,relro,-z,now
+V       ?= 0
+Q        = $(if $(filter 0,$(V)),@)
+say      = $(if $(filter 0,$(V)),@printf '  %-5s %s\n' $(1) $(2))
+VERSION := 0.1.0
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wundef -Wvla \
+	-Wswitch-enum -Wformat=2
+own_cflags = -std=c11 -D_GNU_SOURCE -I. -Iinclude -fvisibility=hidden -fPIC \
+	-pthread $(WARN) $(WERROR)
+asan_flags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+
+# A library is looked for when it is needed, so that "make deps" needs none.
+pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(shell pkg-config \
+	$(1) $(2)),$(error $(if $(shell command -v pkg-config),$(2),pkg-config)\
+	not found: install the Debian package $(if $(shell command -v \
+	pkg-config),$(3),pkg-config), or run: make deps))
+fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \
+	$(call pkg,$(1),libuv,libuv1-dev)
+cmocka_pkg = $(call pkg,$(1),cmocka,libcmocka-dev)
+
+lib_src    := $(wildcard core/*.c core/*/*.c)
+server_src := $(filter-out server/csftp-server.c,$(wildcard server/*.c))
+fusefs_src := $(filter-out fusefs/csftpfs.c,$(wildcard fusefs/*.c))
+support    := $(wildcard tests/lib/*.c)
+fast_test  := $(wildcard tests/unit/test_*.c tests/loopback/test_*.c)
+slow_test  := $(wildcard tests/interop/test_*.c)
+headers    := $(wildcard include/csftp/*.h)
+man        := $(wildcard man/*.[1-9])
+obj         = $(patsubst %.c,$(B)/%.o,$(1))
+bin         = $(patsubst %.c,$(B)/%,$(1))
+libs       := $(B)/libcsftp.a $(B)/libcsftp.so.0 $(B)/libcsftp.so
+programs   := $(B)/csftp-server $(B)/csftpfs
+
+all: $(libs) $(programs)
+
+.SECONDEXPANSION:
+.SECONDARY:
+.PRECIOUS: %/.
+%/.:
+	@mkdir -p $@
+
+# The goals that a fresh machine is expected to reach install what they need.
+fresh := $(if $(filter check check-long demo bench,$(MAKECMDGOALS)),deps)
+
+$(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
+$(B)/tests/%.o: own_cflags += $(call cmocka_pkg,--cflags)
+$(B)/tests/cage.o: own_cflags = -std=c11 -D_GNU_SOURCE $(WARN) $(WERROR)
+$(B)/%.o: %.c | $$(@D)/. $(fresh)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(own_cflags) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Everything, for our programs and tests, which may reach what is internal.
+$(B)/libcore.a: $(call obj,$(lib_src))
+$(B)/libserver.a: $(call obj,$(server_src))
+$(B)/libfusefs.a: $(call obj,$(fusefs_src))
+$(B)/libsupport.a: $(call obj,$(support))
+$(B)/lib%.a: | $(B)/.
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# For other people's programs: nothing but csftp_* can be linked with.
+$(B)/libcsftp.o: $(call obj,$(lib_src))
+	$(call say,LD,$@)
+	$(Q)$(LD) -r -o $@ $^
+	$(Q)$(or $(OBJCOPY),objcopy) --localize-hidden $@
+$(B)/libcsftp.a: $(B)/libcsftp.o
+$(B)/libcsftp.so.0: $(call obj,$(lib_src)) core/libcsftp.map
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
+		-Wl,--version-script=core/libcsftp.map -o $@ $(filter %.o,$^)
+$(B)/libcsftp.so: $(B)/libcsftp.so.0
+	$(Q)ln -sf $(<F) $@
+
+link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
+$(B)/csftp-server: $(call obj,server/csftp-server.c) $(B)/libserver.a \
+		$(B)/libcore.a
+	$(call say,LD,$@)
+	$(link)
+$(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
+	$(call say,LD,$@)
+	$(link) $(call fuse_pkg,--libs)
+$(B)/tests/cage: $(B)/tests/cage.o
+	$(call say,LD,$@)
+	$(link)
+$(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
+		$(B)/libfusefs.a $(B)/libcore.a
+	$(call say,LD,$@)
+	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs)
+
+fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
+check-build: all fast-build $(call bin,$(slow_test))
+
+# The sanitizers and the fuzzer want all objects their own way: B is theirs.
+asan-build: | $(fresh)
+	+$(Q)$(MAKE) --no-print-directory B=$(B)/asan CFLAGS='$(asan_flags)' \
+		LDFLAGS= fast-build
+asan_bin = $(patsubst %.c,$(B)/asan/%,$(fast_test))
+
+check: check-build asan-build
+	$(Q)tests/run.sh $(B)/tests/cage $(call bin,$(fast_test)) \
+		$(asan_bin) $(call bin,$(slow_test))
+check-long: check-build
+	$(Q)CSFTP_LONG=1 tests/run.sh $(B)/tests/cage $(call bin,$(slow_test))
+asan: asan-build
+	$(Q)tests/run.sh $(B)/asan/tests/cage $(asan_bin)
+
+fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
+fuzz-build: $(call bin,$(fuzz_src))
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libcore.a
+	$(call say,LD,$@)
+	$(link) -fsanitize=fuzzer
+fuzz:
+	+$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang LDFLAGS= \
+		CFLAGS='$(asan_flags) -fsanitize=fuzzer-no-link' fuzz-build
+	$(Q)tests/fuzz/run.sh $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
+
+demo: $(programs)
+	$(Q)tests/demo.sh $(B)
+bench: $(programs)
+	$(Q)tests/bench/mount.sh $(B)
+deps:
+	$(Q)tests/deps.sh
+lint:
+	+$(Q)B=$(B) tests/lint/lint.sh
+format:
+	clang-format -i $$(find include core server fusefs tests -name '*.[ch]')
+
+to = $(DESTDIR)$(PREFIX)
+mandest = $(to)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
+put = install -D -m
+install: all
+	$(put) 755 $(B)/csftpfs $(to)/bin/csftpfs
+	$(put) 755 $(B)/csftp-server $(to)/lib/csftp/csftp-server
+	$(put) 644 $(B)/libcsftp.a $(to)/lib/libcsftp.a
+	$(put) 755 $(B)/libcsftp.so.0 $(to)/lib/libcsftp.so.0
+	ln -sf libcsftp.so.0 $(to)/lib/libcsftp.so
+	$(put) 644 -t $(to)/include/csftp $(headers)
+	@mkdir -p $(to)/lib/pkgconfig
+	printf '%s\n' 'Name: csftp' 'Description: SFTP client and server core' \
+		'Version: $(VERSION)' 'Libs: -L$(PREFIX)/lib -lcsftp' \
+		'Cflags: -I$(PREFIX)/include' >$(to)/lib/pkgconfig/csftp.pc
+	@$(foreach m,$(man),$(put) 644 $(m) $(call mandest,$(m)) &&) :
+uninstall:
+	rm -f $(to)/bin/csftpfs $(to)/lib/csftp/csftp-server \
+		$(addprefix $(to)/lib/,libcsftp.a libcsftp.so.0 libcsftp.so) \
+		$(addprefix $(to)/,$(headers)) $(to)/lib/pkgconfig/csftp.pc \
+		$(foreach m,$(man),$(call mandest,$(m)))
+	-@rmdir $(to)/lib/csftp $(to)/include/csftp 2>/dev/null || :
+clean:
+	rm -rf $(B)
+
+.PHONY: all fast-build check-build asan-build fuzz-build check check-long asan \
+	fuzz demo bench deps lint format install uninstall clean
+-include $(shell find $(addprefix $(B)/,core server fusefs tests) -name '*.d' \
+	2>/dev/null)

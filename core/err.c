@@ -1,0 +1,21 @@
+#include "csftp/err.h"
+
+const char *csftp_strerror(enum csftp_err err)
+{
+	static const char *const text[CSFTP_ERR_COUNT] = {
+		[CSFTP_OK] = "no error",
+		[CSFTP_ERR_SHORT] = "message ends too early",
+		[CSFTP_ERR_TRAILING] = "message has bytes left over",
+		[CSFTP_ERR_TOO_LONG] = "length above the limit",
+		[CSFTP_ERR_NO_ROOM] = "no room in the buffer",
+		[CSFTP_ERR_VALUE] = "field with an impossible value",
+		[CSFTP_ERR_VERSION] = "no common SFTP version",
+		[CSFTP_ERR_STATE] = "message not legal now",
+		[CSFTP_ERR_ARG] = "invalid argument",
+		[CSFTP_ERR_NOMEM] = "out of memory",
+		[CSFTP_ERR_EOF] = "connection closed by the other side",
+		[CSFTP_ERR_IO] = "connection broken",
+	};
+
+	return (unsigned)err < CSFTP_ERR_COUNT ? text[err] : "unknown error";
+}

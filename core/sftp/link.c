@@ -1,0 +1,293 @@
+#include "core/sftp/link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* As much unsent output is moved to make room; more is waited for. */
+#define MOVE_MAX 16384
+
+/*
+ * Above this, a packet's missing rest is read alone, so that the next packet
+ * starts at the front of the buffer and nothing has to be moved.
+ */
+#define REST_ALONE 16384
+
+enum csftp_err link_init(struct csftp_link *link, size_t in_cap,
+			 size_t packet_max, size_t out_cap, uint32_t seg_cap)
+{
+	link->in = malloc(in_cap);
+	link->out = malloc(out_cap);
+	link->segs = calloc(seg_cap, sizeof(*link->segs));
+	link->in_cap = in_cap;
+	link->packet_max = packet_max;
+	link->out_cap = out_cap;
+	link->seg_cap = seg_cap;
+	if (link->in && link->out && link->segs)
+		return CSFTP_OK;
+	link_release(link);
+	return CSFTP_ERR_NOMEM;
+}
+
+void link_release(struct csftp_link *link)
+{
+	free(link->in);
+	free(link->out);
+	free(link->segs);
+	link->in = NULL;
+	link->out = NULL;
+	link->segs = NULL;
+}
+
+void link_fail(struct csftp_link *link, enum csftp_err why)
+{
+	if (link->err != CSFTP_OK)
+		return;
+	link->err = why;
+	link->ops->closed(link);
+}
+
+/* The length of the first packet with its length field; 0: not known yet. */
+static size_t first_packet(const struct csftp_link *link)
+{
+	if (link->in_tail - link->in_head < 4)
+		return 0;
+	return 4 + (size_t)wire_get_u32(link->in + link->in_head);
+}
+
+/* Whether a whole packet stands at the head of the buffer. */
+static bool packet_ready(struct csftp_link *link)
+{
+	size_t whole = first_packet(link);
+
+	if (whole == 0)
+		return false;
+	if (whole == 4 || whole - 4 > link->packet_max) {
+		link_fail(link, CSFTP_ERR_TOO_LONG);
+		return false;
+	}
+	return whole <= link->in_tail - link->in_head;
+}
+
+void link_run(struct csftp_link *link)
+{
+	if (link->running)
+		return;
+	link->running = true;
+	link->stalled = false;
+	while (link->err == CSFTP_OK && packet_ready(link)) {
+		size_t whole = first_packet(link);
+		uint8_t *body = link->in + link->in_head + 4;
+		enum link_take took = link->ops->packet(link, body, whole - 4);
+
+		if (took != LINK_TAKEN) {
+			link->stalled = took == LINK_LATER;
+			break;
+		}
+		link->in_head += whole;
+	}
+	link->running = false;
+}
+
+/* Makes what is free one piece at the end, where that is possible and pays. */
+static void close_up(struct csftp_link *link)
+{
+	size_t left = link->in_tail - link->in_head;
+	size_t whole = first_packet(link);
+
+	if (link->pins > 0 || link->in_head == 0)
+		return;
+	if (left > 0 && whole > 0 && whole <= link->in_cap - link->in_head)
+		return;
+	memmove(link->in, link->in + link->in_head, left);
+	link->in_head = 0;
+	link->in_tail = left;
+}
+
+static size_t in_room(const struct csftp_link *link)
+{
+	size_t whole = first_packet(link);
+	size_t have = link->in_tail - link->in_head;
+	size_t room = link->in_cap - link->in_tail;
+
+	if (link->err != CSFTP_OK || link->stalled)
+		return 0;
+	if (whole > have && whole - have >= REST_ALONE && whole - have < room)
+		return whole - have;
+	return room;
+}
+
+uint8_t *csftp_link_in(struct csftp_link *link, size_t *room)
+{
+	close_up(link);
+	*room = in_room(link);
+	return link->in + link->in_tail;
+}
+
+enum csftp_err csftp_link_in_ack(struct csftp_link *link, size_t len)
+{
+	if (link->err != CSFTP_OK)
+		return link->err;
+	if (len > link->in_cap - link->in_tail)
+		return CSFTP_ERR_ARG;
+	link->in_tail += len;
+	link_run(link);
+	return link->err;
+}
+
+unsigned csftp_link_wants(const struct csftp_link *link)
+{
+	unsigned wants = 0;
+	bool movable = link->pins == 0 && link->in_head > 0;
+
+	if (link->err == CSFTP_OK && !link->stalled &&
+	    (movable || link->in_tail < link->in_cap))
+		wants |= CSFTP_WANT_IN;
+	if (link->seg_count > 0)
+		wants |= CSFTP_WANT_OUT;
+	return wants;
+}
+
+static struct link_seg *seg_at(const struct csftp_link *link, uint32_t i)
+{
+	return &link->segs[(link->seg_head + i) % link->seg_cap];
+}
+
+size_t csftp_link_out(const struct csftp_link *link, struct csftp_slice *slice,
+		      size_t max)
+{
+	const uint8_t *own = link->out + link->out_head;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < link->seg_count; i++) {
+		const struct link_seg *seg = seg_at(link, i);
+
+		if (seg->own > 0 && n < max)
+			slice[n++] = (struct csftp_slice){own, seg->own};
+		own += seg->own;
+		if (seg->extra.len > 0 && n < max)
+			slice[n++] = (struct csftp_slice){seg->extra.ptr,
+							  seg->extra.len};
+		if (n == max)
+			break;
+	}
+	return n;
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Takes up to len bytes off the first segment; returns how many. */
+static size_t seg_take(struct csftp_link *link, size_t len)
+{
+	struct link_seg *seg = seg_at(link, 0);
+	size_t own = smaller(len, seg->own);
+	size_t extra = smaller(len - own, seg->extra.len);
+
+	seg->own -= own;
+	link->out_head += own;
+	if (extra > 0) {
+		seg->extra.ptr += extra;
+		seg->extra.len -= extra;
+	}
+	return own + extra;
+}
+
+static void seg_finish(struct csftp_link *link)
+{
+	struct link_seg done = *seg_at(link, 0);
+
+	link->seg_head = (link->seg_head + 1) % link->seg_cap;
+	link->seg_count--;
+	if (done.extra.ptr && link->ops->sent)
+		link->ops->sent(link, done.tag);
+}
+
+enum csftp_err csftp_link_out_ack(struct csftp_link *link, size_t len)
+{
+	while (len > 0 && link->seg_count > 0) {
+		const struct link_seg *seg = seg_at(link, 0);
+
+		len -= seg_take(link, len);
+		if (seg->own == 0 && seg->extra.len == 0)
+			seg_finish(link);
+	}
+	if (len > 0 && link->err == CSFTP_OK)
+		return CSFTP_ERR_ARG;
+	if (link->seg_count == 0) {
+		link->out_head = 0;
+		link->out_tail = 0;
+	}
+	link->ops->drained(link);
+	link_run(link);
+	return link->err;
+}
+
+size_t link_room(const struct csftp_link *link)
+{
+	size_t used = link->out_tail - link->out_head;
+
+	return link->out_cap - (used > MOVE_MAX ? link->out_tail : used);
+}
+
+struct wire_wr link_writer(struct csftp_link *link, size_t len)
+{
+	size_t used = link->out_tail - link->out_head;
+
+	if (len > link->out_cap - used)
+		return (struct wire_wr){.err = CSFTP_ERR_NO_ROOM};
+	if (len > link->out_cap - link->out_tail) {
+		memmove(link->out, link->out + link->out_head, used);
+		link->out_head = 0;
+		link->out_tail = used;
+	}
+	return (struct wire_wr){.base = link->out + link->out_tail, .cap = len};
+}
+
+bool link_has_seg(const struct csftp_link *link)
+{
+	return link->seg_count < link->seg_cap;
+}
+
+/* Own bytes join the last segment while nothing stands behind it. */
+static struct link_seg *seg_for_own(struct csftp_link *link)
+{
+	struct link_seg *seg;
+
+	if (link->seg_count > 0) {
+		seg = seg_at(link, link->seg_count - 1);
+		if (!seg->extra.ptr)
+			return seg;
+	}
+	seg = seg_at(link, link->seg_count++);
+	*seg = (struct link_seg){.own = 0};
+	return seg;
+}
+
+void link_put(struct csftp_link *link, const struct wire_wr *wr)
+{
+	seg_for_own(link)->own += wr->len;
+	link->out_tail += wr->len;
+}
+
+void link_put_extra(struct csftp_link *link, const struct wire_wr *wr,
+		    const void *extra, size_t len, uint32_t tag)
+{
+	struct link_seg *seg = seg_for_own(link);
+
+	seg->own += wr->len;
+	link->out_tail += wr->len;
+	seg->extra = (struct wire_bytes){extra, len};
+	seg->tag = tag;
+}
+
+void csftp_link_close(struct csftp_link *link, enum csftp_err why)
+{
+	link_fail(link, why == CSFTP_OK ? CSFTP_ERR_EOF : why);
+}
+
+enum csftp_err csftp_link_error(const struct csftp_link *link)
+{
+	return link->err;
+}

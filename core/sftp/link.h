@@ -1,0 +1,91 @@
+/* The inside of a link: packets in, packets out (filexfer-02, section 3). */
+#ifndef CSFTP_CORE_SFTP_LINK_H
+#define CSFTP_CORE_SFTP_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/wire.h"
+#include "csftp/link.h"
+
+/*
+ * Input is one linear buffer.  A packet is handed over where it stands, whole,
+ * without its length.  Nothing moves while pins is above zero: an engine that
+ * keeps pointers into packets counts them there.
+ *
+ * Output is a linear buffer of the link's own bytes, and a ring of segments:
+ * some own bytes, then optionally a payload that stays where it is.  A payload
+ * must stay in place until ops->sent is called with its tag.
+ */
+struct link_seg {
+	size_t own;		 /* bytes of the out buffer, left to send */
+	struct wire_bytes extra; /* the payload behind them, left to send */
+	uint32_t tag;
+};
+
+enum link_take {
+	LINK_TAKEN, /* the packet is done with, or pinned */
+	LINK_LATER, /* no room for it now: link_run() offers it again */
+	LINK_BROKEN /* link_fail() was called */
+};
+
+struct link_ops {
+	enum link_take (*packet)(struct csftp_link *link, uint8_t *body,
+				 size_t len);
+	void (*sent)(struct csftp_link *link, uint32_t tag); /* may be NULL */
+	void (*closed)(struct csftp_link *link);  /* after the first error */
+	void (*drained)(struct csftp_link *link); /* out has more room */
+};
+
+/* An engine embeds it as its first member. */
+struct csftp_link {
+	const struct link_ops *ops;
+	enum csftp_err err;
+	bool running; /* link_run() is on the stack */
+	bool stalled; /* a whole packet waits for the engine */
+	uint32_t pins;
+
+	uint8_t *in;
+	size_t in_cap;
+	size_t in_head;
+	size_t in_tail;
+	size_t packet_max; /* without the length field */
+
+	uint8_t *out;
+	size_t out_cap;
+	size_t out_head;
+	size_t out_tail;
+	struct link_seg *segs;
+	uint32_t seg_cap;
+	uint32_t seg_head;
+	uint32_t seg_count;
+};
+
+/* Allocates the buffers.  CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err link_init(struct csftp_link *link,
+					  size_t in_cap, size_t packet_max,
+					  size_t out_cap, uint32_t seg_cap);
+void link_release(struct csftp_link *link);
+
+/* Offers the packets that are there; does nothing when called from inside. */
+void link_run(struct csftp_link *link);
+
+/* The first error ends the input and calls ops->closed; later ones do nothing. */
+void link_fail(struct csftp_link *link, enum csftp_err why);
+
+/*
+ * A writer with room for len bytes of output, or with an error if they do not
+ * fit now; link_put() sends what was written, which no other output may
+ * precede.  link_room() is what fits without moving much.
+ */
+struct wire_wr link_writer(struct csftp_link *link, size_t len);
+void link_put(struct csftp_link *link, const struct wire_wr *wr);
+size_t link_room(const struct csftp_link *link);
+
+/* As link_put(), with a payload behind.  Needs a free segment. */
+void link_put_extra(struct csftp_link *link, const struct wire_wr *wr,
+		    const void *extra, size_t len, uint32_t tag);
+bool link_has_seg(const struct csftp_link *link);
+
+#endif

@@ -1,0 +1,162 @@
+#include "core/sftp/longname.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* "ls" shows the time of day for this long before and the year after. */
+#define RECENT_SEC (365 * 24 * 3600 / 2)
+
+#define USER_WIDTH 8
+#define USER_MAX   64
+
+static void put_char(struct wire_wr *wr, char c)
+{
+	wire_wr_u8(wr, (uint8_t)c);
+}
+
+static void put_padding(struct wire_wr *wr, size_t have, size_t width)
+{
+	for (; have < width; have++)
+		put_char(wr, ' ');
+}
+
+static void put_number(struct wire_wr *wr, uint64_t val, size_t width,
+		       char fill)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do {
+		digits[n++] = (char)('0' + val % 10);
+		val /= 10;
+	} while (val > 0);
+	for (size_t have = n; have < width; have++)
+		put_char(wr, fill);
+	while (n > 0)
+		put_char(wr, digits[--n]);
+}
+
+static char type_letter(uint32_t mode)
+{
+	switch (mode & CSFTP_S_IFMT) {
+	case CSFTP_S_IFREG:
+		return '-';
+	case CSFTP_S_IFDIR:
+		return 'd';
+	case CSFTP_S_IFLNK:
+		return 'l';
+	case 0020000:
+		return 'c';
+	case 0060000:
+		return 'b';
+	case 0010000:
+		return 'p';
+	case 0140000:
+		return 's';
+	default:
+		return '?';
+	}
+}
+
+/* One rwx group; the special bit shows in place of x. */
+static void put_rwx(struct wire_wr *wr, uint32_t bits, bool special,
+		    const char letters[2])
+{
+	bool x = bits & 1;
+
+	put_char(wr, bits & 4 ? 'r' : '-');
+	put_char(wr, bits & 2 ? 'w' : '-');
+	if (special)
+		put_char(wr, letters[x ? 0 : 1]);
+	else
+		put_char(wr, x ? 'x' : '-');
+}
+
+static void put_mode(struct wire_wr *wr, uint32_t mode)
+{
+	put_char(wr, type_letter(mode));
+	put_rwx(wr, mode >> 6, mode & 04000, "sS");
+	put_rwx(wr, mode >> 3, mode & 02000, "sS");
+	put_rwx(wr, mode, mode & 01000, "tT");
+}
+
+static void put_owner(struct wire_wr *wr, const char *name, uint32_t id)
+{
+	size_t start = wr->len;
+	size_t len = name ? strlen(name) : 0;
+
+	if (name)
+		wire_wr_raw(wr, name, len < USER_MAX ? len : USER_MAX);
+	else
+		put_number(wr, id, 0, ' ');
+	put_padding(wr, wr->len - start, USER_WIDTH);
+	put_char(wr, ' ');
+}
+
+struct date {
+	int64_t year;
+	unsigned month; /* 0 to 11 */
+	unsigned day;	/* 1 to 31 */
+};
+
+/* Gregorian date of a day count from 1970; years begin in March here. */
+static struct date date_of_day(int64_t days)
+{
+	int64_t shifted = days + 719468; /* from 0000-03-01 */
+	int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+	unsigned in_era = (unsigned)(shifted - era * 146097);
+	unsigned year =
+		(in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) /
+		365;
+	unsigned in_year = in_era - (365 * year + year / 4 - year / 100);
+	unsigned march_month = (5 * in_year + 2) / 153;
+	unsigned month = (march_month + 2) % 12;
+
+	return (struct date){
+		.year = (int64_t)year + era * 400 + (month < 2 ? 1 : 0),
+		.month = month,
+		.day = in_year - (153 * march_month + 2) / 5 + 1,
+	};
+}
+
+static void put_date(struct wire_wr *wr, const struct longname *how, int64_t at)
+{
+	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr",
+					   "May", "Jun", "Jul", "Aug",
+					   "Sep", "Oct", "Nov", "Dec"};
+	bool recent = at <= how->now && how->now - at < RECENT_SEC;
+	int64_t local = at + how->offset_sec;
+	int64_t second = (local % 86400 + 86400) % 86400;
+	struct date date = date_of_day((local - second) / 86400);
+
+	wire_wr_raw(wr, months[date.month], 3);
+	put_char(wr, ' ');
+	put_number(wr, date.day, 2, ' ');
+	put_char(wr, ' ');
+	if (recent) {
+		put_number(wr, (uint64_t)second / 3600, 2, '0');
+		put_char(wr, ':');
+		put_number(wr, (uint64_t)second / 60 % 60, 2, '0');
+	} else {
+		put_number(wr, (uint64_t)date.year, 5, ' ');
+	}
+	put_char(wr, ' ');
+}
+
+void longname_put(struct wire_wr *wr, const struct longname *how,
+		  const struct csftp_entry *entry)
+{
+	const struct csftp_attr *attr = &entry->attr;
+
+	put_mode(wr, attr->mode);
+	put_char(wr, ' ');
+	put_char(wr, ' ');
+	put_number(wr, attr->nlink, 3, ' ');
+	put_char(wr, ' ');
+	put_owner(wr, how->user, attr->uid);
+	put_owner(wr, how->group, attr->gid);
+	put_number(wr, attr->size, 8, ' ');
+	put_char(wr, ' ');
+	put_date(wr, how, attr->mtime.sec);
+	wire_wr_raw(wr, entry->name.ptr, entry->name.len);
+}

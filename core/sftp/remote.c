@@ -1,0 +1,553 @@
+#include "core/sftp/remote.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_MAX 256
+
+/* Bytes of a peer as printable text: others become '?'. */
+void remote_log(struct csftp_remote *remote, const char *about,
+		const void *what, size_t len)
+{
+	char line[LOG_MAX];
+	size_t at = strnlen(about, LOG_MAX / 2);
+	const uint8_t *p = what;
+
+	if (!remote->config.log)
+		return;
+	memcpy(line, about, at);
+	line[at++] = ' ';
+	for (size_t i = 0; i < len && at < LOG_MAX - 1; i++)
+		line[at++] = p[i] < 0x20 || p[i] > 0x7e ? '?' : (char)p[i];
+	line[at] = '\0';
+	remote->config.log(remote->config.arg, line);
+}
+
+struct remote_slot *remote_slot_take(struct csftp_remote *remote,
+				     struct csftp_req *req)
+{
+	uint32_t index = remote->free_slot;
+	struct remote_slot *slot = &remote->slots[index];
+
+	remote->free_slot = slot->next_free;
+	slot->req = req;
+	slot->state = SLOT_SENT;
+	slot->first = false;
+	slot->late_err = 0;
+	if (req)
+		req->own = index + 1;
+	return slot;
+}
+
+uint32_t remote_slot_id(const struct csftp_remote *remote,
+			const struct remote_slot *slot)
+{
+	return slot->generation << REMOTE_SLOT_BITS |
+	       (uint32_t)(slot - remote->slots);
+}
+
+static void slot_free(struct csftp_remote *remote, struct remote_slot *slot)
+{
+	slot->state = SLOT_FREE;
+	slot->generation++;
+	slot->req = NULL;
+	slot->next_free = remote->free_slot;
+	remote->free_slot = (uint32_t)(slot - remote->slots);
+}
+
+static void answer(struct csftp_remote *remote, struct csftp_req *req,
+		   const struct csftp_reply *reply)
+{
+	remote->pending--;
+	csftp_reply(req, reply);
+}
+
+void remote_finish(struct csftp_remote *remote, struct remote_slot *slot,
+		   const struct csftp_reply *reply)
+{
+	struct csftp_req *req = slot->req;
+
+	slot_free(remote, slot);
+	if (req)
+		answer(remote, req, reply);
+}
+
+void remote_finish_err(struct csftp_remote *remote, struct remote_slot *slot,
+		       int err)
+{
+	remote_finish(remote, slot, &(struct csftp_reply){.err = err});
+}
+
+static void queue_add(struct csftp_remote *remote, struct csftp_req *req)
+{
+	req->own = 0;
+	req->next = NULL;
+	req->prev = remote->queue_last;
+	if (req->prev)
+		req->prev->next = req;
+	else
+		remote->queue_first = req;
+	remote->queue_last = req;
+}
+
+static void queue_remove(struct csftp_remote *remote, struct csftp_req *req)
+{
+	if (req->prev)
+		req->prev->next = req->next;
+	else
+		remote->queue_first = req->next;
+	if (req->next)
+		req->next->prev = req->prev;
+	else
+		remote->queue_last = req->prev;
+}
+
+static void send_seconds(struct csftp_remote *remote)
+{
+	for (uint32_t i = 0; i < remote->config.slots; i++) {
+		struct remote_slot *slot = &remote->slots[i];
+
+		if (remote->seconds == 0 || !remote_can_send(remote))
+			return;
+		if (slot->state != SLOT_SECOND)
+			continue;
+		remote->seconds--;
+		if (slot->req)
+			remote_send_second(remote, slot);
+		else
+			remote_finish_err(remote, slot, 0);
+	}
+}
+
+static void close_orphans(struct csftp_remote *remote)
+{
+	for (uint32_t i = 0; i < remote->fresh_handle; i++) {
+		if (remote->orphans == 0 || !remote_can_send(remote))
+			return;
+		if (remote->handles[i].state == RHANDLE_ORPHAN)
+			remote_send_close(remote, i);
+	}
+}
+
+/* Sends what had to wait, as far as there is room. */
+static void kick(struct csftp_remote *remote)
+{
+	if (remote->state != REMOTE_READY)
+		return;
+	if (remote->seconds > 0)
+		send_seconds(remote);
+	if (remote->orphans > 0)
+		close_orphans(remote);
+	while (remote->queue_first && remote->state == REMOTE_READY &&
+	       remote_can_send(remote)) {
+		struct csftp_req *req = remote->queue_first;
+
+		queue_remove(remote, req);
+		remote_send(remote, req);
+	}
+}
+
+static struct csftp_remote *remote_of_fs(struct csftp_fs *fs)
+{
+	return (struct csftp_remote *)((char *)fs -
+				       offsetof(struct csftp_remote, fs));
+}
+
+static void submit(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct csftp_remote *remote = remote_of_fs(fs);
+
+	if (remote->state == REMOTE_DEAD) {
+		csftp_reply_err(req, ENOTCONN);
+		return;
+	}
+	remote->pending++;
+	if (remote->state == REMOTE_READY && !remote->queue_first &&
+	    remote_can_send(remote))
+		remote_send(remote, req);
+	else
+		queue_add(remote, req);
+}
+
+/* A handle whose CLOSE was not sent yet must still be closed. */
+static void orphan(struct csftp_remote *remote, csftp_fh fh)
+{
+	uint32_t index;
+
+	if (!remote_handle_find(remote, fh, &index))
+		return;
+	remote->handles[index].state = RHANDLE_ORPHAN;
+	remote->orphans++;
+}
+
+/*
+ * Answers a request with err before its time.  Its slot waits on for the
+ * server's answer; a payload that is on its way must get there first.
+ */
+static void give_up(struct csftp_remote *remote, struct csftp_req *req, int err)
+{
+	struct remote_slot *slot;
+
+	if (req->own == 0) {
+		queue_remove(remote, req);
+		if (req->op == CSFTP_OP_CLOSE)
+			orphan(remote, req->fh);
+		answer(remote, req, &(struct csftp_reply){.err = err});
+		return;
+	}
+	slot = &remote->slots[req->own - 1];
+	if (slot->state == SLOT_SENDING) {
+		slot->late_err = err;
+		return;
+	}
+	slot->req = NULL;
+	answer(remote, req, &(struct csftp_reply){.err = err});
+}
+
+static void cancel(struct csftp_fs *fs, struct csftp_req *req)
+{
+	give_up(remote_of_fs(fs), req, EINTR);
+}
+
+static const struct csftp_fs_ops fs_ops = {
+	.op =
+		{
+			[CSFTP_OP_GETATTR] = submit,
+			[CSFTP_OP_SETATTR] = submit,
+			[CSFTP_OP_READLINK] = submit,
+			[CSFTP_OP_REALPATH] = submit,
+			[CSFTP_OP_MKDIR] = submit,
+			[CSFTP_OP_RMDIR] = submit,
+			[CSFTP_OP_UNLINK] = submit,
+			[CSFTP_OP_SYMLINK] = submit,
+			[CSFTP_OP_LINK] = submit,
+			[CSFTP_OP_RENAME] = submit,
+			[CSFTP_OP_OPEN] = submit,
+			[CSFTP_OP_READ] = submit,
+			[CSFTP_OP_WRITE] = submit,
+			[CSFTP_OP_FSYNC] = submit,
+			[CSFTP_OP_CLOSE] = submit,
+			[CSFTP_OP_OPENDIR] = submit,
+			[CSFTP_OP_READDIR] = submit,
+			[CSFTP_OP_STATFS] = submit,
+			[CSFTP_OP_COPY_RANGE] = submit,
+			[CSFTP_OP_HOMEDIR] = submit,
+			[CSFTP_OP_IDNAME] = submit,
+		},
+	.cancel = cancel,
+};
+
+static void sent(struct csftp_link *link, uint32_t tag)
+{
+	struct csftp_remote *remote = (struct csftp_remote *)link;
+	struct remote_slot *slot = &remote->slots[tag];
+
+	slot->state = SLOT_SENT;
+	if (slot->late_err != 0)
+		give_up(remote, slot->req, slot->late_err);
+}
+
+static void drained(struct csftp_link *link)
+{
+	kick((struct csftp_remote *)link);
+}
+
+/* What was queued for output borrows from requests that end here. */
+static void closed(struct csftp_link *link)
+{
+	struct csftp_remote *remote = (struct csftp_remote *)link;
+
+	remote->state = REMOTE_DEAD;
+	link->seg_count = 0;
+	link->out_head = 0;
+	link->out_tail = 0;
+	for (uint32_t i = 0; i < remote->config.slots; i++)
+		if (remote->slots[i].state != SLOT_FREE)
+			remote_finish_err(remote, &remote->slots[i], EIO);
+	while (remote->queue_first) {
+		struct csftp_req *req = remote->queue_first;
+
+		queue_remove(remote, req);
+		answer(remote, req, &(struct csftp_reply){.err = EIO});
+	}
+}
+
+static void become_ready(struct csftp_remote *remote)
+{
+	remote->state = REMOTE_READY;
+	if (remote->config.ready)
+		remote->config.ready(remote->config.arg);
+	kick(remote);
+}
+
+/* What one packet of ours may carry: 0 of the server means it says nothing. */
+static uint32_t clamp_data(uint64_t said, uint64_t packet)
+{
+	uint64_t max = said > 0 ? said : SFTP_DATA_BASE;
+
+	if (packet > 1024 && max > packet - 1024)
+		max = packet - 1024;
+	return max > REMOTE_DATA_MAX ? REMOTE_DATA_MAX : (uint32_t)max;
+}
+
+static void take_limits(struct csftp_remote *remote, const struct sftp_msg *msg)
+{
+	struct wire_rd rd = {.next = msg->data.ptr, .left = msg->data.len};
+	struct sftp_limits limits;
+
+	sftp_limits_get(&rd, &limits);
+	if (msg->kind == SFTP_EXTENDED_REPLY && rd.err == CSFTP_OK) {
+		remote->fs.max_read = clamp_data(limits.read, limits.packet);
+		remote->fs.max_write = clamp_data(limits.write, limits.packet);
+	}
+	become_ready(remote);
+}
+
+static void ask_limits(struct csftp_remote *remote)
+{
+	struct wire_wr wr = link_writer(&remote->link, REMOTE_REQUEST_MAX);
+
+	remote->state = REMOTE_LIMITS;
+	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_LIMITS});
+	link_put(&remote->link, &wr);
+}
+
+static void take_extensions(struct csftp_remote *remote, struct wire_bytes list)
+{
+	struct wire_rd rd = {.next = list.ptr, .left = list.len};
+
+	while (rd.left > 0 && rd.err == CSFTP_OK) {
+		struct wire_bytes name = wire_rd_string(&rd, SIZE_MAX);
+		struct wire_bytes version = wire_rd_string(&rd, SIZE_MAX);
+		enum sftp_kind kind = sftp_ext_find(name, version);
+
+		if (kind != SFTP_UNKNOWN)
+			remote->extensions |= 1U << (kind - SFTP_EXT_FIRST);
+	}
+	if (rd.err != CSFTP_OK)
+		remote_log(remote, "extensions of the server do not decode", "",
+			   0);
+}
+
+static enum csftp_err take_version(struct csftp_remote *remote,
+				   const struct sftp_msg *msg)
+{
+	if (msg->kind != SFTP_VERSION_MSG)
+		return CSFTP_ERR_STATE;
+	if (msg->num != SFTP_VERSION)
+		return CSFTP_ERR_VERSION;
+	take_extensions(remote, msg->data);
+	if (remote->extensions & CSFTP_EXT_LIMITS)
+		ask_limits(remote);
+	else
+		become_ready(remote);
+	return CSFTP_OK;
+}
+
+static struct remote_slot *find_slot(struct csftp_remote *remote, uint32_t id)
+{
+	uint32_t index = id & (REMOTE_SLOTS_MAX - 1);
+	struct remote_slot *slot;
+
+	if (index >= remote->config.slots)
+		return NULL;
+	slot = &remote->slots[index];
+	return slot->state == SLOT_SENT && remote_slot_id(remote, slot) == id
+		       ? slot
+		       : NULL;
+}
+
+static enum csftp_err take_answer(struct csftp_remote *remote,
+				  struct sftp_msg *msg, enum csftp_err err)
+{
+	struct remote_slot *slot = find_slot(remote, msg->id);
+
+	if (!slot) {
+		remote_log(remote, "answer to nothing that was asked:",
+			   sftp_kind_name(msg->kind),
+			   strlen(sftp_kind_name(msg->kind)));
+		return CSFTP_ERR_STATE;
+	}
+	/* What does not decode is of no kind: the wrong one for any request. */
+	if (err != CSFTP_OK && err != CSFTP_ERR_TRAILING)
+		msg->kind = SFTP_UNKNOWN;
+	remote_answer(remote, slot, msg);
+	return CSFTP_OK;
+}
+
+static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
+{
+	struct csftp_remote *remote = (struct csftp_remote *)link;
+	struct sftp_msg msg;
+	enum csftp_err err = sftp_msg_decode(&msg, body, len);
+
+	if (remote->state == REMOTE_INIT) {
+		err = err == CSFTP_OK ? take_version(remote, &msg) : err;
+	} else if (len < 5) {
+		err = CSFTP_ERR_SHORT;
+	} else if (remote->state == REMOTE_LIMITS) {
+		take_limits(remote, &msg);
+		err = CSFTP_OK;
+	} else {
+		err = take_answer(remote, &msg, err);
+	}
+	if (err != CSFTP_OK)
+		link_fail(link, err);
+	kick(remote);
+	return link->err == CSFTP_OK ? LINK_TAKEN : LINK_BROKEN;
+}
+
+static const struct link_ops link_ops = {
+	.packet = packet,
+	.sent = sent,
+	.closed = closed,
+	.drained = drained,
+};
+
+#define SLOTS_DEFAULT	256U
+#define HANDLES_DEFAULT 4096U
+#define HANDLES_MAX	(1U << 20)
+
+/* OpenSSH's limit, which limits@openssh.com announces. */
+#define PACKET_MAX (256U * 1024U)
+#define IN_CAP	   (2 * PACKET_MAX)
+#define OUT_CAP	   (128U * 1024U)
+
+static void send_init(struct csftp_remote *remote)
+{
+	struct wire_wr wr = link_writer(&remote->link, REMOTE_REQUEST_MAX);
+
+	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_INIT,
+						.num = SFTP_VERSION});
+	link_put(&remote->link, &wr);
+}
+
+static enum csftp_err remote_init(struct csftp_remote *remote)
+{
+	uint32_t slots = remote->config.slots;
+
+	remote->link.ops = &link_ops;
+	remote->fs = (struct csftp_fs){.ops = &fs_ops,
+				       .max_read = SFTP_DATA_BASE,
+				       .max_write = SFTP_DATA_BASE};
+	remote->slots = calloc(slots, sizeof(*remote->slots));
+	remote->handles =
+		calloc(remote->config.handles, sizeof(*remote->handles));
+	remote->free_handle = remote->config.handles;
+	if (!remote->slots || !remote->handles)
+		return CSFTP_ERR_NOMEM;
+	for (uint32_t i = 0; i < slots; i++)
+		remote->slots[i] = (struct remote_slot){.generation = 1,
+							.next_free = i + 1};
+	return link_init(&remote->link, IN_CAP, PACKET_MAX, OUT_CAP,
+			 2 * slots + 2);
+}
+
+enum csftp_err csftp_remote_new(struct csftp_remote **out,
+				const struct csftp_remote_config *config)
+{
+	struct csftp_remote *remote;
+	enum csftp_err err;
+
+	if (!out || !config || config->slots > REMOTE_SLOTS_MAX ||
+	    config->handles > HANDLES_MAX)
+		return CSFTP_ERR_ARG;
+	remote = calloc(1, sizeof(*remote));
+	if (!remote)
+		return CSFTP_ERR_NOMEM;
+	remote->config = *config;
+	if (remote->config.slots == 0)
+		remote->config.slots = SLOTS_DEFAULT;
+	if (remote->config.handles == 0)
+		remote->config.handles = HANDLES_DEFAULT;
+	err = remote_init(remote);
+	if (err != CSFTP_OK) {
+		free(remote->slots);
+		free(remote->handles);
+		free(remote);
+		return err;
+	}
+	send_init(remote);
+	*out = remote;
+	return CSFTP_OK;
+}
+
+void csftp_remote_free(struct csftp_remote *remote)
+{
+	if (!remote)
+		return;
+	link_fail(&remote->link, CSFTP_ERR_EOF);
+	for (uint32_t i = 0; i < remote->fresh_handle; i++)
+		free(remote->handles[i].rest);
+	link_release(&remote->link);
+	free(remote->slots);
+	free(remote->handles);
+	free(remote);
+}
+
+struct csftp_fs *csftp_remote_fs(struct csftp_remote *remote)
+{
+	return &remote->fs;
+}
+
+struct csftp_link *csftp_remote_link(struct csftp_remote *remote)
+{
+	return &remote->link;
+}
+
+uint32_t csftp_remote_extensions(const struct csftp_remote *remote)
+{
+	return remote->extensions;
+}
+
+uint32_t csftp_remote_pending(const struct csftp_remote *remote)
+{
+	return remote->pending;
+}
+
+static bool late(const struct csftp_req *req, uint64_t now_ms, uint64_t *next)
+{
+	uint64_t at = req->deadline_ms;
+
+	if (at == 0)
+		return false;
+	if (at <= now_ms)
+		return true;
+	if (*next == 0 || at < *next)
+		*next = at;
+	return false;
+}
+
+/* A request that is late, or NULL; next becomes the earliest other deadline. */
+static struct csftp_req *find_late(const struct csftp_remote *remote,
+				   uint64_t now_ms, uint64_t *next)
+{
+	*next = 0;
+	for (uint32_t i = 0; i < remote->config.slots; i++) {
+		const struct remote_slot *slot = &remote->slots[i];
+
+		if (slot->req && slot->late_err == 0 &&
+		    late(slot->req, now_ms, next))
+			return slot->req;
+	}
+	for (struct csftp_req *req = remote->queue_first; req; req = req->next)
+		if (late(req, now_ms, next))
+			return req;
+	return NULL;
+}
+
+/* An answer can change anything, so the search starts anew after each. */
+uint64_t csftp_remote_tick(struct csftp_remote *remote, uint64_t now_ms)
+{
+	uint64_t next;
+	struct csftp_req *req = find_late(remote, now_ms, &next);
+
+	while (req) {
+		give_up(remote, req, ETIMEDOUT);
+		req = find_late(remote, now_ms, &next);
+	}
+	kick(remote);
+	return next;
+}

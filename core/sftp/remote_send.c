@@ -1,0 +1,417 @@
+#include "core/sftp/remote.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ANY_ATIME (CSFTP_ATTR_ATIME | CSFTP_ATTR_ATIME_NOW)
+#define ANY_MTIME (CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW)
+
+bool remote_can_send(const struct csftp_remote *remote)
+{
+	return remote->free_slot != remote->config.slots &&
+	       link_has_seg(&remote->link) &&
+	       link_room(&remote->link) >= REMOTE_REQUEST_MAX;
+}
+
+void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
+		     struct sftp_msg *msg)
+{
+	struct wire_wr wr = link_writer(&remote->link, REMOTE_REQUEST_MAX);
+	const void *payload = slot->req ? slot->req->data : NULL;
+
+	msg->id = remote_slot_id(remote, slot);
+	sftp_msg_encode(&wr, msg);
+	if (wire_wr_end(&wr) != CSFTP_OK) {
+		remote_finish_err(remote, slot, ENAMETOOLONG);
+		return;
+	}
+	slot->kind = msg->kind;
+	slot->state = SLOT_SENT;
+	if (msg->kind != SFTP_WRITE || msg->data.len == 0) {
+		link_put(&remote->link, &wr);
+		return;
+	}
+	slot->state = SLOT_SENDING;
+	link_put_extra(&remote->link, &wr, payload, msg->data.len,
+		       (uint32_t)(slot - remote->slots));
+}
+
+static bool has(const struct csftp_remote *remote, uint32_t extension)
+{
+	return remote->extensions & extension;
+}
+
+static struct wire_bytes path_bytes(const char *path)
+{
+	return (struct wire_bytes){(const uint8_t *)path, strlen(path)};
+}
+
+/* What a request becomes.  say_* return 0 or the errno that answers it. */
+struct say {
+	struct csftp_remote *remote;
+	struct remote_slot *slot;
+	const struct csftp_req *req;
+	struct sftp_msg msg;
+	uint8_t id[4]; /* users-groups-by-id: the one asked for */
+};
+
+static int say_handle(struct say *say, csftp_fh fh, struct wire_bytes *out)
+{
+	const struct remote_handle *handle;
+
+	if (!remote_handle_find(say->remote, fh, &say->slot->handle))
+		return EBADF;
+	handle = &say->remote->handles[say->slot->handle];
+	*out = (struct wire_bytes){handle->bytes, handle->len};
+	return 0;
+}
+
+static int say_paths(struct say *say)
+{
+	if (say->req->path)
+		say->msg.path = path_bytes(say->req->path);
+	if (say->req->path2)
+		say->msg.path2 = path_bytes(say->req->path2);
+	if (say->msg.path.len > CSFTP_PATH_MAX ||
+	    say->msg.path2.len > CSFTP_PATH_MAX)
+		return ENAMETOOLONG;
+	return 0;
+}
+
+/* The operations with a path, or with a handle where the path is NULL. */
+static int say_path_or_fh(struct say *say, enum sftp_kind by_path,
+			  enum sftp_kind by_fh)
+{
+	say->msg.kind = say->req->path ? by_path : by_fh;
+	if (say->req->path)
+		return say_paths(say);
+	return say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_getattr(struct say *say)
+{
+	bool nofollow = say->req->flags & CSFTP_NOFOLLOW;
+
+	return say_path_or_fh(say, nofollow ? SFTP_LSTAT : SFTP_STAT,
+			      SFTP_FSTAT);
+}
+
+/* Version 3 sends owner and group, and both times, in pairs only. */
+static bool half_a_pair(uint32_t mask)
+{
+	return !(mask & CSFTP_ATTR_UID) != !(mask & CSFTP_ATTR_GID) ||
+	       !(mask & ANY_ATIME) != !(mask & ANY_MTIME);
+}
+
+void remote_complete(struct csftp_attr *set, const struct csftp_attr *have)
+{
+	if (set->mask & (CSFTP_ATTR_UID | CSFTP_ATTR_GID)) {
+		if (!(set->mask & CSFTP_ATTR_UID))
+			set->uid = have->uid;
+		if (!(set->mask & CSFTP_ATTR_GID))
+			set->gid = have->gid;
+		set->mask |= CSFTP_ATTR_UID | CSFTP_ATTR_GID;
+	}
+	if (set->mask & (ANY_ATIME | ANY_MTIME)) {
+		if (!(set->mask & ANY_ATIME))
+			set->atime = have->atime;
+		if (!(set->mask & ANY_MTIME))
+			set->mtime = have->mtime;
+		set->mask |= CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME;
+	}
+}
+
+static int say_set(struct say *say, uint32_t mask)
+{
+	bool nofollow = say->req->path && say->req->flags & CSFTP_NOFOLLOW;
+
+	if (nofollow && !has(say->remote, CSFTP_EXT_LSETSTAT))
+		return EOPNOTSUPP;
+	say->msg.attr = say->slot->attr;
+	say->msg.attr.mask = mask;
+	return say_path_or_fh(say, nofollow ? SFTP_LSETSTAT : SFTP_SETSTAT,
+			      SFTP_FSETSTAT);
+}
+
+/*
+ * In up to three requests: the size, as what it does to the times must not be
+ * undone; what the file has, if half of a pair is wanted; and all the rest.
+ */
+static int say_setattr(struct say *say)
+{
+	struct csftp_attr *left = &say->slot->attr;
+
+	if (!half_a_pair(left->mask)) {
+		/* Nothing is missing; "now" becomes the asker's clock. */
+		remote_complete(left, left);
+		say->slot->first = false;
+		return say_set(say, left->mask);
+	}
+	say->slot->first = true;
+	if (!(left->mask & CSFTP_ATTR_SIZE))
+		return say_getattr(say);
+	left->mask &= ~CSFTP_ATTR_SIZE;
+	return say_set(say, CSFTP_ATTR_SIZE);
+}
+
+static int say_one_path(struct say *say, enum sftp_kind kind)
+{
+	say->msg.kind = kind;
+	return say_paths(say);
+}
+
+static int say_readlink(struct say *say)
+{
+	return say_one_path(say, SFTP_READLINK);
+}
+
+/* Without the extension a start directory is taken for the home. */
+static int say_realpath(struct say *say)
+{
+	const char *path = say->req->path;
+
+	if (!(say->req->flags & CSFTP_EXPAND) || path[0] != '~')
+		return say_one_path(say, SFTP_REALPATH);
+	if (has(say->remote, CSFTP_EXT_EXPAND_PATH))
+		return say_one_path(say, SFTP_EXPAND_PATH);
+	if (path[1] != '\0' && path[1] != '/')
+		return EOPNOTSUPP;
+	say->msg.kind = SFTP_REALPATH;
+	say->msg.path = path_bytes(path[1] == '/' ? path + 2 : ".");
+	return say->msg.path.len > CSFTP_PATH_MAX ? ENAMETOOLONG : 0;
+}
+
+static void take_mode(struct say *say)
+{
+	const struct csftp_attr *attr = say->req->attr;
+
+	if (!attr || !(attr->mask & CSFTP_ATTR_MODE))
+		return;
+	say->msg.attr.mask = CSFTP_ATTR_MODE;
+	say->msg.attr.mode = attr->mode & 07777;
+}
+
+static int say_mkdir(struct say *say)
+{
+	take_mode(say);
+	return say_one_path(say, SFTP_MKDIR);
+}
+
+static int say_rmdir(struct say *say)
+{
+	return say_one_path(say, SFTP_RMDIR);
+}
+
+static int say_unlink(struct say *say)
+{
+	return say_one_path(say, SFTP_REMOVE);
+}
+
+static int say_symlink(struct say *say)
+{
+	return say_one_path(say, SFTP_SYMLINK);
+}
+
+static int say_link(struct say *say)
+{
+	if (!has(say->remote, CSFTP_EXT_HARDLINK))
+		return EOPNOTSUPP;
+	return say_one_path(say, SFTP_HARDLINK);
+}
+
+static int say_rename(struct say *say)
+{
+	bool replace = say->req->flags & CSFTP_REPLACE &&
+		       has(say->remote, CSFTP_EXT_POSIX_RENAME);
+
+	return say_one_path(say, replace ? SFTP_POSIX_RENAME : SFTP_RENAME);
+}
+
+static int say_open(struct say *say)
+{
+	if (!remote_handle_keep(say->remote, &say->slot->handle))
+		return EMFILE;
+	take_mode(say);
+	say->msg.num = say->req->flags;
+	say->msg.kind =
+		say->req->op == CSFTP_OP_OPENDIR ? SFTP_OPENDIR : SFTP_OPEN;
+	return say_paths(say);
+}
+
+static int say_read(struct say *say)
+{
+	uint64_t max = say->remote->fs.max_read;
+
+	say->msg.kind = SFTP_READ;
+	say->msg.off = say->req->off;
+	say->msg.len = say->req->len < max ? say->req->len : max;
+	say->slot->len = say->msg.len;
+	return say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_write(struct say *say)
+{
+	say->msg.kind = SFTP_WRITE;
+	say->msg.off = say->req->off;
+	say->msg.data.len = say->req->len;
+	if (say->req->len > say->remote->fs.max_write)
+		return EINVAL;
+	return say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_fsync(struct say *say)
+{
+	if (!has(say->remote, CSFTP_EXT_FSYNC))
+		return EOPNOTSUPP;
+	say->msg.kind = SFTP_FSYNC;
+	return say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_close(struct say *say)
+{
+	say->msg.kind = SFTP_CLOSE;
+	return say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_readdir(struct say *say)
+{
+	int err = say_handle(say, say->req->fh, &say->msg.handle);
+
+	say->msg.kind = SFTP_READDIR;
+	if (err == 0)
+		say->slot->handle_generation =
+			say->remote->handles[say->slot->handle].generation;
+	return err;
+}
+
+static int say_statfs(struct say *say)
+{
+	if (!has(say->remote,
+		 say->req->path ? CSFTP_EXT_STATVFS : CSFTP_EXT_FSTATVFS))
+		return EOPNOTSUPP;
+	return say_path_or_fh(say, SFTP_STATVFS, SFTP_FSTATVFS);
+}
+
+/* The answer does not say how much was copied, so the size is asked first. */
+static int say_copy_range(struct say *say)
+{
+	if (!has(say->remote, CSFTP_EXT_COPY_DATA))
+		return EOPNOTSUPP;
+	say->slot->first = true;
+	say->msg.kind = SFTP_FSTAT;
+	return say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_copy_data(struct say *say)
+{
+	int err = say_handle(say, say->req->fh2, &say->msg.handle2);
+
+	say->slot->first = false;
+	say->msg.kind = SFTP_COPY_DATA;
+	say->msg.off = say->req->off;
+	say->msg.off2 = say->req->off2;
+	say->msg.len = say->slot->len;
+	return err ? err : say_handle(say, say->req->fh, &say->msg.handle);
+}
+
+static int say_homedir(struct say *say)
+{
+	if (has(say->remote, CSFTP_EXT_HOME_DIR))
+		return say_one_path(say, SFTP_HOME_DIRECTORY);
+	if (say->req->path[0] != '\0')
+		return EOPNOTSUPP;
+	say->msg.kind = SFTP_REALPATH;
+	say->msg.path = path_bytes(".");
+	return 0;
+}
+
+static int say_idname(struct say *say)
+{
+	static const uint8_t none[1];
+	bool user = say->req->flags & CSFTP_ID_USER;
+	struct wire_bytes id;
+
+	if (!has(say->remote, CSFTP_EXT_IDNAMES))
+		return EOPNOTSUPP;
+	wire_put_u32(say->id, (uint32_t)say->req->off);
+	id = (struct wire_bytes){say->id, 4};
+	say->msg.kind = SFTP_USERS_GROUPS_BY_ID;
+	say->msg.data = user ? id : (struct wire_bytes){none, 0};
+	say->msg.data2 = user ? (struct wire_bytes){none, 0} : id;
+	return 0;
+}
+
+static int (*const say_op[CSFTP_OP_COUNT])(struct say *say) = {
+	[CSFTP_OP_GETATTR] = say_getattr,
+	[CSFTP_OP_SETATTR] = say_setattr,
+	[CSFTP_OP_READLINK] = say_readlink,
+	[CSFTP_OP_REALPATH] = say_realpath,
+	[CSFTP_OP_MKDIR] = say_mkdir,
+	[CSFTP_OP_RMDIR] = say_rmdir,
+	[CSFTP_OP_UNLINK] = say_unlink,
+	[CSFTP_OP_SYMLINK] = say_symlink,
+	[CSFTP_OP_LINK] = say_link,
+	[CSFTP_OP_RENAME] = say_rename,
+	[CSFTP_OP_OPEN] = say_open,
+	[CSFTP_OP_READ] = say_read,
+	[CSFTP_OP_WRITE] = say_write,
+	[CSFTP_OP_FSYNC] = say_fsync,
+	[CSFTP_OP_CLOSE] = say_close,
+	[CSFTP_OP_OPENDIR] = say_open,
+	[CSFTP_OP_READDIR] = say_readdir,
+	[CSFTP_OP_STATFS] = say_statfs,
+	[CSFTP_OP_COPY_RANGE] = say_copy_range,
+	[CSFTP_OP_HOMEDIR] = say_homedir,
+	[CSFTP_OP_IDNAME] = say_idname,
+};
+
+static void send_said(struct say *say, int err)
+{
+	bool opening = say->req->op == CSFTP_OP_OPEN ||
+		       say->req->op == CSFTP_OP_OPENDIR;
+
+	if (err != 0) {
+		if (opening && err != EMFILE)
+			remote_handle_drop(say->remote, say->slot->handle);
+		remote_finish_err(say->remote, say->slot, err);
+		return;
+	}
+	remote_send_msg(say->remote, say->slot, &say->msg);
+	/* Nothing can be asked of it any more, so it can be used again. */
+	if (say->msg.kind == SFTP_CLOSE)
+		remote_handle_drop(say->remote, say->slot->handle);
+}
+
+void remote_send(struct csftp_remote *remote, struct csftp_req *req)
+{
+	struct say say = {.remote = remote, .req = req};
+	uint32_t handle;
+
+	if (req->op == CSFTP_OP_READDIR &&
+	    remote_handle_find(remote, req->fh, &handle) &&
+	    remote_offer_rest(remote, handle, req))
+		return;
+	say.slot = remote_slot_take(remote, req);
+	if (req->op == CSFTP_OP_SETATTR)
+		say.slot->attr = *req->attr;
+	send_said(&say, say_op[req->op](&say));
+}
+
+void remote_send_second(struct csftp_remote *remote, struct remote_slot *slot)
+{
+	struct say say = {.remote = remote, .slot = slot, .req = slot->req};
+	bool copying = slot->req->op == CSFTP_OP_COPY_RANGE;
+
+	send_said(&say, copying ? say_copy_data(&say) : say_setattr(&say));
+}
+
+void remote_send_close(struct csftp_remote *remote, uint32_t handle)
+{
+	struct remote_slot *slot = remote_slot_take(remote, NULL);
+	const struct remote_handle *from = &remote->handles[handle];
+	struct sftp_msg msg = {.kind = SFTP_CLOSE,
+			       .handle = {from->bytes, from->len}};
+
+	remote_send_msg(remote, slot, &msg);
+	remote_handle_drop(remote, handle);
+}

@@ -1,0 +1,465 @@
+#include "core/sftp/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * What a kind of request asks of the file system, and who answers.  A row
+ * without an answer is a kind that clients do not send.
+ */
+struct handler {
+	enum csftp_op op;
+	uint32_t flags;
+	size_t room; /* the longest answer, in bytes */
+	void (*answer)(struct serve_slot *slot,
+		       const struct csftp_reply *reply);
+	/* What the fields do not say; false once it has answered.  Or NULL. */
+	bool (*begin)(struct serve_slot *slot, const struct sftp_msg *msg);
+};
+
+static const struct handler handlers[SFTP_KINDS];
+
+static size_t answer_max(const struct sftp_msg *msg)
+{
+	if (msg->kind == SFTP_READ && msg->len < CSFTP_SERVE_DATA_MAX)
+		return SERVE_REPLY_MAX + msg->len;
+	return handlers[msg->kind].answer ? handlers[msg->kind].room
+					  : SERVE_REPLY_MAX;
+}
+
+static struct serve_slot *slot_take(struct csftp_serve *serve,
+				    const struct sftp_msg *msg)
+{
+	struct serve_slot *slot = serve->free_slot;
+
+	serve->free_slot = slot->next_free;
+	serve->pending++;
+	slot->id = msg->id;
+	slot->kind = msg->kind;
+	slot->answer_max = answer_max(msg);
+	slot->answered = false;
+	slot->again = false;
+	slot->holds_scratch = false;
+	slot->pinned = false;
+	slot->reserved = 0;
+	return slot;
+}
+
+void serve_slot_end(struct serve_slot *slot)
+{
+	struct csftp_serve *serve = slot->serve;
+
+	if (slot->pinned)
+		serve->link.pins--;
+	if (slot->holds_scratch)
+		serve->scratch_taken = false;
+	serve->reserved -= slot->reserved;
+	slot->pinned = false;
+	slot->answered = true;
+	slot->next_free = serve->free_slot;
+	serve->free_slot = slot;
+	serve->pending--;
+}
+
+/*
+ * The packet and the room for its answer belong to a request that the file
+ * system keeps.
+ */
+static void slot_keep(struct serve_slot *slot)
+{
+	struct csftp_serve *serve = slot->serve;
+
+	if (slot->pinned)
+		return;
+	slot->pinned = true;
+	serve->link.pins++;
+	slot->reserved = slot->answer_max;
+	serve->reserved += slot->reserved;
+	if (handlers[slot->kind].room == SERVE_NAMES_MAX) {
+		slot->holds_scratch = true;
+		serve->scratch_taken = true;
+	}
+}
+
+/* Submits, again and again while the answer asks for it, without recursion. */
+static void slot_submit(struct serve_slot *slot)
+{
+	struct csftp_serve *serve = slot->serve;
+
+	if (!serve_inline(serve))
+		slot_keep(slot);
+	do {
+		slot->again = false;
+		slot->inside = true;
+		csftp_submit(serve->config.fs, &slot->req);
+		slot->inside = false;
+	} while (slot->again && !slot->answered);
+}
+
+static void close_next(struct csftp_serve *serve);
+
+static void request_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct serve_slot *slot = (struct serve_slot *)req;
+	struct csftp_serve *serve = slot->serve;
+	bool inside = slot->inside;
+
+	handlers[slot->kind].answer(slot, reply);
+	if (inside)
+		return;
+	if (slot->again)
+		slot_submit(slot);
+	if (serve->closing)
+		close_next(serve);
+	else
+		link_run(&serve->link);
+}
+
+/*
+ * Makes a field of the packet a C string where it stands: one byte to the left,
+ * over the last byte of its length, which has been read.
+ */
+static const char *c_string(uint8_t *body, struct wire_bytes bytes)
+{
+	uint8_t *text = body + (bytes.ptr - body) - 1;
+
+	memmove(text, bytes.ptr, bytes.len);
+	text[bytes.len] = '\0';
+	return (const char *)text;
+}
+
+/* 0, or the errno that excludes a path before the file system sees it. */
+static int path_fault(struct wire_bytes path)
+{
+	if (!path.ptr)
+		return 0;
+	if (memchr(path.ptr, '\0', path.len))
+		return EINVAL;
+	return path.len > CSFTP_PATH_MAX ? ENAMETOOLONG : 0;
+}
+
+static bool take_handle(struct serve_slot *slot, struct wire_bytes name,
+			csftp_fh *fh)
+{
+	struct csftp_serve *serve = slot->serve;
+	uint32_t index;
+
+	if (!name.ptr)
+		return true;
+	if (!serve_handle_find(serve, name, &index))
+		return false;
+	*fh = serve->handles[index].fh;
+	if (slot->kind == SFTP_CLOSE)
+		serve_handle_drop(serve, index);
+	return true;
+}
+
+/* The request as the file API says it; false once it has been answered. */
+static bool fill(struct serve_slot *slot, uint8_t *body,
+		 const struct sftp_msg *msg)
+{
+	const struct handler *handler = &handlers[msg->kind];
+	struct csftp_req *req = &slot->req;
+	int fault = path_fault(msg->path);
+
+	if (fault == 0)
+		fault = path_fault(msg->path2);
+	if (fault != 0) {
+		serve_errno(slot, fault);
+		return false;
+	}
+	*req = (struct csftp_req){
+		.op = handler->op,
+		.flags = handler->flags,
+		.done = request_done,
+		.off = msg->off,
+		.off2 = msg->off2,
+		.len = msg->len,
+		.attr = &slot->attr,
+	};
+	slot->attr = msg->attr;
+	if (!take_handle(slot, msg->handle, &req->fh) ||
+	    !take_handle(slot, msg->handle2, &req->fh2)) {
+		serve_status(slot, SSH_FX_FAILURE, "Invalid handle");
+		return false;
+	}
+	if (msg->path.ptr)
+		req->path = c_string(body, msg->path);
+	if (msg->path2.ptr)
+		req->path2 = c_string(body, msg->path2);
+	return true;
+}
+
+static bool begin_open(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	slot->req.flags = msg->num;
+	if (serve_handle_keep(slot->serve, &slot->handle))
+		return true;
+	serve_errno(slot, EMFILE);
+	return false;
+}
+
+static bool begin_read(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	struct wire_wr wr;
+
+	(void)msg;
+	if (slot->req.len > CSFTP_SERVE_DATA_MAX)
+		slot->req.len = CSFTP_SERVE_DATA_MAX;
+	if (!serve_inline(slot->serve))
+		return true;
+	wr = serve_writer(slot, SERVE_DATA_HEAD + slot->req.len);
+	slot->req.into = wr.base + SERVE_DATA_HEAD;
+	return true;
+}
+
+static bool begin_write(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	slot->req.data = msg->data.ptr;
+	slot->req.len = msg->data.len;
+	return true;
+}
+
+static bool begin_readdir(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	(void)msg;
+	slot->req.entry = serve_names_entry;
+	serve_names_begin(slot);
+	return true;
+}
+
+static bool begin_limits(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	(void)msg;
+	serve_limits(slot);
+	return false;
+}
+
+#define STATUS SERVE_REPLY_MAX, serve_status_reply
+#define ATTRS  SERVE_REPLY_MAX, serve_attr_reply
+#define HANDLE SERVE_REPLY_MAX, serve_handle_reply
+#define TEXT   SERVE_REPLY_MAX, serve_text_reply
+#define STATFS SERVE_REPLY_MAX, serve_statfs_reply
+#define DATA   SERVE_DATA_HEAD + CSFTP_SERVE_DATA_MAX, serve_data_reply
+#define NAMES  SERVE_NAMES_MAX, serve_names_reply
+#define IDS    SERVE_NAMES_MAX, serve_ids_reply
+
+static const struct handler handlers[SFTP_KINDS] = {
+	[SFTP_OPEN] = {CSFTP_OP_OPEN, 0, HANDLE, begin_open},
+	[SFTP_CLOSE] = {CSFTP_OP_CLOSE, 0, STATUS, NULL},
+	[SFTP_READ] = {CSFTP_OP_READ, 0, DATA, begin_read},
+	[SFTP_WRITE] = {CSFTP_OP_WRITE, 0, STATUS, begin_write},
+	[SFTP_LSTAT] = {CSFTP_OP_GETATTR, CSFTP_NOFOLLOW, ATTRS, NULL},
+	[SFTP_FSTAT] = {CSFTP_OP_GETATTR, 0, ATTRS, NULL},
+	[SFTP_SETSTAT] = {CSFTP_OP_SETATTR, 0, STATUS, NULL},
+	[SFTP_FSETSTAT] = {CSFTP_OP_SETATTR, 0, STATUS, NULL},
+	[SFTP_OPENDIR] = {CSFTP_OP_OPENDIR, 0, HANDLE, begin_open},
+	[SFTP_READDIR] = {CSFTP_OP_READDIR, 0, NAMES, begin_readdir},
+	[SFTP_REMOVE] = {CSFTP_OP_UNLINK, 0, STATUS, NULL},
+	[SFTP_MKDIR] = {CSFTP_OP_MKDIR, 0, STATUS, NULL},
+	[SFTP_RMDIR] = {CSFTP_OP_RMDIR, 0, STATUS, NULL},
+	[SFTP_REALPATH] = {CSFTP_OP_REALPATH, 0, TEXT, NULL},
+	[SFTP_STAT] = {CSFTP_OP_GETATTR, 0, ATTRS, NULL},
+	[SFTP_RENAME] = {CSFTP_OP_RENAME, 0, STATUS, NULL},
+	[SFTP_READLINK] = {CSFTP_OP_READLINK, 0, TEXT, NULL},
+	[SFTP_SYMLINK] = {CSFTP_OP_SYMLINK, 0, STATUS, NULL},
+	[SFTP_POSIX_RENAME] = {CSFTP_OP_RENAME, CSFTP_REPLACE, STATUS, NULL},
+	[SFTP_STATVFS] = {CSFTP_OP_STATFS, 0, STATFS, NULL},
+	[SFTP_FSTATVFS] = {CSFTP_OP_STATFS, 0, STATFS, NULL},
+	[SFTP_HARDLINK] = {CSFTP_OP_LINK, 0, STATUS, NULL},
+	[SFTP_FSYNC] = {CSFTP_OP_FSYNC, 0, STATUS, NULL},
+	[SFTP_LSETSTAT] = {CSFTP_OP_SETATTR, CSFTP_NOFOLLOW, STATUS, NULL},
+	[SFTP_LIMITS] = {CSFTP_OP_COUNT, 0, STATUS, begin_limits},
+	[SFTP_EXPAND_PATH] = {CSFTP_OP_REALPATH, CSFTP_EXPAND, TEXT, NULL},
+	[SFTP_COPY_DATA] = {CSFTP_OP_COPY_RANGE, 0, STATUS, NULL},
+	[SFTP_HOME_DIRECTORY] = {CSFTP_OP_HOMEDIR, 0, TEXT, NULL},
+	[SFTP_USERS_GROUPS_BY_ID] = {CSFTP_OP_IDNAME, 0, IDS, serve_ids_begin},
+};
+
+/* Whether a slot and room for the longest answer can be had now. */
+static bool can_take(const struct csftp_serve *serve,
+		     const struct sftp_msg *msg)
+{
+	bool wait_for_scratch = serve->scratch_taken &&
+				handlers[msg->kind].room == SERVE_NAMES_MAX;
+	size_t room = answer_max(msg);
+
+	return serve->free_slot && !wait_for_scratch &&
+	       room + serve->reserved <= link_room(&serve->link);
+}
+
+static enum link_take greet(struct csftp_serve *serve)
+{
+	serve->greeted = true;
+	serve_version(serve);
+	return LINK_TAKEN;
+}
+
+static enum link_take broken(struct csftp_link *link, enum csftp_err why)
+{
+	link_fail(link, why);
+	return LINK_BROKEN;
+}
+
+static void serve_request(struct csftp_serve *serve, uint8_t *body,
+			  const struct sftp_msg *msg, enum csftp_err err)
+{
+	const struct handler *handler = &handlers[msg->kind];
+	struct serve_slot *slot = slot_take(serve, msg);
+
+	if (!handler->answer)
+		serve_status(slot, SSH_FX_OP_UNSUPPORTED,
+			     sftp_errno_text(EOPNOTSUPP));
+	else if (err != CSFTP_OK && err != CSFTP_ERR_TRAILING)
+		serve_status(slot, SSH_FX_BAD_MESSAGE, csftp_strerror(err));
+	else if (fill(slot, body, msg) &&
+		 (!handler->begin || handler->begin(slot, msg)))
+		slot_submit(slot);
+}
+
+static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
+{
+	struct csftp_serve *serve = (struct csftp_serve *)link;
+	struct sftp_msg msg;
+	enum csftp_err err = sftp_msg_decode(&msg, body, len);
+
+	if (!can_take(serve, &msg))
+		return LINK_LATER;
+	if (msg.kind == SFTP_INIT && err == CSFTP_OK)
+		return greet(serve);
+	if (!serve->greeted || msg.kind == SFTP_INIT)
+		return broken(link, CSFTP_ERR_STATE);
+	if (len < 5)
+		return broken(link, CSFTP_ERR_SHORT);
+	serve_request(serve, body, &msg, err);
+	return link->err == CSFTP_OK ? LINK_TAKEN : LINK_BROKEN;
+}
+
+static void close_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct serve_slot *slot = (struct serve_slot *)req;
+	struct csftp_serve *serve = slot->serve;
+	bool inside = slot->inside;
+
+	(void)reply; /* nobody is left to hear it */
+	serve_slot_end(slot);
+	if (!inside)
+		close_next(serve);
+}
+
+/* Closes what the client left open, as far as there are slots. */
+static void close_next(struct csftp_serve *serve)
+{
+	static const struct sftp_msg msg = {.kind = SFTP_CLOSE};
+
+	for (uint32_t i = 0; i < serve->config.handles; i++) {
+		struct serve_slot *slot;
+
+		if (serve->handles[i].state != HANDLE_OPEN)
+			continue;
+		if (!serve->free_slot)
+			return;
+		slot = slot_take(serve, &msg);
+		slot->req = (struct csftp_req){.op = CSFTP_OP_CLOSE,
+					       .fh = serve->handles[i].fh,
+					       .done = close_done};
+		serve_handle_drop(serve, i);
+		slot->inside = true;
+		csftp_submit(serve->config.fs, &slot->req);
+		slot->inside = false;
+	}
+}
+
+static void closed(struct csftp_link *link)
+{
+	struct csftp_serve *serve = (struct csftp_serve *)link;
+
+	serve->closing = true;
+	close_next(serve);
+}
+
+static void drained(struct csftp_link *link)
+{
+	(void)link; /* link_run() follows and offers what had to wait */
+}
+
+static const struct link_ops ops = {
+	.packet = packet,
+	.closed = closed,
+	.drained = drained,
+};
+
+#define HANDLES_DEFAULT 1024U
+#define HANDLES_MAX	65536U
+
+/* Room to read the next packets while one waits. */
+#define IN_CAP (4 + CSFTP_SERVE_PACKET_MAX + 64 * 1024)
+/* A full DATA, and the answers that wait before it. */
+#define OUT_CAP (2 * CSFTP_SERVE_PACKET_MAX + 64 * 1024)
+
+static enum csftp_err serve_init(struct csftp_serve *serve)
+{
+	uint32_t handles = serve->config.handles;
+
+	serve->link.ops = &ops;
+	serve->handles = calloc(handles, sizeof(*serve->handles));
+	serve->scratch = serve_inline(serve) ? NULL : malloc(SERVE_NAMES_MAX);
+	if (!serve->handles || (!serve->scratch && !serve_inline(serve)))
+		return CSFTP_ERR_NOMEM;
+	for (uint32_t i = 0; i < handles; i++)
+		serve->handles[i].next_free = i + 1;
+	for (uint32_t i = SERVE_SLOTS; i > 0; i--) {
+		serve->slots[i - 1].serve = serve;
+		serve->slots[i - 1].next_free = serve->free_slot;
+		serve->free_slot = &serve->slots[i - 1];
+	}
+	return link_init(&serve->link, IN_CAP, CSFTP_SERVE_PACKET_MAX, OUT_CAP,
+			 2);
+}
+
+enum csftp_err csftp_serve_new(struct csftp_serve **out,
+			       const struct csftp_serve_config *config)
+{
+	struct csftp_serve *serve;
+	enum csftp_err err;
+
+	if (!out || !config || !config->fs || config->handles > HANDLES_MAX)
+		return CSFTP_ERR_ARG;
+	serve = calloc(1, sizeof(*serve));
+	if (!serve)
+		return CSFTP_ERR_NOMEM;
+	serve->config = *config;
+	if (serve->config.handles == 0)
+		serve->config.handles = HANDLES_DEFAULT;
+	err = serve_init(serve);
+	if (err != CSFTP_OK) {
+		free(serve->handles);
+		free(serve->scratch);
+		free(serve);
+		return err;
+	}
+	*out = serve;
+	return CSFTP_OK;
+}
+
+void csftp_serve_free(struct csftp_serve *serve)
+{
+	if (!serve)
+		return;
+	link_fail(&serve->link, CSFTP_ERR_EOF);
+	link_release(&serve->link);
+	free(serve->handles);
+	free(serve->scratch);
+	free(serve);
+}
+
+struct csftp_link *csftp_serve_link(struct csftp_serve *serve)
+{
+	return &serve->link;
+}
+
+uint32_t csftp_serve_pending(const struct csftp_serve *serve)
+{
+	return serve->pending;
+}

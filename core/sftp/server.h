@@ -1,0 +1,123 @@
+/* The inside of the SFTP server engine; its contract is csftp/serve.h. */
+#ifndef CSFTP_CORE_SFTP_SERVER_H
+#define CSFTP_CORE_SFTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/errmap.h"
+#include "core/sftp/link.h"
+#include "core/sftp/msg.h"
+#include "csftp/serve.h"
+
+/* Requests that an asynchronous file system may hold at a time. */
+#define SERVE_SLOTS 64
+
+/*
+ * The longest NAME and users-groups reply.  Clients exist that refuse a reply
+ * above 128 KiB (sshfs), so it stays well below.
+ */
+#define SERVE_NAMES_MAX (64U * 1024U)
+
+/* Any other reply but DATA: two paths and attributes are the longest. */
+#define SERVE_REPLY_MAX (10U * 1024U)
+
+/* uint32 length, byte type, uint32 id, uint32 length of the data. */
+#define SERVE_DATA_HEAD 13U
+
+struct serve_slot {
+	struct csftp_req req; /* first: a request is its slot */
+	struct csftp_serve *serve;
+	struct serve_slot *next_free;
+	uint32_t id;
+	enum sftp_kind kind;
+	uint32_t handle; /* OPEN, OPENDIR: index kept for the new handle */
+	size_t answer_max;
+	size_t reserved; /* bytes of output kept for the answer */
+	bool inside;	 /* csftp_submit() is on the stack */
+	bool answered;
+	bool again; /* submit once more: READDIR, users-groups-by-id */
+	bool holds_scratch;
+	bool pinned;
+	struct csftp_attr attr;
+	/* The answer under way, for those that grow over several calls. */
+	struct wire_wr wr;
+	uint32_t count;
+	struct wire_rd uids;
+	struct wire_rd gids;
+	size_t mark;
+};
+
+enum handle_state { HANDLE_FREE, HANDLE_KEPT, HANDLE_OPEN };
+
+struct serve_handle {
+	csftp_fh fh;
+	uint32_t generation;
+	uint32_t next_free;
+	enum handle_state state;
+};
+
+struct csftp_serve {
+	struct csftp_link link; /* first: the link is its engine */
+	struct csftp_serve_config config;
+	bool greeted; /* INIT has come */
+	bool closing;
+	uint32_t pending;
+	size_t reserved; /* of all slots */
+	uint8_t *scratch;
+	bool scratch_taken;
+	struct serve_slot *free_slot;
+	struct serve_handle *handles;
+	uint32_t free_handle; /* index; config.handles: none */
+	struct serve_slot slots[SERVE_SLOTS];
+};
+
+static inline bool serve_inline(const struct csftp_serve *serve)
+{
+	return serve->config.fs->traits & CSFTP_FS_INLINE;
+}
+
+/* Handles (server_handle.c).  The index is good until serve_handle_drop(). */
+CSFTP_MUST_CHECK bool serve_handle_keep(struct csftp_serve *serve,
+					uint32_t *index);
+void serve_handle_open(struct csftp_serve *serve, uint32_t index, csftp_fh fh);
+void serve_handle_drop(struct csftp_serve *serve, uint32_t index);
+CSFTP_MUST_CHECK bool serve_handle_find(const struct csftp_serve *serve,
+					struct wire_bytes handle,
+					uint32_t *index);
+#define SERVE_HANDLE_LEN 8
+void serve_handle_name(const struct csftp_serve *serve, uint32_t index,
+		       uint8_t name[SERVE_HANDLE_LEN]);
+
+/* Answers (server_answer.c).  Each ends the request of the slot. */
+void serve_status(struct serve_slot *slot, enum sftp_status status,
+		  const char *text);
+void serve_errno(struct serve_slot *slot, int err);
+void serve_version(struct csftp_serve *serve);
+void serve_limits(struct serve_slot *slot);
+void serve_handle_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply);
+void serve_data_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+void serve_attr_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+void serve_text_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+void serve_statfs_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply);
+void serve_status_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply);
+
+/* READDIR and users-groups-by-id (server_names.c): answers that grow. */
+void serve_names_begin(struct serve_slot *slot);
+bool serve_names_entry(struct csftp_req *req, const struct csftp_entry *entry);
+void serve_names_reply(struct serve_slot *slot,
+		       const struct csftp_reply *reply);
+bool serve_ids_begin(struct serve_slot *slot, const struct sftp_msg *msg);
+void serve_ids_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+
+/* The slot's request is over: its answer was sent, or will never be. */
+void serve_slot_end(struct serve_slot *slot);
+
+/* A writer for the answer; its room was made sure of before the request. */
+struct wire_wr serve_writer(struct serve_slot *slot, size_t len);
+void serve_send(struct serve_slot *slot, const struct wire_wr *wr);
+
+#endif

@@ -1,0 +1,177 @@
+#include "core/sftp/server.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct wire_wr serve_writer(struct serve_slot *slot, size_t len)
+{
+	return link_writer(&slot->serve->link, len);
+}
+
+void serve_send(struct serve_slot *slot, const struct wire_wr *wr)
+{
+	struct csftp_link *link = &slot->serve->link;
+
+	if (wire_wr_end(wr) != CSFTP_OK)
+		link_fail(link, CSFTP_ERR_NO_ROOM);
+	else if (link->err == CSFTP_OK)
+		link_put(link, wr);
+	serve_slot_end(slot);
+}
+
+static void send_msg(struct serve_slot *slot, struct sftp_msg *msg)
+{
+	struct wire_wr wr = serve_writer(slot, SERVE_REPLY_MAX);
+
+	msg->id = slot->id;
+	sftp_msg_encode(&wr, msg);
+	serve_send(slot, &wr);
+}
+
+static struct wire_bytes text_bytes(const char *text)
+{
+	return (struct wire_bytes){(const uint8_t *)text, strlen(text)};
+}
+
+void serve_status(struct serve_slot *slot, enum sftp_status status,
+		  const char *text)
+{
+	send_msg(slot, &(struct sftp_msg){.kind = SFTP_STATUS,
+					  .num = (uint32_t)status,
+					  .path = text_bytes(text)});
+}
+
+void serve_errno(struct serve_slot *slot, int err)
+{
+	serve_status(slot, sftp_status_from_errno(err), sftp_errno_text(err));
+}
+
+void serve_status_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply)
+{
+	serve_errno(slot, reply->err);
+}
+
+void serve_version(struct csftp_serve *serve)
+{
+	struct wire_wr wr = link_writer(&serve->link, SERVE_REPLY_MAX);
+	struct sftp_msg msg = {.kind = SFTP_VERSION_MSG, .num = SFTP_VERSION};
+	size_t mark = wire_wr_open(&wr);
+
+	wire_wr_u8(&wr, 2);
+	wire_wr_u32(&wr, msg.num);
+	for (int i = SFTP_EXT_FIRST; i < SFTP_KINDS; i++) {
+		const char *name = sftp_kind_name((enum sftp_kind)i);
+		const char *version = sftp_ext_version((enum sftp_kind)i);
+
+		wire_wr_string(&wr, name, strlen(name));
+		wire_wr_string(&wr, version, strlen(version));
+	}
+	wire_wr_close(&wr, mark);
+	if (wire_wr_end(&wr) == CSFTP_OK)
+		link_put(&serve->link, &wr);
+}
+
+void serve_limits(struct serve_slot *slot)
+{
+	uint8_t body[32];
+	struct wire_wr wr = {.base = body, .cap = sizeof(body)};
+
+	sftp_limits_put(&wr, &(struct sftp_limits){
+				     .packet = CSFTP_SERVE_PACKET_MAX,
+				     .read = CSFTP_SERVE_DATA_MAX,
+				     .write = CSFTP_SERVE_DATA_MAX,
+				     .handles = slot->serve->config.handles,
+			     });
+	send_msg(slot, &(struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
+					  .data = {body, wr.len}});
+}
+
+void serve_handle_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply)
+{
+	struct csftp_serve *serve = slot->serve;
+	uint8_t name[SERVE_HANDLE_LEN];
+
+	if (reply->err != 0) {
+		serve_handle_drop(serve, slot->handle);
+		serve_errno(slot, reply->err);
+		return;
+	}
+	serve_handle_open(serve, slot->handle, reply->fh);
+	serve_handle_name(serve, slot->handle, name);
+	send_msg(slot, &(struct sftp_msg){.kind = SFTP_HANDLE,
+					  .handle = {name, sizeof(name)}});
+}
+
+/* filexfer-02, 6.4.  What was read in place needs only its header. */
+void serve_data_reply(struct serve_slot *slot, const struct csftp_reply *reply)
+{
+	size_t len = reply->data.len;
+	struct wire_wr wr;
+
+	if (reply->err != 0) {
+		serve_errno(slot, reply->err);
+		return;
+	}
+	if (len == 0 || len > slot->req.len) {
+		serve_status(slot, len == 0 ? SSH_FX_EOF : SSH_FX_FAILURE,
+			     len == 0 ? "End of file" : "Failure");
+		return;
+	}
+	wr = serve_writer(slot, SERVE_DATA_HEAD + len);
+	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_DATA,
+						.id = slot->id,
+						.data = {NULL, len}});
+	if (reply->data.ptr == slot->req.into)
+		wr.len += len;
+	else
+		wire_wr_raw(&wr, reply->data.ptr, len);
+	serve_send(slot, &wr);
+}
+
+void serve_attr_reply(struct serve_slot *slot, const struct csftp_reply *reply)
+{
+	if (reply->err != 0)
+		serve_errno(slot, reply->err);
+	else
+		send_msg(slot, &(struct sftp_msg){.kind = SFTP_ATTRS,
+						  .attr = *reply->attr});
+}
+
+/* One name, which is its own long name; no attributes (filexfer-02, 6.11). */
+void serve_text_reply(struct serve_slot *slot, const struct csftp_reply *reply)
+{
+	struct csftp_entry entry = {.name = reply->text,
+				    .longname = reply->text};
+	struct wire_wr wr;
+	size_t mark;
+
+	if (reply->err != 0 || reply->text.len > CSFTP_PATH_MAX) {
+		serve_errno(slot, reply->err ? reply->err : ENAMETOOLONG);
+		return;
+	}
+	wr = serve_writer(slot, SERVE_REPLY_MAX);
+	mark = wire_wr_open(&wr);
+	wire_wr_u8(&wr, 104);
+	wire_wr_u32(&wr, slot->id);
+	wire_wr_u32(&wr, 1);
+	sftp_entry_put(&wr, &entry);
+	wire_wr_close(&wr, mark);
+	serve_send(slot, &wr);
+}
+
+void serve_statfs_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply)
+{
+	uint8_t body[11 * 8];
+	struct wire_wr wr = {.base = body, .cap = sizeof(body)};
+
+	if (reply->err != 0) {
+		serve_errno(slot, reply->err);
+		return;
+	}
+	sftp_statfs_put(&wr, reply->statfs);
+	send_msg(slot, &(struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
+					  .data = {body, wr.len}});
+}

@@ -1,0 +1,336 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fusefs/frontend.h"
+
+#define BLOCK_SIZE 512U /* of st_blocks */
+
+uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise)
+{
+	uint32_t type = attr->mode & S_IFMT;
+
+	return (attr->mask & CSFTP_ATTR_MODE) && type ? type : otherwise;
+}
+
+static uint32_t shown_mode(const struct fusefs *f,
+			   const struct csftp_attr *attr)
+{
+	uint32_t mode = 0600U;
+
+	if (attr->mask & CSFTP_ATTR_MODE)
+		mode = attr->mode & 07777U;
+	return attr_type(attr, S_IFREG) | (mode & ~f->config.umask);
+}
+
+static uint32_t shown_uid(const struct fusefs *f, const struct csftp_attr *attr)
+{
+	if (f->config.uid >= 0)
+		return (uint32_t)f->config.uid;
+	if (!(attr->mask & CSFTP_ATTR_UID))
+		return f->config.local_uid;
+	if (f->config.map_user && attr->uid == f->config.remote_uid)
+		return f->config.local_uid;
+	return attr->uid;
+}
+
+static uint32_t shown_gid(const struct fusefs *f, const struct csftp_attr *attr)
+{
+	if (f->config.gid >= 0)
+		return (uint32_t)f->config.gid;
+	if (!(attr->mask & CSFTP_ATTR_GID))
+		return f->config.local_gid;
+	if (f->config.map_user && attr->gid == f->config.remote_gid)
+		return f->config.local_gid;
+	return attr->gid;
+}
+
+static struct timespec to_timespec(struct csftp_time time)
+{
+	struct timespec spec = {.tv_sec = time.sec, .tv_nsec = time.nsec};
+
+	/* The kernel takes no second that is longer than one. */
+	if (time.nsec > 999999999U)
+		spec.tv_nsec = 0;
+	return spec;
+}
+
+void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
+		  uint64_t ino, struct stat *st)
+{
+	uint64_t size = attr->mask & CSFTP_ATTR_SIZE ? attr->size : 0;
+
+	/* The kernel refuses a file whose size is negative to it. */
+	if (size > INT64_MAX)
+		size = INT64_MAX;
+	*st = (struct stat){
+		.st_ino = ino,
+		.st_mode = shown_mode(f, attr),
+		/* 1 on a directory tells find(1) that it cannot know. */
+		.st_nlink = attr->mask & CSFTP_ATTR_NLINK ? attr->nlink : 1,
+		.st_uid = shown_uid(f, attr),
+		.st_gid = shown_gid(f, attr),
+		.st_size = (off_t)size,
+		.st_blksize = 4096,
+		.st_blocks =
+			(blkcnt_t)(size / BLOCK_SIZE + (size % BLOCK_SIZE > 0)),
+	};
+	if (attr->mask & CSFTP_ATTR_ATIME)
+		st->st_atim = to_timespec(attr->atime);
+	if (attr->mask & CSFTP_ATTR_MTIME)
+		st->st_mtim = to_timespec(attr->mtime);
+	st->st_ctim = st->st_mtim;
+}
+
+/* What becomes of an error about a path that the kernel knew to be there. */
+static int gone(const struct fuse_op *op, int err)
+{
+	return err == ENOENT && !op->node->name && op->node->id != INODE_ROOT
+		       ? ESTALE
+		       : err;
+}
+
+static void attr_finish(struct fuse_op *op)
+{
+	int err = op_err(op);
+
+	if (err)
+		op_reply_err(op, gone(op, err));
+	else
+		op_reply_attr(op);
+	op_free(op);
+}
+
+/*
+ * Points the question at the handle where there is one, as that is the file
+ * whatever it is called by now, or else at the path.
+ */
+static void aim(struct fuse_op *op, struct csftp_req *req)
+{
+	if (op->file) {
+		req->fh = op->file->fh;
+		return;
+	}
+	req->path = op->path;
+	req->flags = CSFTP_NOFOLLOW;
+}
+
+static void getattr_go(struct fuse_op *op, int err)
+{
+	struct csftp_req *req;
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	req = op_ask(op, CSFTP_OP_GETATTR);
+	aim(op, req);
+	op_submit(op, req);
+	op_put(op);
+}
+
+static void getattr_finish(struct fuse_op *op)
+{
+	if (op->req && !op->file && op_err(op) == ENOENT && op_moved(op))
+		getattr_go(op, 0);
+	else
+		attr_finish(op);
+}
+
+/* The handle that an operation on a node without a path has to go through. */
+static struct file *handle_for(const struct fuse_op *op,
+			       const struct fuse_file_info *fi, uint32_t flags)
+{
+	if (fi)
+		return file_from(fi);
+	return file_of(op->node, flags);
+}
+
+void fusefs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, getattr_finish);
+	struct file *file;
+
+	if (!op)
+		return;
+	file = handle_for(op, op->node->type == S_IFDIR ? NULL : fi, 0);
+	if (file)
+		file_use(op, file, getattr_go);
+	else if (op_path(op, NULL))
+		getattr_go(op, 0);
+}
+
+static void from_timespec(struct csftp_time *time, const struct timespec *spec)
+{
+	time->sec = spec->tv_sec;
+	time->nsec = (uint32_t)spec->tv_nsec;
+}
+
+static void owner_from(const struct fusefs *f, const struct stat *st, int set,
+		       struct csftp_attr *attr)
+{
+	bool map = f->config.map_user;
+
+	if (set & FUSE_SET_ATTR_UID) {
+		attr->mask |= CSFTP_ATTR_UID;
+		attr->uid = map && st->st_uid == f->config.local_uid
+				    ? f->config.remote_uid
+				    : st->st_uid;
+	}
+	if (set & FUSE_SET_ATTR_GID) {
+		attr->mask |= CSFTP_ATTR_GID;
+		attr->gid = map && st->st_gid == f->config.local_gid
+				    ? f->config.remote_gid
+				    : st->st_gid;
+	}
+}
+
+static void attr_from(const struct fusefs *f, const struct stat *st, int set,
+		      struct csftp_attr *attr)
+{
+	*attr = (struct csftp_attr){0};
+	owner_from(f, st, set, attr);
+	if (set & FUSE_SET_ATTR_MODE) {
+		attr->mask |= CSFTP_ATTR_MODE;
+		attr->mode = st->st_mode & 07777U;
+	}
+	if (set & FUSE_SET_ATTR_SIZE) {
+		attr->mask |= CSFTP_ATTR_SIZE;
+		attr->size = (uint64_t)st->st_size;
+	}
+	if (set & FUSE_SET_ATTR_ATIME) {
+		attr->mask |= CSFTP_ATTR_ATIME;
+		from_timespec(&attr->atime, &st->st_atim);
+	}
+	if (set & FUSE_SET_ATTR_MTIME) {
+		attr->mask |= CSFTP_ATTR_MTIME;
+		from_timespec(&attr->mtime, &st->st_mtim);
+	}
+	if (set & FUSE_SET_ATTR_ATIME_NOW)
+		attr->mask |= CSFTP_ATTR_ATIME_NOW;
+	if (set & FUSE_SET_ATTR_MTIME_NOW)
+		attr->mask |= CSFTP_ATTR_MTIME_NOW;
+}
+
+static void setattr_finish(struct fuse_op *op)
+{
+	if (!op->ask[0].err && (op->in.mask & CSFTP_ATTR_MODE))
+		file_mode_changed(op->node, op->in.mode);
+	attr_finish(op);
+}
+
+static void setattr_go(struct fuse_op *op, int err)
+{
+	struct csftp_req *req;
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	if (op->in.mask) {
+		if (op->file && (op->in.mask & CSFTP_ATTR_SIZE))
+			op->file->written = true;
+		req = op_ask(op, CSFTP_OP_SETATTR);
+		aim(op, req);
+		/* Not every server can change a link, and a size has none. */
+		if (op->node->type != S_IFLNK)
+			req->flags = 0;
+		req->attr = &op->in;
+		op_submit(op, req);
+	}
+	/* Right behind it, for the reply: both travel together. */
+	req = op_ask(op, CSFTP_OP_GETATTR);
+	aim(op, req);
+	op_submit(op, req);
+	op_put(op);
+}
+
+void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
+		    struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, setattr_finish);
+	uint32_t flags = set & FUSE_SET_ATTR_SIZE ? CSFTP_OPEN_WRITE : 0;
+	struct file *file = NULL;
+
+	if (!op)
+		return;
+	attr_from(op->f, st, set, &op->in);
+	if (op->node->type == S_IFREG && (fi || !op->node->name))
+		file = handle_for(op, fi, flags);
+	if (file)
+		file_use(op, file, setattr_go);
+	else if (op_path(op, NULL))
+		setattr_go(op, 0);
+}
+
+static void readlink_finish(struct fuse_op *op)
+{
+	int err = op_err(op);
+
+	if (err) {
+		op_reply_err(op, err);
+	} else if (op->req) {
+		fuse_reply_readlink(op->req, op->path2);
+		op->req = NULL;
+	}
+	op_free(op);
+}
+
+void fusefs_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fuse_op *op = op_on(req, ino, readlink_finish);
+	struct csftp_req *ask;
+
+	if (!op || !op_path(op, NULL))
+		return;
+	ask = op_ask(op, CSFTP_OP_READLINK);
+	ask->path = op->path;
+	op_submit(op, ask);
+	op_put(op);
+}
+
+static void statfs_finish(struct fuse_op *op)
+{
+	const struct csftp_statfs *from = &op->statfs;
+	struct statvfs to = {
+		.f_bsize = 4096,
+		.f_frsize = 4096,
+		.f_namemax = CSFTP_NAME_MAX,
+	};
+	int err = op_err(op);
+
+	/* A server that cannot tell is no reason for df(1) to fail. */
+	if (err && err != EOPNOTSUPP) {
+		op_reply_err(op, err);
+	} else if (op->req) {
+		if (!err) {
+			to.f_bsize = from->bsize;
+			to.f_frsize = from->frsize ? from->frsize : 4096;
+			to.f_blocks = from->blocks;
+			to.f_bfree = from->bfree;
+			to.f_bavail = from->bavail;
+			to.f_files = from->files;
+			to.f_ffree = from->ffree;
+			to.f_favail = from->favail;
+			to.f_namemax = from->namemax;
+		}
+		if (to.f_namemax > CSFTP_NAME_MAX)
+			to.f_namemax = CSFTP_NAME_MAX;
+		fuse_reply_statfs(op->req, &to);
+		op->req = NULL;
+	}
+	op_free(op);
+}
+
+void fusefs_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct fuse_op *op = op_on(req, ino ? ino : INODE_ROOT, statfs_finish);
+	struct csftp_req *ask;
+
+	if (!op || !op_path(op, NULL))
+		return;
+	ask = op_ask(op, CSFTP_OP_STATFS);
+	ask->path = op->path;
+	op_submit(op, ask);
+	op_put(op);
+}

@@ -1,0 +1,475 @@
+/* csftpfs: mounts a directory of an SFTP server. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "core/version.h"
+#include "csftp/remote.h"
+#include "csftp/stream.h"
+#include "fusefs/connect.h"
+#include "fusefs/fusefs.h"
+#include "fusefs/options.h"
+#include "fusefs/reactor.h"
+
+#define GRACE_MS 1000U
+
+struct mount {
+	struct options options;
+	struct csftp_stream stream;
+	struct csftp_remote *remote;
+	struct fusefs *f;
+	struct csftp_attr start; /* of the directory where sessions start */
+	char root[CSFTP_PATH_MAX + 1];
+	bool ready;
+	bool background; /* standard error is gone: syslog */
+	int verdict;	 /* where the parent waits for our exit status; or -1 */
+};
+
+__attribute__((format(printf, 2, 3))) static void say(const struct mount *m,
+						      const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (m->background) {
+		vsyslog(LOG_WARNING, format, args);
+	} else {
+		(void)fputs("csftpfs: ", stderr);
+		(void)vfprintf(stderr, format, args);
+		(void)fputc('\n', stderr);
+	}
+	va_end(args);
+}
+
+static void on_log(void *arg, const char *text)
+{
+	const struct mount *m = arg;
+
+	say(m, "%s", text);
+}
+
+static void on_ready(void *arg)
+{
+	struct mount *m = arg;
+
+	m->ready = true;
+}
+
+static const char *host_name(const struct mount *m)
+{
+	return *m->options.host ? m->options.host : "the server";
+}
+
+/*
+ * Asking and waiting, as long as nothing else goes on.
+ */
+
+struct question {
+	struct csftp_req req;
+	struct mount *m;
+	int err; /* -1: not answered */
+	struct csftp_attr attr;
+	char text[CSFTP_PATH_MAX + 1];
+};
+
+static void answered(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct question *question = (struct question *)req;
+
+	question->err = reply->err;
+	if (reply->err)
+		return;
+	if (reply->attr)
+		question->attr = *reply->attr;
+	if (reply->text.len > CSFTP_PATH_MAX ||
+	    (reply->text.len > 0 &&
+	     memchr(reply->text.ptr, '\0', reply->text.len)))
+		question->err = EIO;
+	else if (reply->text.len > 0)
+		memcpy(question->text, reply->text.ptr, reply->text.len);
+}
+
+static int ask(struct mount *m, struct question *question)
+{
+	struct csftp_link *link = csftp_remote_link(m->remote);
+	enum csftp_err err = CSFTP_OK;
+
+	question->m = m;
+	question->err = -1;
+	question->req.done = answered;
+	csftp_submit(csftp_remote_fs(m->remote), &question->req);
+	while (question->err < 0) {
+		if (err)
+			csftp_link_close(link, err);
+		else
+			err = csftp_stream_step(&m->stream, link, -1);
+	}
+	return question->err;
+}
+
+/* The first word of the command that carries the session. */
+static const char *carrier(const struct mount *m)
+{
+	const struct strings *command = &m->options.ssh_command;
+
+	return command->count > 0 ? command->item[0] : "ssh";
+}
+
+/* How the other end ended, for who wonders why there is no connection. */
+static void say_failed(struct mount *m, enum csftp_err err)
+{
+	int why = errno;
+	bool child = m->stream.pid > 0;
+	int status = csftp_stream_close(&m->stream, GRACE_MS);
+
+	/* It has ended, and that is the reason, however we came to notice. */
+	child = child && (err == CSFTP_ERR_EOF || err == CSFTP_ERR_IO);
+	if (child && WIFEXITED(status))
+		say(m, "%s: connection failed: %s exited with status %d",
+		    host_name(m), carrier(m), WEXITSTATUS(status));
+	else if (child && WIFSIGNALED(status))
+		say(m, "%s: connection failed: %s was ended by signal %d",
+		    host_name(m), carrier(m), WTERMSIG(status));
+	else
+		say(m, "%s: connection failed: %s", host_name(m),
+		    err == CSFTP_ERR_IO ? strerror(why) : csftp_strerror(err));
+}
+
+static bool connect_remote(struct mount *m)
+{
+	struct csftp_remote_config config = {
+		.ready = on_ready,
+		.log = on_log,
+		.arg = m,
+	};
+	enum csftp_err err = connect_open(&m->options, &m->stream);
+
+	if (err == CSFTP_ERR_IO && !m->options.passive &&
+	    !m->options.directport) {
+		say(m, "%s: %s", carrier(m), strerror(errno));
+		return false;
+	}
+	if (!err)
+		err = csftp_remote_new(&m->remote, &config);
+	while (!err && !m->ready)
+		err = csftp_stream_step(&m->stream,
+					csftp_remote_link(m->remote), -1);
+	if (err)
+		say_failed(m, err);
+	return !err;
+}
+
+/* "~" is the home, which a server that can expand it knows better. */
+static const char *root_request(const struct mount *m, uint32_t *flags)
+{
+	const char *dir = m->options.dir;
+
+	*flags = 0;
+	if (dir[0] != '~')
+		return dir;
+	if (csftp_remote_extensions(m->remote) & CSFTP_EXT_EXPAND_PATH) {
+		*flags = CSFTP_EXPAND;
+		return dir;
+	}
+	if (dir[1] == '\0')
+		return "";
+	return dir[1] == '/' ? dir + 1 + strspn(dir + 1, "/") : NULL;
+}
+
+static bool find_root(struct mount *m)
+{
+	struct question question = {.req = {.op = CSFTP_OP_REALPATH}};
+	int err;
+
+	question.req.path = root_request(m, &question.req.flags);
+	if (!question.req.path) {
+		say(m, "%s: the server cannot find the homes of others",
+		    m->options.target);
+		return false;
+	}
+	err = ask(m, &question);
+	if (!err && question.text[0] != '/')
+		err = EIO;
+	if (err) {
+		say(m, "%s: %s", m->options.target, strerror(err));
+		return false;
+	}
+	memcpy(m->root, question.text, sizeof(m->root));
+	return true;
+}
+
+static bool check_root(struct mount *m)
+{
+	struct question root = {
+		.req = {.op = CSFTP_OP_GETATTR, .path = m->root},
+	};
+	struct question start = {.req = {.op = CSFTP_OP_GETATTR, .path = ""}};
+	int err = ask(m, &root);
+
+	if (!err && (root.attr.mask & CSFTP_ATTR_MODE) &&
+	    !S_ISDIR(root.attr.mode))
+		err = ENOTDIR;
+	if (err) {
+		say(m, "%s: %s", m->options.target, strerror(err));
+		return false;
+	}
+	if (!m->options.map_user)
+		return true;
+	if (ask(m, &start) != 0 || !(start.attr.mask & CSFTP_ATTR_UID)) {
+		say(m, "%s: idmap=user: the server does not say who we are",
+		    m->options.target);
+		return false;
+	}
+	m->start = start.attr;
+	return true;
+}
+
+/*
+ * Mounting
+ */
+
+/* A comma or backslash in a value would end it. */
+static bool add_escaped(struct strings *argv, const char *key,
+			const char *value)
+{
+	size_t size = strlen(key) + 2 * strlen(value) + 1;
+	char *text = malloc(size);
+	char *at;
+	bool ok;
+
+	if (!text)
+		return false;
+	at = text + snprintf(text, size, "%s", key);
+	for (; *value; value++) {
+		if (*value == ',' || *value == '\\')
+			*at++ = '\\';
+		*at++ = *value;
+	}
+	*at = '\0';
+	ok = strings_add(argv, text);
+	free(text);
+	return ok;
+}
+
+static bool fuse_argv(const struct options *options, struct strings *argv)
+{
+	const char *fsname =
+		options->fsname ? options->fsname : options->target;
+	const char *subtype = options->subtype ? options->subtype : "csftpfs";
+	bool ok = strings_add(argv, "csftpfs") &&
+		  add_escaped(argv, "-ofsname=", fsname) &&
+		  add_escaped(argv, "-osubtype=", subtype);
+
+	for (size_t i = 0; ok && i < options->mount_flags.count; i++)
+		ok = add_escaped(argv, "-o", options->mount_flags.item[i]);
+	return ok && (!options->debug || strings_add(argv, "-d"));
+}
+
+static bool mount_it(struct mount *m)
+{
+	const struct options *options = &m->options;
+	const struct fusefs_config config = {
+		.fs = csftp_remote_fs(m->remote),
+		.root = m->root,
+		.max_read = options->max_read,
+		.entry_timeout = options->entry_timeout,
+		.attr_timeout = options->attr_timeout,
+		.negative_timeout = options->negative_timeout,
+		.map_user = options->map_user,
+		.remote_uid = m->start.uid,
+		.remote_gid = m->start.gid,
+		.local_uid = getuid(),
+		.local_gid = getgid(),
+		.uid = options->uid,
+		.gid = options->gid,
+		.umask = options->umask,
+		.log = on_log,
+		.arg = m,
+	};
+	struct strings argv = {0};
+	enum csftp_err err = CSFTP_ERR_NOMEM;
+
+	if (fuse_argv(options, &argv))
+		err = fusefs_new(&m->f, &config, argv.item);
+	strings_release(&argv);
+	if (!err)
+		err = fusefs_mount(m->f, options->mountpoint);
+	/* libfuse has said what it was that did not please it. */
+	if (err)
+		say(m, "%s: cannot be mounted", options->mountpoint);
+	return !err;
+}
+
+/* From here on nobody sees standard error, and the terminal may go. */
+static bool leave_terminal(struct mount *m)
+{
+	const char zero = 0;
+	ssize_t told;
+	int null;
+
+	if (m->verdict < 0)
+		return true;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || setsid() < 0 || chdir("/") != 0 ||
+	    dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) {
+		say(m, "going to the background: %s", strerror(errno));
+		return false;
+	}
+	openlog("csftpfs", LOG_PID, LOG_DAEMON);
+	m->background = true;
+	(void)dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		(void)close(null);
+	told = write(m->verdict, &zero, 1);
+	(void)told; /* a parent that was killed is no reason to end */
+	(void)close(m->verdict);
+	m->verdict = -1;
+	return true;
+}
+
+static bool serve(struct mount *m)
+{
+	const struct reactor_config config = {
+		.f = m->f,
+		.remote = m->remote,
+		.stream = &m->stream,
+		.host = host_name(m),
+		.log = on_log,
+		.arg = m,
+	};
+	uint32_t lost;
+
+	if (reactor_run(&config) != CSFTP_OK) {
+		say(m, "the event loop: %s", strerror(errno));
+		return false;
+	}
+	lost = fusefs_lost_errors(m->f);
+	if (lost > 0)
+		say(m, "%u errors of writes or closes could not be reported",
+		    lost);
+	return lost == 0;
+}
+
+static int run(struct mount *m)
+{
+	bool ok = connect_remote(m) && find_root(m) && check_root(m) &&
+		  mount_it(m) && leave_terminal(m) && serve(m);
+
+	/* The stream first: what is outstanding is answered by that. */
+	if (m->remote)
+		csftp_link_close(csftp_remote_link(m->remote), CSFTP_ERR_EOF);
+	(void)csftp_stream_close(&m->stream, GRACE_MS);
+	fusefs_free(m->f);
+	csftp_remote_free(m->remote);
+	return ok ? 0 : 1;
+}
+
+/*
+ * Before the connection is made, as that may ask for a password.  It is kept
+ * as an absolute path: the working directory will be another.
+ */
+static bool check_mountpoint(struct mount *m)
+{
+	char *path = realpath(m->options.mountpoint, NULL);
+	struct stat st;
+	int err = 0;
+
+	if (!path || stat(path, &st) != 0)
+		err = errno;
+	else if (!S_ISDIR(st.st_mode))
+		err = ENOTDIR;
+	if (err) {
+		say(m, "mount point %s: %s", m->options.mountpoint,
+		    strerror(err));
+		free(path);
+		return false;
+	}
+	free(m->options.mountpoint);
+	m->options.mountpoint = path;
+	return true;
+}
+
+/*
+ * The parent stays until the child has mounted or has failed, and ends with
+ * its status.  The child keeps the terminal until then, for ssh to ask on.
+ */
+static int wait_for(int fd, pid_t pid)
+{
+	ssize_t len;
+	char verdict;
+	int status;
+
+	do {
+		len = read(fd, &verdict, 1);
+	} while (len < 0 && errno == EINTR);
+	if (len == 1)
+		return 0;
+	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return 1;
+}
+
+static int run_in_background(struct mount *m)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0) {
+		say(m, "pipe: %s", strerror(errno));
+		return 1;
+	}
+	pid = fork();
+	if (pid < 0) {
+		say(m, "fork: %s", strerror(errno));
+		return 1;
+	}
+	if (pid == 0) {
+		(void)close(fds[0]);
+		m->verdict = fds[1];
+		return run(m);
+	}
+	(void)close(fds[1]);
+	return wait_for(fds[0], pid);
+}
+
+int main(int argc, char *argv[])
+{
+	struct mount m = {
+		.stream = {.rfd = -1, .wfd = -1},
+		.verdict = -1,
+	};
+	char why[OPTIONS_WHY_MAX];
+	int status = 1;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	switch (options_parse(&m.options, argc, argv, why)) {
+	case OPTIONS_HELP:
+		options_help(stdout);
+		status = fflush(stdout) == 0 ? 0 : 1;
+		break;
+	case OPTIONS_VERSION:
+		status = puts("csftpfs " CSFTP_VERSION) >= 0 &&
+					 fflush(stdout) == 0
+				 ? 0
+				 : 1;
+		break;
+	case OPTIONS_ERROR:
+		say(&m, "%s", why);
+		break;
+	case OPTIONS_MOUNT:
+		if (!check_mountpoint(&m))
+			break;
+		status = m.options.foreground ? run(&m) : run_in_background(&m);
+		break;
+	}
+	options_release(&m.options);
+	return status;
+}

@@ -1,0 +1,319 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/frontend.h"
+
+/*
+ * Content.  What is larger than the file system takes in one piece travels in
+ * several, at once.  A READ in one piece goes from the file system's memory to
+ * the kernel; pieces, and what comes in parts, are gathered first.
+ */
+
+static uint64_t piece_size(uint32_t max, uint64_t size)
+{
+	return max > 0 && max < size ? max : size;
+}
+
+/* Asks until an answer completes the piece, without recursion. */
+static void read_ask(struct ask *ask)
+{
+	struct fuse_op *op = ask->op;
+
+	op->asks++;
+	ask->inside = true;
+	do {
+		ask->again = false;
+		op_submit(op, &ask->req);
+	} while (ask->again);
+	ask->inside = false;
+	op_put(op);
+}
+
+static char *gather_room(struct fuse_op *op)
+{
+	if (!op->gather)
+		op->gather = buffers_get(&op->f->gather);
+	if (!op->gather)
+		op->gather = malloc(op->f->max_read);
+	return op->gather;
+}
+
+/* Takes a part of the piece; false: it has to be asked for the rest. */
+static bool gather(struct ask *ask, const struct csftp_reply *reply)
+{
+	struct fuse_op *op = ask->op;
+	struct csftp_req *req = &ask->req;
+	size_t len = reply->data.len;
+	char *room = gather_room(op);
+
+	if (!room) {
+		ask->err = ENOMEM;
+		return true;
+	}
+	room += req->off - op->off;
+	if (len > 0 && reply->data.ptr != room)
+		memcpy(room, reply->data.ptr, len);
+	ask->got += len;
+	if (reply->eof || len == req->len)
+		return true;
+	/* Nothing, and yet not the end: this could go on for ever. */
+	if (len == 0) {
+		ask->err = EIO;
+		return true;
+	}
+	req->off += len;
+	req->len -= len;
+	req->into = room + len;
+	return false;
+}
+
+bool data_answer(struct ask *ask, const struct csftp_reply *reply)
+{
+	struct fuse_op *op = ask->op;
+	size_t len = reply->data.len;
+
+	if (reply->err || len > ask->req.len) {
+		ask->err = reply->err ? reply->err : EIO;
+		return true;
+	}
+	if (!op->req)
+		return true;
+	if (op->asked == 1 && ask->got == 0 &&
+	    (reply->eof || len == ask->req.len)) {
+		fuse_reply_buf(op->req, reply->data.ptr, len);
+		op->req = NULL;
+		return true;
+	}
+	if (gather(ask, reply))
+		return true;
+	if (ask->inside)
+		ask->again = true;
+	else
+		read_ask(ask);
+	return false;
+}
+
+/* All up to the first piece that is not full: there the file ends. */
+static void read_finish(struct fuse_op *op)
+{
+	uint64_t piece = piece_size(op->f->fs->max_read, op->size);
+	int err = op_err(op);
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < op->asked && total == i * piece; i++)
+		total += op->ask[i].got;
+	if (err) {
+		op_reply_err(op, err);
+	} else if (op->req) {
+		fuse_reply_buf(op->req, op->gather, total);
+		op->req = NULL;
+	}
+	op_free(op);
+}
+
+static void read_go(struct fuse_op *op, int err)
+{
+	uint64_t piece = piece_size(op->f->fs->max_read, op->size);
+	bool split = op->size > piece;
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	if (split && !gather_room(op)) {
+		op_fail(op, ENOMEM);
+		return;
+	}
+	/* All are counted before the first can be answered. */
+	for (uint64_t at = 0; at < op->size; at += piece) {
+		struct csftp_req *req = op_ask(op, CSFTP_OP_READ);
+
+		req->fh = op->file->fh;
+		req->off = op->off + at;
+		req->len = piece < op->size - at ? piece : op->size - at;
+		req->into = split ? op->gather + at : NULL;
+	}
+	for (uint32_t i = 0, n = op->asked; i < n; i++)
+		read_ask(&op->ask[i]);
+	op_put(op);
+}
+
+void fusefs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+		 struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, read_finish);
+
+	if (!op)
+		return;
+	if (size > op->f->max_read)
+		size = op->f->max_read;
+	if (size == 0 || off < 0) {
+		op_fail(op, off < 0 ? EINVAL : 0);
+		return;
+	}
+	op->size = size;
+	op->off = (uint64_t)off;
+	file_use(op, file_from(fi), read_go);
+}
+
+static void write_finish(struct fuse_op *op)
+{
+	int err = op_err(op);
+
+	if (err && !op->req) {
+		/* The writer has gone; whoever closes is told. */
+		if (err != EINTR && !op->file->err)
+			op->file->err = err;
+	} else if (err) {
+		op_reply_err(op, err);
+	} else if (op->req) {
+		fuse_reply_write(op->req, op->size);
+		op->req = NULL;
+	}
+	op_free(op);
+}
+
+static void write_go(struct fuse_op *op, int err)
+{
+	uint64_t piece = piece_size(op->f->fs->max_write, op->size);
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	op->file->written = true;
+	for (uint64_t at = 0; at < op->size; at += piece) {
+		struct csftp_req *req = op_ask(op, CSFTP_OP_WRITE);
+
+		req->fh = op->file->fh;
+		req->off = op->off + at;
+		req->len = piece < op->size - at ? piece : op->size - at;
+		req->data = op->data + at;
+		op_submit(op, req);
+	}
+	op_put(op);
+}
+
+void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
+		  off_t off, struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, write_finish);
+	uint64_t piece;
+
+	if (!op)
+		return;
+	piece = piece_size(op->f->fs->max_write, size);
+	if (off < 0 || size > FUSEFS_ASKS * piece) {
+		op_fail(op, EINVAL);
+		return;
+	}
+	/* The payload stays where it was received until all is answered. */
+	op->buf = op->f->rx.mem;
+	op->f->rx.mem = NULL;
+	op->data = data;
+	op->size = size;
+	op->off = (uint64_t)off;
+	file_use(op, file_from(fi), write_go);
+}
+
+static void fsync_finish(struct fuse_op *op)
+{
+	int err = op->file->err ? op->file->err : op_err(op);
+
+	op->file->err = 0;
+	/*
+	 * A server without fsync@openssh.com has acknowledged every write,
+	 * which is all that it can do.
+	 */
+	op_reply_err(op, err == EOPNOTSUPP ? 0 : err);
+	op_free(op);
+}
+
+static void fsync_go(struct fuse_op *op, int err)
+{
+	struct csftp_req *req;
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	req = op_ask(op, CSFTP_OP_FSYNC);
+	req->fh = op->file->fh;
+	op_submit(op, req);
+	op_put(op);
+}
+
+void fusefs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+		  struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, fsync_finish);
+
+	(void)datasync;
+	if (op)
+		file_use(op, file_from(fi), fsync_go);
+}
+
+static void copy_finish(struct fuse_op *op)
+{
+	int err = op_err(op);
+
+	if (!err && op->count > op->size)
+		err = EIO;
+	if (err) {
+		op_reply_err(op, err);
+	} else if (op->req) {
+		fuse_reply_write(op->req, op->count);
+		op->req = NULL;
+	}
+	op_free(op);
+}
+
+static void copy_go(struct fuse_op *op, int err)
+{
+	struct csftp_req *req;
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	op->file2->written = true;
+	req = op_ask(op, CSFTP_OP_COPY_RANGE);
+	req->fh = op->file->fh;
+	req->off = op->off;
+	req->fh2 = op->file2->fh;
+	req->off2 = op->off2;
+	req->len = op->size;
+	op_submit(op, req);
+	op_put(op);
+}
+
+/* The source can be used; now the destination. */
+static void copy_to(struct fuse_op *op, int err)
+{
+	if (err || !op->req)
+		op_fail(op, err);
+	else
+		file_use(op, file_from(&op->fi), copy_go);
+}
+
+void fusefs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+			    struct fuse_file_info *fi_in, fuse_ino_t ino_out,
+			    off_t off_out, struct fuse_file_info *fi_out,
+			    size_t len, int flags)
+{
+	struct fuse_op *op = op_on(req, ino_in, copy_finish);
+
+	(void)ino_out;
+	if (!op)
+		return;
+	if (flags || len == 0 || off_in < 0 || off_out < 0) {
+		op_fail(op, EINVAL);
+		return;
+	}
+	op->fi = *fi_out;
+	op->off = (uint64_t)off_in;
+	op->off2 = (uint64_t)off_out;
+	op->size = len;
+	file_use(op, file_from(fi_in), copy_to);
+}

@@ -1,0 +1,497 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fusefs/frontend.h"
+
+/*
+ * Open files, and when their handles are closed: see "close(2)" in fusefs.h.
+ * Everything that needs a handle goes through file_use().
+ */
+
+struct file *file_from(const struct fuse_file_info *fi)
+{
+	return (struct file *)(uintptr_t)fi->fh;
+}
+
+static uint32_t open_flags(int flags)
+{
+	static const uint32_t access[] = {
+		[O_RDONLY] = CSFTP_OPEN_READ,
+		[O_WRONLY] = CSFTP_OPEN_WRITE,
+		[O_RDWR] = CSFTP_OPEN_READ | CSFTP_OPEN_WRITE,
+	};
+	unsigned mode = (unsigned)flags & O_ACCMODE;
+
+	return (mode < 3 ? access[mode] : CSFTP_OPEN_READ) |
+	       (flags & O_APPEND ? CSFTP_OPEN_APPEND : 0);
+}
+
+static struct file *file_new(struct fuse_op *op, struct inode *node)
+{
+	struct fusefs *f = op->f;
+	struct file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->f = f;
+	file->node = node;
+	file->fh = op->fh;
+	file->flags = open_flags(op->fi.flags);
+	file->opener = op->pid;
+	inodes_pin(node);
+	file->next = node->files;
+	if (file->next)
+		file->next->prev = file;
+	node->files = file;
+	file->all_next = f->files;
+	if (file->all_next)
+		file->all_next->all_prev = file;
+	f->files = file;
+	return file;
+}
+
+static void file_free(struct file *file)
+{
+	struct fusefs *f = file->f;
+
+	if (file->prev)
+		file->prev->next = file->next;
+	else
+		file->node->files = file->next;
+	if (file->next)
+		file->next->prev = file->prev;
+	if (file->all_prev)
+		file->all_prev->all_next = file->all_next;
+	else
+		f->files = file->all_next;
+	if (file->all_next)
+		file->all_next->all_prev = file->all_prev;
+	inodes_unpin(f->inodes, file->node);
+	free(file->path);
+	free(file);
+}
+
+/* The last that can be done about an error: nobody is left to be told. */
+static void report_lost(struct file *file, int err)
+{
+	struct fusefs *f = file->f;
+	char path[CSFTP_PATH_MAX + 1];
+
+	f->lost_errors++;
+	if (inodes_path(f->inodes, f->config.root, file->node, NULL, path) != 0)
+		path[0] = '\0';
+	fusefs_logf(f, "closing %s: %s", *path ? path : "a removed file",
+		    strerror(err));
+}
+
+static void file_settle(struct file *file);
+
+/* Those who wait go on, each looking at the state for itself. */
+static void file_wake(struct file *file, int err)
+{
+	struct fuse_op *op = file->waiting;
+
+	file->waiting = NULL;
+	while (op) {
+		struct fuse_op *next = op->next_waiting;
+
+		op->next_waiting = NULL;
+		if (err)
+			op->go(op, err);
+		else
+			file_use(op, file, op->go);
+		op = next;
+	}
+}
+
+static void close_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct file *file = (struct file *)req;
+	struct fuse_op *flush = file->flush;
+	int err = reply->err;
+
+	file->f->closings--;
+	file->state = FILE_CLOSED;
+	file->flush = NULL;
+	if (flush && flush->req) {
+		file->written = false;
+		op_reply_err(flush, err);
+	} else if (file->written && err && !file->err) {
+		file->err = err;
+	}
+	if (flush)
+		op_free(flush);
+	file_settle(file);
+}
+
+static void file_close(struct file *file)
+{
+	file->state = FILE_CLOSING;
+	file->f->closings++;
+	file->req = (struct csftp_req){
+		.op = CSFTP_OP_CLOSE,
+		.done = close_done,
+		.fh = file->fh,
+	};
+	csftp_submit(file->f->fs, &file->req);
+}
+
+static void reopen_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct file *file = (struct file *)req;
+	int err = reply->err;
+
+	file->f->closings--;
+	free(file->path);
+	file->path = NULL;
+	if (err) {
+		file->state = FILE_CLOSED;
+		file->dead = true;
+		err = err == ENOENT ? ESTALE : err;
+		file->busy++; /* it stays while others are told */
+		file_wake(file, err);
+		file->busy--;
+	} else {
+		file->state = FILE_OPEN;
+		file->fh = reply->fh;
+	}
+	file_settle(file);
+}
+
+/* An errno if it cannot be tried; otherwise reopen_done is called. */
+static int file_reopen(struct file *file)
+{
+	struct fusefs *f = file->f;
+	char path[CSFTP_PATH_MAX + 1];
+	int err =
+		inodes_path(f->inodes, f->config.root, file->node, NULL, path);
+
+	if (err)
+		return err;
+	file->path = strdup(path);
+	if (!file->path)
+		return ENOMEM;
+	file->state = FILE_REOPENING;
+	f->closings++;
+	file->req = (struct csftp_req){
+		.op = CSFTP_OP_OPEN,
+		.done = reopen_done,
+		.path = file->path,
+		.flags = file->flags,
+	};
+	csftp_submit(f->fs, &file->req);
+	return 0;
+}
+
+/*
+ * Does what the state calls for.  The file may be gone on return.
+ * A file that is closed and waited for is opened again; one that is open has
+ * no waiters; one that the kernel let go of is closed when nobody uses it.
+ */
+static void file_settle(struct file *file)
+{
+	int err = 0;
+
+	if (file->state == FILE_CLOSING || file->state == FILE_REOPENING)
+		return;
+	if (file->waiting && file->state == FILE_CLOSED) {
+		err = file->dead ? ESTALE : file_reopen(file);
+		if (!err)
+			return;
+		file->dead = true;
+	}
+	if (file->waiting) {
+		file->busy++; /* it stays while others are told */
+		file_wake(file, err);
+		file->busy--;
+		file_settle(file);
+		return;
+	}
+	if (!file->released || file->busy > 0)
+		return;
+	if (file->state == FILE_OPEN) {
+		file_close(file);
+		return;
+	}
+	if (file->err)
+		report_lost(file, file->err);
+	file_free(file);
+}
+
+void file_use(struct fuse_op *op, struct file *file,
+	      void (*go)(struct fuse_op *op, int err))
+{
+	if (file->state == FILE_OPEN) {
+		file->busy++;
+		if (op->file)
+			op->file2 = file;
+		else
+			op->file = file;
+		go(op, 0);
+		return;
+	}
+	op->go = go;
+	op->next_waiting = file->waiting;
+	file->waiting = op;
+	file_settle(file);
+}
+
+void file_unuse(struct file *file)
+{
+	file->busy--;
+	file_settle(file);
+}
+
+struct file *file_of(const struct inode *node, uint32_t flags)
+{
+	struct file *file = node->files;
+
+	while (file && (file->state != FILE_OPEN || file->released ||
+			(file->flags & flags) != flags))
+		file = file->next;
+	return file;
+}
+
+static void rescued(struct fuse_op *op, int err)
+{
+	struct file *file = op->file;
+
+	/* It was waited for, not used. */
+	if (!err) {
+		op->file = NULL;
+		file_unuse(file);
+	}
+	op->rescue(op, err);
+}
+
+bool file_rescue(struct fuse_op *op, struct inode *node,
+		 void (*go)(struct fuse_op *op, int err))
+{
+	struct file *file = node ? node->files : NULL;
+
+	while (file &&
+	       (file->state == FILE_OPEN || file->released || file->dead))
+		file = file->next;
+	if (!file)
+		return false;
+	op->rescue = go;
+	file_use(op, file, rescued);
+	return true;
+}
+
+/* Whether the owner could open it with those flags. */
+static bool mode_allows(uint32_t mode, uint32_t flags)
+{
+	return (!(flags & CSFTP_OPEN_READ) || (mode & S_IRUSR)) &&
+	       (!(flags & CSFTP_OPEN_WRITE) || (mode & S_IWUSR));
+}
+
+void file_mode_changed(struct inode *node, uint32_t mode)
+{
+	for (struct file *file = node->files; file; file = file->next)
+		file->pinned = !mode_allows(mode, file->flags);
+}
+
+void file_close_all(struct fusefs *f)
+{
+	struct file *file = f->files;
+
+	while (file) {
+		struct file *next = file->all_next;
+
+		if (!file->released) {
+			file->released = true;
+			file_settle(file);
+		}
+		file = next;
+	}
+}
+
+/* A handle that nobody is to have; the operation ends with its closing. */
+static void drop_handle(struct fuse_op *op)
+{
+	struct csftp_req *ask;
+
+	op->asks = 1;
+	op->finish = op_free;
+	ask = op_ask(op, CSFTP_OP_CLOSE);
+	ask->fh = op->fh;
+	op_submit(op, ask);
+	op_put(op);
+}
+
+static void open_ask(struct fuse_op *op, uint32_t flags)
+{
+	struct csftp_req *ask = op_ask(op, CSFTP_OP_OPEN);
+
+	ask->path = op->path;
+	ask->flags = open_flags(op->fi.flags) | flags;
+	ask->attr = flags & CSFTP_OPEN_CREAT ? &op->in : NULL;
+	op_submit(op, ask);
+}
+
+static void open_again(struct fuse_op *op)
+{
+	open_ask(op, op->flags);
+	op_put(op);
+}
+
+/* The kernel has no use for a FLUSH of a file that is only read. */
+static void fill_info(struct fuse_op *op, struct file *file)
+{
+	op->fi.fh = (uintptr_t)file;
+	op->fi.noflush = !(file->flags & CSFTP_OPEN_WRITE);
+	op->fi.keep_cache = 0;
+}
+
+static void open_finish(struct fuse_op *op)
+{
+	struct file *file;
+	int err = op_err(op);
+
+	if (err == ENOENT && op->req && op_moved(op)) {
+		open_again(op);
+		return;
+	}
+	if (err) {
+		op_fail(op, err);
+		return;
+	}
+	file = op->req ? file_new(op, op->node) : NULL;
+	if (!file) {
+		op_reply_err(op, ENOMEM);
+		drop_handle(op);
+		return;
+	}
+	fill_info(op, file);
+	/* Unless the kernel takes the reply there will be no RELEASE. */
+	if (fuse_reply_open(op->req, &op->fi) < 0) {
+		file->released = true;
+		file_settle(file);
+	}
+	op->req = NULL;
+	op_free(op);
+}
+
+void fusefs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, open_finish);
+
+	if (!op || !op_path(op, NULL))
+		return;
+	op->fi = *fi;
+	op->flags = fi->flags & O_TRUNC ? CSFTP_OPEN_TRUNC : 0;
+	open_again(op);
+}
+
+/* Answers with the node and the file, or takes both back. */
+static void create_reply(struct fuse_op *op, struct inode *node,
+			 struct file *file)
+{
+	struct fuse_entry_param entry = {
+		.ino = node->id,
+		.attr_timeout = op->f->config.attr_timeout,
+		.entry_timeout = op->f->config.entry_timeout,
+	};
+
+	attr_to_stat(op->f, &op->attr, node->number, &entry.attr);
+	fill_info(op, file);
+	if (fuse_reply_create(op->req, &entry, &op->fi) < 0) {
+		inodes_forget(op->f->inodes, node, 1);
+		file->released = true;
+		file_settle(file);
+	}
+	op->req = NULL;
+}
+
+static void create_finish(struct fuse_op *op)
+{
+	struct file *file = NULL;
+	struct inode *node;
+	int err = op_err(op);
+
+	if (!op->opened || err || !op->req || !op->has_attr) {
+		op_reply_err(op, err ? err : EIO);
+		if (op->opened)
+			drop_handle(op);
+		else
+			op_free(op);
+		return;
+	}
+	node = inodes_lookup(op->f->inodes, op->node, op->name,
+			     strlen(op->name), attr_type(&op->attr, S_IFREG));
+	if (node) {
+		file = file_new(op, node);
+		if (!file)
+			inodes_forget(op->f->inodes, node, 1);
+	}
+	if (!file) {
+		op_reply_err(op, ENOMEM);
+		drop_handle(op);
+		return;
+	}
+	file->pinned = !mode_allows(op->in.mode, file->flags);
+	create_reply(op, node, file);
+	op_free(op);
+}
+
+void fusefs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
+		   mode_t mode, struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, parent, create_finish);
+
+	if (!op || !op_path(op, name))
+		return;
+	op->fi = *fi;
+	op->in = (struct csftp_attr){
+		.mask = CSFTP_ATTR_MODE,
+		.mode = mode & 07777U,
+	};
+	op->flags = CSFTP_OPEN_CREAT |
+		    (fi->flags & O_EXCL ? CSFTP_OPEN_EXCL : 0) |
+		    (fi->flags & O_TRUNC ? CSFTP_OPEN_TRUNC : 0);
+	/* The attributes are asked for before the answer: one round trip. */
+	open_ask(op, op->flags);
+	op_ask_attr(op, op->path);
+	op_put(op);
+}
+
+/* Whether this FLUSH is to close: it could be opened again if need be. */
+static bool closes_at_flush(const struct file *file, const struct fuse_op *op)
+{
+	return file->written && file->state == FILE_OPEN && file->busy == 0 &&
+	       !file->pinned && !file->dead && file->node->name &&
+	       fusefs_same_process(op->pid, file->opener);
+}
+
+void fusefs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, op_free);
+	struct file *file = file_from(fi);
+	int err;
+
+	if (!op)
+		return;
+	err = file->err;
+	if (err || !closes_at_flush(file, op)) {
+		file->err = 0;
+		op_fail(op, err);
+		return;
+	}
+	file->flush = op;
+	file_close(file);
+}
+
+/* There is nobody to wait for the answer to what this makes happen. */
+void fusefs_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct file *file = file_from(fi);
+
+	(void)ino;
+	fuse_reply_err(req, 0);
+	file->released = true;
+	file_settle(file);
+}

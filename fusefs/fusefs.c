@@ -1,0 +1,274 @@
+#include "fusefs/fusefs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fusefs/frontend.h"
+
+#define OPS_DEFAULT 256U
+
+/* Below this a piece is not worth a request of the kernel's. */
+#define PIECE_WORTHY (128U * 1024U)
+
+/* Reads ahead and the like that the kernel may have waiting here. */
+#define BACKGROUND_MAX 128U
+
+static void init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct fusefs *f = userdata;
+
+	/*
+	 * Payload is received where it is sent from; a pipe in between would
+	 * cost more.  Setuid bits are the kernel's to clear, as SFTP does not
+	 * say that a server does it.  Attributes come with the names, always.
+	 */
+	conn->want &=
+		~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
+			    FUSE_CAP_SPLICE_MOVE | FUSE_CAP_HANDLE_KILLPRIV |
+			    FUSE_CAP_READDIRPLUS_AUTO);
+	conn->want |=
+		conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
+				 FUSE_CAP_READDIRPLUS);
+	conn->max_read = f->max_read; /* as the mount option says */
+	conn->max_write = f->max_write;
+	conn->max_background = BACKGROUND_MAX;
+	conn->congestion_threshold = BACKGROUND_MAX;
+}
+
+static const struct fuse_lowlevel_ops operations = {
+	.init = init,
+	.lookup = fusefs_lookup,
+	.forget = fusefs_forget,
+	.forget_multi = fusefs_forget_multi,
+	.getattr = fusefs_getattr,
+	.setattr = fusefs_setattr,
+	.readlink = fusefs_readlink,
+	.mknod = fusefs_mknod,
+	.mkdir = fusefs_mkdir,
+	.unlink = fusefs_unlink,
+	.rmdir = fusefs_rmdir,
+	.symlink = fusefs_symlink,
+	.rename = fusefs_rename,
+	.link = fusefs_link,
+	.open = fusefs_open,
+	.create = fusefs_create,
+	.read = fusefs_read,
+	.write = fusefs_write,
+	.flush = fusefs_flush,
+	.release = fusefs_release,
+	.fsync = fusefs_fsync,
+	.opendir = fusefs_opendir,
+	.readdir = fusefs_readdir,
+	.readdirplus = fusefs_readdirplus,
+	.releasedir = fusefs_releasedir,
+	.fsyncdir = fusefs_fsyncdir,
+	.statfs = fusefs_statfs,
+	.copy_file_range = fusefs_copy_file_range,
+};
+
+static uint32_t whole_pages(uint32_t size)
+{
+	uint32_t page = (uint32_t)sysconf(_SC_PAGESIZE);
+
+	return size < page ? page : size - size % page;
+}
+
+/*
+ * A read of the kernel that is one piece goes through without a copy; but
+ * where pieces are small, the kernel's requests are the greater cost.
+ */
+static uint32_t choose_read(const struct fusefs_config *config)
+{
+	uint32_t piece = config->fs->max_read;
+	uint32_t size = FUSEFS_IO_MAX;
+
+	if (piece >= PIECE_WORTHY && piece < size)
+		size = piece;
+	if (piece > 0 && piece < size / FUSEFS_ASKS)
+		size = piece * FUSEFS_ASKS;
+	if (config->max_read > 0 && config->max_read < size)
+		size = config->max_read;
+	return whole_pages(size);
+}
+
+static uint32_t choose_write(const struct fusefs_config *config)
+{
+	uint32_t piece = config->fs->max_write;
+	uint32_t size = FUSEFS_IO_MAX;
+
+	if (piece > 0 && piece < size / FUSEFS_ASKS)
+		size = piece * FUSEFS_ASKS;
+	return whole_pages(size);
+}
+
+static enum csftp_err allocate(struct fusefs *f)
+{
+	f->op_count = f->config.ops ? f->config.ops : OPS_DEFAULT;
+	f->ops = calloc(f->op_count, sizeof(*f->ops));
+	f->dirbuf = malloc(FUSEFS_DIRBUF);
+	/* One more is being received into while all are in use. */
+	f->receive.item = calloc(f->op_count + 1, sizeof(void *));
+	f->gather.item = calloc(f->op_count, sizeof(void *));
+	if (!f->ops || !f->dirbuf || !f->receive.item || !f->gather.item)
+		return CSFTP_ERR_NOMEM;
+	for (uint32_t i = f->op_count; i > 0; i--) {
+		f->ops[i - 1].next = f->unused;
+		f->unused = &f->ops[i - 1];
+	}
+	f->unused_count = f->op_count;
+	return inodes_new(&f->inodes);
+}
+
+/* libfuse takes the arguments apart, so it is given a copy. */
+static enum csftp_err open_session(struct fusefs *f, char *const argv[])
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	char option[64];
+	int failed = 0;
+
+	for (size_t i = 0; argv[i]; i++)
+		failed |= fuse_opt_add_arg(&args, argv[i]);
+	(void)snprintf(option, sizeof(option), "-omax_read=%u", f->max_read);
+	failed |= fuse_opt_add_arg(&args, option);
+	if (!failed)
+		f->session = fuse_session_new(&args, &operations,
+					      sizeof(operations), f);
+	fuse_opt_free_args(&args);
+	if (failed)
+		return CSFTP_ERR_NOMEM;
+	return f->session ? CSFTP_OK : CSFTP_ERR_ARG;
+}
+
+enum csftp_err fusefs_new(struct fusefs **out,
+			  const struct fusefs_config *config,
+			  char *const argv[])
+{
+	struct fusefs *f = calloc(1, sizeof(*f));
+	enum csftp_err err;
+
+	if (!f)
+		return CSFTP_ERR_NOMEM;
+	f->config = *config;
+	f->fs = config->fs;
+	f->max_read = choose_read(config);
+	f->max_write = choose_write(config);
+	err = allocate(f);
+	if (!err)
+		err = open_session(f, argv);
+	if (err) {
+		fusefs_free(f);
+		return err;
+	}
+	*out = f;
+	return CSFTP_OK;
+}
+
+static void free_buffers(struct buffers *buffers)
+{
+	while (buffers->count > 0)
+		free(buffers->item[--buffers->count]);
+	free(buffers->item);
+}
+
+void fusefs_free(struct fusefs *f)
+{
+	if (!f)
+		return;
+	fusefs_unmount(f);
+	if (f->session)
+		fuse_session_destroy(f->session);
+	inodes_free(f->inodes);
+	free_buffers(&f->receive);
+	free_buffers(&f->gather);
+	free(f->rx.mem);
+	free(f->dirbuf);
+	free(f->ops);
+	free(f);
+}
+
+enum csftp_err fusefs_mount(struct fusefs *f, const char *mountpoint)
+{
+	int flags, fd;
+
+	if (fuse_session_mount(f->session, mountpoint) != 0)
+		return CSFTP_ERR_IO;
+	f->mounted = true;
+	fd = fuse_session_fd(f->session);
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return CSFTP_ERR_IO;
+	return CSFTP_OK;
+}
+
+void fusefs_unmount(struct fusefs *f)
+{
+	if (f->mounted)
+		fuse_session_unmount(f->session);
+	f->mounted = false;
+}
+
+int fusefs_fd(const struct fusefs *f)
+{
+	return fuse_session_fd(f->session);
+}
+
+bool fusefs_ended(const struct fusefs *f)
+{
+	return fuse_session_exited(f->session);
+}
+
+void fusefs_end(struct fusefs *f)
+{
+	fuse_session_exit(f->session);
+}
+
+bool fusefs_wants_input(const struct fusefs *f)
+{
+	return f->unused_count > 0 && !fusefs_ended(f);
+}
+
+/* False: there is none now. */
+static bool take_request(struct fusefs *f)
+{
+	int len;
+
+	if (!f->rx.mem)
+		f->rx.mem = buffers_get(&f->receive);
+	/* libfuse makes a buffer of its own size where there is none. */
+	len = fuse_session_receive_buf(f->session, &f->rx);
+	if (len <= 0)
+		return len == -EINTR;
+	fuse_session_process_buf(f->session, &f->rx);
+	return true;
+}
+
+void fusefs_ready(struct fusefs *f)
+{
+	while (fusefs_wants_input(f) && take_request(f))
+		;
+}
+
+uint32_t fusefs_pending(const struct fusefs *f)
+{
+	return f->op_count - f->unused_count + f->closings;
+}
+
+void fusefs_close_files(struct fusefs *f)
+{
+	file_close_all(f);
+	dir_close_all(f);
+}
+
+uint32_t fusefs_lost_errors(const struct fusefs *f)
+{
+	return f->lost_errors;
+}
+
+size_t fusefs_nodes(const struct fusefs *f)
+{
+	return inodes_count(f->inodes);
+}

@@ -1,0 +1,117 @@
+/* The FUSE frontend: shows a csftp_fs to the kernel. */
+#ifndef CSFTP_FUSEFS_FUSEFS_H
+#define CSFTP_FUSEFS_FUSEFS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * Requests of the kernel become requests to the file system, and its answers
+ * go back, in any order.  It needs no event loop: the owner polls fusefs_fd()
+ * for reading while fusefs_wants_input(), calls fusefs_ready() when it is
+ * readable and fusefs_tick() at the deadline that the last tick named.
+ *
+ * Every request of the kernel is answered exactly once and takes one of a
+ * fixed number of request objects until all that it asked has been answered;
+ * while none is free, the kernel's queue waits.
+ *
+ * Who waits for an answer can always be killed: a caller with a signal that
+ * would end it (or SIGINT, SIGTERM, SIGHUP, SIGQUIT even if it is caught) gets
+ * EINTR at once.  Other signals, such as a program's progress timer, do not
+ * break its calls.
+ *
+ * When a file that was written to is closed, close(2) waits for the server's
+ * CLOSE and returns its error.  FUSE tells of a close(2) (FLUSH), and of the
+ * last one only when it is too late to return anything (RELEASE); and SFTP has
+ * one CLOSE per handle.  So FLUSH sends CLOSE when the descriptor is closed by
+ * the process that opened it, and a descriptor that lives on all the same
+ * (dup, a child, a mapping) opens the file again at its next use, without
+ * CREAT, TRUNC or EXCL.  A handle is not closed early where it could not be
+ * opened again: its file has no name any more, its mode forbids it, or it is
+ * in use.  Then, as where a child closes what it inherited, the error of the
+ * late CLOSE is only logged.  A file that is about to lose its name is opened
+ * again first.
+ *
+ * Owner and modes: a file system that does not say what a file is shows a
+ * regular file, mode 0600.
+ *
+ * Thread rule: one thread.
+ */
+struct fusefs;
+
+#define FUSEFS_ID_KEEP (-1) /* no override */
+
+struct fusefs_config {
+	struct csftp_fs *fs;
+	const char *root;     /* absolute path of the directory that is shown */
+	uint32_t ops;	      /* request objects; 0: 256 */
+	uint32_t max_read;    /* largest read; 0: what suits the fs */
+	double entry_timeout; /* seconds that names may be cached */
+	double attr_timeout;  /* ... and attributes */
+	double negative_timeout; /* ... and absence */
+	/* Owners: first the map of one user, then the overrides. */
+	bool map_user; /* remote_uid is shown as local_uid, and back */
+	uint32_t remote_uid;
+	uint32_t remote_gid;
+	uint32_t local_uid;
+	uint32_t local_gid;
+	int64_t uid; /* shown for all, or FUSEFS_ID_KEEP */
+	int64_t gid;
+	uint32_t umask; /* permission bits that are not shown */
+	/* A sentence without newline, for the person who mounted. */
+	void (*log)(void *arg, const char *text);
+	void *arg;
+};
+
+/*
+ * argv is for libfuse: a program name and mount options ("-oro"), then NULL.
+ * The strings in config have to live as long as the frontend.
+ * CSFTP_ERR_ARG: libfuse did not accept argv, and has said why.
+ */
+CSFTP_MUST_CHECK enum csftp_err fusefs_new(struct fusefs **out,
+					   const struct fusefs_config *config,
+					   char *const argv[]);
+
+/* Unmounts if need be.  Nothing may be pending.  NULL is fine. */
+void fusefs_free(struct fusefs *f);
+
+/* CSFTP_ERR_IO: it could not be mounted, and libfuse has said why. */
+CSFTP_MUST_CHECK enum csftp_err fusefs_mount(struct fusefs *f,
+					     const char *mountpoint);
+void fusefs_unmount(struct fusefs *f);
+
+int fusefs_fd(const struct fusefs *f);
+bool fusefs_wants_input(const struct fusefs *f);
+
+/* Takes requests until there are none, or no object is free for one. */
+void fusefs_ready(struct fusefs *f);
+
+/*
+ * Looks after callers with signals.  now_ms is of any steady clock; returns
+ * when to call again on that clock, 0: only after the next fusefs_ready().
+ */
+uint64_t fusefs_tick(struct fusefs *f, uint64_t now_ms);
+
+/* The kernel has no more requests: it was unmounted, or told to end. */
+bool fusefs_ended(const struct fusefs *f);
+
+/* Takes no further requests. */
+void fusefs_end(struct fusefs *f);
+
+/* Requests and closings that the file system has not answered yet. */
+uint32_t fusefs_pending(const struct fusefs *f);
+
+/* Closes what the kernel has left open; to be called after it has ended. */
+void fusefs_close_files(struct fusefs *f);
+
+/* Errors of writes and closings that no caller was told of; all were logged. */
+uint32_t fusefs_lost_errors(const struct fusefs *f);
+
+/* Nodes in the inode table, the root included. */
+size_t fusefs_nodes(const struct fusefs *f);
+
+#endif

@@ -1,0 +1,664 @@
+#include "fusefs/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+bool strings_add(struct strings *list, const char *text)
+{
+	char *copy = strdup(text);
+	char **more;
+
+	if (!copy)
+		return false;
+	more = realloc(list->item, (list->count + 2) * sizeof(*more));
+	if (!more) {
+		free(copy);
+		return false;
+	}
+	list->item = more;
+	list->item[list->count++] = copy;
+	list->item[list->count] = NULL;
+	return true;
+}
+
+void strings_release(struct strings *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		free(list->item[i]);
+	free(list->item);
+	*list = (struct strings){0};
+}
+
+__attribute__((format(printf, 2, 3))) static bool
+explain(char *why, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(why, OPTIONS_WHY_MAX, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool set_string(char **to, const char *text, char *why)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		return explain(why, "out of memory");
+	free(*to);
+	*to = copy;
+	return true;
+}
+
+static bool add_string(struct strings *to, const char *text, char *why)
+{
+	return strings_add(to, text) || explain(why, "out of memory");
+}
+
+/* A whole number in the base, no sign, at most max. */
+static bool number(const char *text, int base, uint64_t max, uint64_t *out)
+{
+	unsigned long long value;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, base);
+	if (*end || errno || value > max)
+		return false;
+	*out = value;
+	return true;
+}
+
+static bool set_seconds(double *to, const char *name, const char *text,
+			char *why)
+{
+	char *end;
+	double value;
+
+	if (text[0] < '0' || text[0] > '9')
+		return explain(why, "%s=%s: a number of seconds is wanted",
+			       name, text);
+	value = strtod(text, &end);
+	if (*end || !(value <= 1e9))
+		return explain(why, "%s=%s: a number of seconds is wanted",
+			       name, text);
+	*to = value;
+	return true;
+}
+
+/* The options of -o; each setter gets the value, "" where none was given. */
+
+struct keyword {
+	const char *name;
+	enum { ALONE, VALUE } kind;
+	bool (*set)(struct options *options, const struct keyword *keyword,
+		    const char *value, char *why);
+	size_t offset; /* of the member it sets, where the setter needs it */
+};
+
+static void *member(struct options *options, const struct keyword *keyword)
+{
+	return (char *)options + keyword->offset;
+}
+
+static bool keep_text(struct options *options, const struct keyword *keyword,
+		      const char *value, char *why)
+{
+	if (!*value)
+		return explain(why, "%s: a value is wanted", keyword->name);
+	return set_string(member(options, keyword), value, why);
+}
+
+static bool keep_port(struct options *options, const struct keyword *keyword,
+		      const char *value, char *why)
+{
+	uint64_t port;
+
+	if (!number(value, 10, 65535, &port) || port == 0)
+		return explain(why, "%s=%s: a port number is wanted",
+			       keyword->name, value);
+	return keep_text(options, keyword, value, why);
+}
+
+static bool keep_id(struct options *options, const struct keyword *keyword,
+		    const char *value, char *why)
+{
+	int64_t *to = member(options, keyword);
+	uint64_t id;
+
+	/* The largest is (uid_t)-1, "no change" to chown(2). */
+	if (!number(value, 10, UINT32_MAX - 1, &id))
+		return explain(why, "%s=%s: a number is wanted", keyword->name,
+			       value);
+	*to = (int64_t)id;
+	return true;
+}
+
+static bool keep_seconds(struct options *options, const struct keyword *keyword,
+			 const char *value, char *why)
+{
+	return set_seconds(member(options, keyword), keyword->name, value, why);
+}
+
+static bool keep_flag(struct options *options, const struct keyword *keyword,
+		      const char *value, char *why)
+{
+	bool *to = member(options, keyword);
+
+	(void)value;
+	(void)why;
+	*to = true;
+	return true;
+}
+
+static bool keep_mount(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	(void)value;
+	return add_string(&options->mount_flags, keyword->name, why);
+}
+
+static bool keep_umask(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	uint64_t bits;
+
+	if (!number(value, 8, 0777, &bits))
+		return explain(why,
+			       "%s=%s: up to three octal digits are wanted",
+			       keyword->name, value);
+	options->umask = (uint32_t)bits;
+	return true;
+}
+
+static bool keep_max_read(struct options *options,
+			  const struct keyword *keyword, const char *value,
+			  char *why)
+{
+	uint64_t bytes;
+
+	if (!number(value, 10, 1U << 30, &bytes) || bytes < 4096)
+		return explain(why, "%s=%s: 4096 bytes or more are wanted",
+			       keyword->name, value);
+	options->max_read = (uint32_t)bytes;
+	return true;
+}
+
+static bool keep_idmap(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	options->map_user = !strcmp(value, "user");
+	if (options->map_user || !strcmp(value, "none"))
+		return true;
+	return explain(why, "%s=%s: it is none or user", keyword->name, value);
+}
+
+/*
+ * Splits at blanks; quotes of both kinds and backslashes protect, as in a
+ * shell, but nothing is expanded.
+ */
+static bool keep_command(struct options *options, const struct keyword *keyword,
+			 const char *value, char *why)
+{
+	char *word = malloc(strlen(value) + 1);
+	const char *at = value;
+	bool ok = word != NULL;
+
+	strings_release(&options->ssh_command);
+	while (ok) {
+		char quote = 0;
+		size_t len = 0;
+
+		at += strspn(at, " \t");
+		if (!*at)
+			break;
+		for (; *at && (quote || !strchr(" \t", *at)); at++) {
+			if (*at == quote)
+				quote = 0;
+			else if (!quote && (*at == '"' || *at == '\''))
+				quote = *at;
+			else if (*at == '\\' && quote != '\'' && at[1])
+				word[len++] = *++at;
+			else
+				word[len++] = *at;
+		}
+		word[len] = '\0';
+		ok = !quote && strings_add(&options->ssh_command, word);
+	}
+	free(word);
+	if (!ok || options->ssh_command.count == 0)
+		return explain(why, "%s=%s: no command", keyword->name, value);
+	return true;
+}
+
+static const struct keyword keywords[] = {
+	{"allow_other", ALONE, keep_mount, 0},
+	{"async", ALONE, keep_mount, 0},
+	{"atime", ALONE, keep_mount, 0},
+	{"attr_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, attr_timeout)},
+	{"default_permissions", ALONE, keep_mount, 0},
+	{"dev", ALONE, keep_mount, 0},
+	{"directport", VALUE, keep_port, offsetof(struct options, directport)},
+	{"dirsync", ALONE, keep_mount, 0},
+	{"entry_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, entry_timeout)},
+	{"exec", ALONE, keep_mount, 0},
+	{"fsname", VALUE, keep_text, offsetof(struct options, fsname)},
+	{"gid", VALUE, keep_id, offsetof(struct options, gid)},
+	{"idmap", VALUE, keep_idmap, 0},
+	{"max_read", VALUE, keep_max_read, 0},
+	{"negative_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, negative_timeout)},
+	{"noatime", ALONE, keep_mount, 0},
+	{"nodev", ALONE, keep_mount, 0},
+	{"noexec", ALONE, keep_mount, 0},
+	{"nosuid", ALONE, keep_mount, 0},
+	{"passive", ALONE, keep_flag, offsetof(struct options, passive)},
+	{"port", VALUE, keep_port, offsetof(struct options, port)},
+	{"ro", ALONE, keep_mount, 0},
+	{"rw", ALONE, keep_mount, 0},
+	{"sftp_server", VALUE, keep_text,
+	 offsetof(struct options, sftp_server)},
+	{"ssh_command", VALUE, keep_command, 0},
+	{"subtype", VALUE, keep_text, offsetof(struct options, subtype)},
+	{"suid", ALONE, keep_mount, 0},
+	{"sync", ALONE, keep_mount, 0},
+	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
+	{"umask", VALUE, keep_umask, 0},
+};
+
+/*
+ * Keywords of ssh_config(5).  Those are missing that would break the SFTP
+ * session, or that the mount sets: what runs there, forwardings, terminals.
+ */
+static const char *const ssh_keywords[] = {
+	"AddKeysToAgent",
+	"AddressFamily",
+	"BatchMode",
+	"BindAddress",
+	"BindInterface",
+	"CanonicalDomains",
+	"CanonicalizeFallbackLocal",
+	"CanonicalizeHostname",
+	"CanonicalizeMaxDots",
+	"CanonicalizePermittedCNAMEs",
+	"CASignatureAlgorithms",
+	"CertificateFile",
+	"ChannelTimeout",
+	"CheckHostIP",
+	"Ciphers",
+	"Compression",
+	"ConnectionAttempts",
+	"ConnectTimeout",
+	"ControlMaster",
+	"ControlPath",
+	"ControlPersist",
+	"EnableSSHKeysign",
+	"FingerprintHash",
+	"GlobalKnownHostsFile",
+	"GSSAPIAuthentication",
+	"GSSAPIDelegateCredentials",
+	"HashKnownHosts",
+	"HostbasedAcceptedAlgorithms",
+	"HostbasedAuthentication",
+	"HostKeyAlgorithms",
+	"HostKeyAlias",
+	"HostName",
+	"IdentitiesOnly",
+	"IdentityAgent",
+	"IdentityFile",
+	"IgnoreUnknown",
+	"IPQoS",
+	"KbdInteractiveAuthentication",
+	"KbdInteractiveDevices",
+	"KexAlgorithms",
+	"KnownHostsCommand",
+	"LogLevel",
+	"LogVerbose",
+	"MACs",
+	"NoHostAuthenticationForLocalhost",
+	"NumberOfPasswordPrompts",
+	"ObscureKeystrokeTiming",
+	"PasswordAuthentication",
+	"PKCS11Provider",
+	"Port",
+	"PreferredAuthentications",
+	"ProxyCommand",
+	"ProxyJump",
+	"ProxyUseFdpass",
+	"PubkeyAcceptedAlgorithms",
+	"PubkeyAuthentication",
+	"RekeyLimit",
+	"RequiredRSASize",
+	"RevokedHostKeys",
+	"SecurityKeyProvider",
+	"SendEnv",
+	"ServerAliveCountMax",
+	"ServerAliveInterval",
+	"SetEnv",
+	"StrictHostKeyChecking",
+	"SyslogFacility",
+	"Tag",
+	"TCPKeepAlive",
+	"UpdateHostKeys",
+	"User",
+	"UserKnownHostsFile",
+	"VerifyHostKeyDNS",
+	"VisualHostKey",
+};
+
+/* The name of an option is what is before '='. */
+static bool is_named(const char *name, const char *option, size_t len)
+{
+	return strlen(name) == len && !strncmp(name, option, len);
+}
+
+static bool ssh_option(struct options *options, const char *option, size_t len,
+		       char *why)
+{
+	size_t size = strlen(option) + sizeof("-o");
+	char *text;
+	bool ok;
+
+	for (size_t i = 0; i < ARRAY_LEN(ssh_keywords); i++) {
+		if (strlen(ssh_keywords[i]) != len ||
+		    strncasecmp(ssh_keywords[i], option, len))
+			continue;
+		if (option[len] != '=' || !option[len + 1])
+			return explain(why, "%s: a value is wanted", option);
+		text = malloc(size);
+		if (!text)
+			return explain(why, "out of memory");
+		(void)snprintf(text, size, "-o%s", option);
+		ok = add_string(&options->ssh_options, text, why);
+		free(text);
+		return ok;
+	}
+	return explain(why, "unknown option: -o %s", option);
+}
+
+static bool set_option(struct options *options, const char *option, char *why)
+{
+	size_t len = strcspn(option, "=");
+
+	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+		const struct keyword *keyword = &keywords[i];
+
+		if (!is_named(keyword->name, option, len))
+			continue;
+		if (keyword->kind == ALONE && option[len])
+			return explain(why, "%s takes no value", keyword->name);
+		if (keyword->kind == VALUE && !option[len])
+			return explain(why, "%s: a value is wanted",
+				       keyword->name);
+		return keyword->set(options, keyword,
+				    option[len] ? option + len + 1 : "", why);
+	}
+	return ssh_option(options, option, len, why);
+}
+
+static bool is_octal(const char *text)
+{
+	return text[0] >= '0' && text[0] <= '3' && text[1] >= '0' &&
+	       text[1] <= '7' && text[2] >= '0' && text[2] <= '7';
+}
+
+/*
+ * Copies up to the next comma.  A backslash takes the next byte as it is, or
+ * three octal digits as one byte: what libfuse and mount(8) write.
+ */
+static const char *next_option(const char *at, char *option)
+{
+	for (; *at && *at != ','; at++) {
+		if (*at == '\\' && is_octal(at + 1)) {
+			*option++ = (char)((at[1] - '0') * 64 +
+					   (at[2] - '0') * 8 + (at[3] - '0'));
+			at += 3;
+		} else if (*at == '\\' && at[1]) {
+			*option++ = *++at;
+		} else {
+			*option++ = *at;
+		}
+	}
+	*option = '\0';
+	return *at ? at + 1 : at;
+}
+
+static bool set_list(struct options *options, const char *list, char *why)
+{
+	char *option = malloc(strlen(list) + 1);
+	bool ok = true;
+
+	if (!option)
+		return explain(why, "out of memory");
+	while (ok && *list) {
+		list = next_option(list, option);
+		if (*option)
+			ok = set_option(options, option, why);
+	}
+	free(option);
+	return ok;
+}
+
+/* Where the colon before the directory is; NULL: there is none. */
+static const char *target_colon(const char *target)
+{
+	const char *at = target;
+
+	while (*at && *at != ':' && *at != '/') {
+		if (*at == '[' && (at == target || at[-1] == '@'))
+			at += strcspn(at, "]");
+		at += *at ? 1 : 0;
+	}
+	return *at == ':' ? at : NULL;
+}
+
+/* [user@]host without brackets; and the host in it. */
+static bool split_login(struct options *options, const char *text, size_t len,
+			char *why)
+{
+	char *login = strndup(text, len);
+	char *host, *end;
+	bool ok;
+
+	if (!login)
+		return explain(why, "out of memory");
+	host = strrchr(login, '@');
+	host = host ? host + 1 : login;
+	end = host + strlen(host);
+	if (host[0] == '[' && end > host + 1 && end[-1] == ']') {
+		end[-1] = '\0';
+		memmove(host, host + 1, (size_t)(end - host) - 1);
+	}
+	ok = set_string(&options->login, login, why) &&
+	     set_string(&options->host, host, why);
+	free(login);
+	return ok;
+}
+
+static bool set_target(struct options *options, const char *target, char *why)
+{
+	const char *colon = target_colon(target);
+
+	if (!colon)
+		return explain(why, "%s: [user@]host:[dir] is wanted", target);
+	if (!set_string(&options->target, target, why) ||
+	    !set_string(&options->dir, colon + 1, why) ||
+	    !split_login(options, target, (size_t)(colon - target), why))
+		return false;
+	if (options->passive)
+		return true;
+	if (!*options->host)
+		return explain(why, "%s: the host is missing", target);
+	/* ssh would take it for an option, and some options run commands. */
+	if (options->login[0] == '-' || options->host[0] == '-')
+		return explain(why, "%s: a host cannot begin with '-'", target);
+	return true;
+}
+
+static bool set_words(struct options *options, int count, char *const words[],
+		      char *why)
+{
+	if (count != 2)
+		return explain(why, count < 2
+					    ? "host and mount point are wanted"
+					    : "there are too many words");
+	if (options->passive && options->directport)
+		return explain(why,
+			       "passive and directport exclude each other");
+	return set_target(options, words[0], why) &&
+	       set_string(&options->mountpoint, words[1], why);
+}
+
+static bool set_letter(struct options *options, int letter, const char *value,
+		       char *why)
+{
+	static const struct keyword port = {"-p", VALUE, keep_port,
+					    offsetof(struct options, port)};
+
+	switch (letter) {
+	case 'C':
+		options->compression = true;
+		return true;
+	case 'd':
+		options->debug = true;
+		options->foreground = true;
+		return true;
+	case 'f':
+		options->foreground = true;
+		return true;
+	case 'F':
+		return set_string(&options->ssh_config, value, why);
+	case 'o':
+		return set_list(options, value, why);
+	case 'p':
+		return keep_port(options, &port, value, why);
+	default:
+		return explain(why, "see csftpfs --help");
+	}
+}
+
+enum options_action options_parse(struct options *options, int argc,
+				  char *const argv[], char why[OPTIONS_WHY_MAX])
+{
+	static const struct option names[] = {
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	int letter;
+
+	*options = (struct options){
+		.uid = -1,
+		.gid = -1,
+		.entry_timeout = 1,
+		.attr_timeout = 1,
+	};
+	optind = 0; /* begin anew, also after an earlier call */
+	opterr = 0;
+	for (;;) {
+		letter = getopt_long(argc, argv, ":CdfF:ho:p:V", names, NULL);
+		if (letter == -1)
+			break;
+		if (letter == 'h')
+			return OPTIONS_HELP;
+		if (letter == 'V')
+			return OPTIONS_VERSION;
+		if (letter == '?' || letter == ':') {
+			(void)explain(why, "%s: %s", argv[optind - 1],
+				      letter == '?' ? "unknown option"
+						    : "a value is wanted");
+			return OPTIONS_ERROR;
+		}
+		if (!set_letter(options, letter, optarg, why))
+			return OPTIONS_ERROR;
+	}
+	if (!set_words(options, argc - optind, argv + optind, why))
+		return OPTIONS_ERROR;
+	/* Whoever holds the other end of stdin and stdout waits for us. */
+	if (options->passive)
+		options->foreground = true;
+	return OPTIONS_MOUNT;
+}
+
+void options_release(struct options *options)
+{
+	free(options->target);
+	free(options->login);
+	free(options->host);
+	free(options->dir);
+	free(options->mountpoint);
+	free(options->port);
+	free(options->ssh_config);
+	free(options->sftp_server);
+	free(options->directport);
+	free(options->fsname);
+	free(options->subtype);
+	strings_release(&options->ssh_command);
+	strings_release(&options->ssh_options);
+	strings_release(&options->mount_flags);
+	*options = (struct options){0};
+}
+
+void options_help(FILE *to)
+{
+	static const char text[] =
+		"usage: csftpfs [user@]host:[dir] mountpoint [options]\n"
+		"\n"
+		"Mounts a directory of an SFTP server.  Without dir it is the\n"
+		"directory where the session starts.  An IPv6 address stands\n"
+		"in brackets.  Unmount with: fusermount3 -u mountpoint\n"
+		"\n"
+		"  -p PORT              port of the SSH server\n"
+		"  -F FILE              ssh's configuration file\n"
+		"  -C                   compress\n"
+		"  -f                   stay in the foreground\n"
+		"  -d                   show each FUSE request; implies -f\n"
+		"  -h, --help           show this\n"
+		"  -V, --version        show the version\n"
+		"  -o OPT[,OPT...]      options; \"\\,\" is a comma in a "
+		"value\n"
+		"\n"
+		"connection:\n"
+		"  port=PORT            as -p\n"
+		"  ssh_command=CMD      instead of ssh; words, not a shell "
+		"line\n"
+		"  sftp_server=SERVER   a subsystem, or the path of a program\n"
+		"  directport=PORT      SFTP without SSH, by TCP to that port\n"
+		"  passive              SFTP over standard input and output;\n"
+		"                       implies -f\n"
+		"  KEYWORD=VALUE        of ssh_config(5), such as "
+		"IdentityFile\n"
+		"                       or ProxyJump\n"
+		"\n"
+		"files:\n"
+		"  idmap=none|user      user: your files there are shown as\n"
+		"                       yours here; default none\n"
+		"  uid=N, gid=N         show all files as this owner's, "
+		"group's\n"
+		"  umask=BITS           permission bits that are not shown\n"
+		"  entry_timeout=SECS   how long names are cached; default 1\n"
+		"  attr_timeout=SECS    how long attributes are; default 1\n"
+		"  negative_timeout=SECS  how long absence is; default 0\n"
+		"  max_read=BYTES       the largest read\n"
+		"\n"
+		"mount:\n"
+		"  ro, rw, nosuid, suid, nodev, dev, noexec, exec, noatime,\n"
+		"  atime, sync, async, dirsync  see mount(8)\n"
+		"  allow_other          other users may use the mount, too\n"
+		"  default_permissions  the kernel checks modes as shown;\n"
+		"                       with allow_other you will want it\n"
+		"  fsname=NAME, subtype=NAME  what mount(8) and df(1) show\n";
+
+	(void)fputs(text, to);
+}

@@ -1,0 +1,72 @@
+/* The command line of csftpfs. */
+#ifndef CSFTP_FUSEFS_OPTIONS_H
+#define CSFTP_FUSEFS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* A list of strings that ends with NULL.  Owns them. */
+struct strings {
+	char **item; /* NULL while there is none */
+	size_t count;
+};
+
+enum options_action {
+	OPTIONS_MOUNT,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+	OPTIONS_ERROR, /* why has a sentence */
+};
+
+#define OPTIONS_WHY_MAX 512
+
+/* All strings are owned; NULL where the option was not given. */
+struct options {
+	char *target; /* as given: [user@]host:[dir] */
+	char *login;  /* [user@]host for ssh, without brackets */
+	char *host;   /* without user and brackets */
+	char *dir;
+	char *mountpoint;
+	char *port;
+	char *ssh_config;
+	char *sftp_server; /* a subsystem's name, or a path with a '/' */
+	char *directport;
+	char *fsname;
+	char *subtype;
+	struct strings ssh_command;
+	struct strings ssh_options; /* "-oKEYWORD=VALUE" */
+	struct strings mount_flags; /* "nosuid" and the like */
+	int64_t uid;		    /* -1: as the server says */
+	int64_t gid;
+	double entry_timeout;
+	double attr_timeout;
+	double negative_timeout;
+	uint32_t umask;
+	uint32_t max_read;
+	bool foreground;
+	bool debug;
+	bool compression;
+	bool passive;
+	bool map_user;
+};
+
+/*
+ * Everything that was given has been understood and checked, or it is
+ * OPTIONS_ERROR.  To be released in any case.  Uses getopt(3), whose state is
+ * the process's: not from two threads.
+ */
+enum options_action options_parse(struct options *options, int argc,
+				  char *const argv[],
+				  char why[OPTIONS_WHY_MAX]);
+
+void options_release(struct options *options);
+
+void options_help(FILE *to);
+
+/* False: no memory; the list is as it was. */
+bool strings_add(struct strings *list, const char *text);
+void strings_release(struct strings *list);
+
+#endif

@@ -1,0 +1,69 @@
+/* The two byte streams of one SFTP session, as an engine sees them. */
+#ifndef CSFTP_LINK_H
+#define CSFTP_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * Both SFTP engines (csftp/serve.h, csftp/remote.h) take bytes and give bytes
+ * through a link of theirs.  The owner of the fd, the socket or the channel
+ * moves them:
+ *
+ *   room to read to     csftp_link_in(), then csftp_link_in_ack()
+ *   bytes to write      csftp_link_out(), then csftp_link_out_ack()
+ *
+ * Any split of either stream is as good as any other.  Packets are handled,
+ * and requests answered, inside in_ack, out_ack and csftp_link_close().
+ *
+ * A link belongs to its engine and lives as long.  One thread.
+ */
+struct csftp_link;
+
+#define CSFTP_WANT_IN  0x1U /* there is room to read to */
+#define CSFTP_WANT_OUT 0x2U /* there are bytes to write */
+
+/*
+ * What the engine can use now; 0 while it waits for answers of its file
+ * system, or has ended and has nothing left to send.  Output is to be sent
+ * even after an error.
+ */
+CSFTP_API unsigned csftp_link_wants(const struct csftp_link *link);
+
+/*
+ * Where the next input goes, and how much fits there (0: none now).  The
+ * pointer is good until the next call on the engine.
+ */
+CSFTP_API uint8_t *csftp_link_in(struct csftp_link *link, size_t *room);
+
+/*
+ * The first len bytes of that room hold input.  An error is final: the peer
+ * broke the framing or the protocol, and no input is taken any more.
+ */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_link_in_ack(struct csftp_link *link, size_t len);
+
+/*
+ * Up to max slices of output, in order; returns how many.  They are good until
+ * the next call on the engine.
+ */
+CSFTP_API size_t csftp_link_out(const struct csftp_link *link,
+				struct csftp_slice *slice, size_t max);
+
+/* The first len bytes of the output have been taken. */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_link_out_ack(struct csftp_link *link, size_t len);
+
+/*
+ * The stream is gone, or is to go; why is CSFTP_ERR_EOF where the peer closed
+ * it.  The client answers all its requests, the server closes all its handles.
+ */
+CSFTP_API void csftp_link_close(struct csftp_link *link, enum csftp_err why);
+
+/* The first error, or CSFTP_OK while the link works. */
+CSFTP_API enum csftp_err csftp_link_error(const struct csftp_link *link);
+
+#endif

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Installs what building, checking and measuring csftp takes, from Debian's
+# own archive.  Says and does nothing when all of it is there.
+set -eu
+
+build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libuv1-dev make
+	pkg-config'
+check='fuse3 git openssh-client openssh-server openssh-sftp-server rsync
+	sqlite3 sshfs tar util-linux valgrind'
+lint='clang clang-format groff-base libclang-rt-14-dev shellcheck'
+
+command -v dpkg-query >/dev/null || {
+	# shellcheck disable=SC2086 # lists of words
+	echo "deps: not a Debian system; needed are:" $build $check $lint >&2
+	exit 1
+}
+
+missing=
+have=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' 2>/dev/null)"
+for package in $build $check $lint; do
+	case $have in
+	*" installed:$package "*) ;;
+	*) missing="$missing $package" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+as_root=
+[ "$(id -u)" = 0 ] || as_root='sudo'
+if [ -n "$as_root" ] && ! command -v sudo >/dev/null; then
+	echo "deps: as root, run: apt-get install$missing" >&2
+	exit 1
+fi
+echo "deps: installing$missing"
+
+# A machine that had no SSH server shall not run one because of our tests,
+# which start their own: Debian's way to say so to its service.
+case $missing in
+*openssh-server*)
+	$as_root mkdir -p /etc/ssh
+	$as_root touch /etc/ssh/sshd_not_to_be_run
+	echo "deps: /etc/ssh/sshd_not_to_be_run keeps Debian's sshd off"
+	;;
+esac
+
+$as_root apt-get -qq update
+# shellcheck disable=SC2086 # a list of words
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+	-o Dpkg::Use-Pty=0 install --no-install-recommends $missing >/dev/null

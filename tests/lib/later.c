@@ -1,0 +1,88 @@
+#include "tests/lib/later.h"
+
+#include <errno.h>
+
+static void keep(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct later *later = (struct later *)fs;
+
+	req->next = NULL;
+	req->prev = later->last;
+	if (later->last)
+		later->last->next = req;
+	else
+		later->first = req;
+	later->last = req;
+	later->waiting++;
+	if (later->waiting > later->most)
+		later->most = later->waiting;
+}
+
+static void take_out(struct later *later, struct csftp_req *req)
+{
+	if (req->prev)
+		req->prev->next = req->next;
+	else
+		later->first = req->next;
+	if (req->next)
+		req->next->prev = req->prev;
+	else
+		later->last = req->prev;
+	later->waiting--;
+}
+
+static void cancel(struct csftp_fs *fs, struct csftp_req *req)
+{
+	take_out((struct later *)fs, req);
+	csftp_reply_err(req, EINTR);
+}
+
+bool later_run(void *arg)
+{
+	struct later *later = arg;
+	struct csftp_req *req =
+		later->order == LATER_IN_ORDER ? later->first : later->last;
+
+	if (!req || later->waiting < later->hold)
+		return false;
+	later->hold = 0;
+	take_out(later, req);
+	csftp_submit(later->under, req);
+	return true;
+}
+
+static const struct csftp_fs_ops ops = {
+	.op =
+		{
+			[CSFTP_OP_GETATTR] = keep,
+			[CSFTP_OP_SETATTR] = keep,
+			[CSFTP_OP_READLINK] = keep,
+			[CSFTP_OP_REALPATH] = keep,
+			[CSFTP_OP_MKDIR] = keep,
+			[CSFTP_OP_RMDIR] = keep,
+			[CSFTP_OP_UNLINK] = keep,
+			[CSFTP_OP_SYMLINK] = keep,
+			[CSFTP_OP_LINK] = keep,
+			[CSFTP_OP_RENAME] = keep,
+			[CSFTP_OP_OPEN] = keep,
+			[CSFTP_OP_READ] = keep,
+			[CSFTP_OP_WRITE] = keep,
+			[CSFTP_OP_FSYNC] = keep,
+			[CSFTP_OP_CLOSE] = keep,
+			[CSFTP_OP_OPENDIR] = keep,
+			[CSFTP_OP_READDIR] = keep,
+			[CSFTP_OP_STATFS] = keep,
+			[CSFTP_OP_COPY_RANGE] = keep,
+			[CSFTP_OP_HOMEDIR] = keep,
+			[CSFTP_OP_IDNAME] = keep,
+		},
+	.cancel = cancel,
+};
+
+void later_init(struct later *later, struct csftp_fs *under)
+{
+	*later = (struct later){.under = under};
+	later->fs.ops = &ops;
+	later->fs.max_read = under->max_read;
+	later->fs.max_write = under->max_write;
+}

@@ -1,0 +1,246 @@
+#include "tests/lib/sshd.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pwd.h>
+#include <shadow.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/test.h"
+
+#define RUN_DIR "/run/sshd"
+
+/* A socket that listens on a free loopback port. */
+static int listen_anywhere(int *port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	*port = ntohs(addr.sin_port);
+	return fd;
+}
+
+/* With "UsePAM no", sshd refuses an account whose password field says so. */
+static bool account_is_locked(const char *user)
+{
+	struct spwd *shadow = geteuid() == 0 ? getspnam(user) : NULL;
+
+	return shadow && shadow->sp_pwdp && shadow->sp_pwdp[0] == '!';
+}
+
+static void write_server_config(const struct sshd *sshd, const char *sftp)
+{
+	char text[16384], path[PROC_PATH_MAX + 16];
+
+	proc_print(text, sizeof(text),
+		   "Port %d\n"
+		   "ListenAddress 127.0.0.1\n"
+		   "HostKey %s/host\n"
+		   "AuthorizedKeysFile %s/user.pub\n"
+		   "PidFile none\n"
+		   "StrictModes no\n"
+		   "UsePAM no\n"
+		   "PasswordAuthentication no\n"
+		   "KbdInteractiveAuthentication no\n"
+		   "PermitRootLogin prohibit-password\n"
+		   "PrintMotd no\n"
+		   "PrintLastLog no\n"
+		   "MaxStartups 100\n"
+		   "LogLevel ERROR\n"
+		   "Subsystem sftp %s\n",
+		   sshd->port, sshd->dir, sshd->dir, sftp);
+	proc_print(path, sizeof(path), "%s/sshd_config", sshd->dir);
+	file_write(path, text, strlen(text));
+}
+
+static void write_client_config(struct sshd *sshd, const char *user)
+{
+	char text[16384];
+
+	proc_print(text, sizeof(text),
+		   "Host " SSHD_HOST "\n"
+		   "\tHostName 127.0.0.1\n"
+		   "\tPort %d\n"
+		   "\tUser %s\n"
+		   "\tHostKeyAlias " SSHD_HOST "\n"
+		   "Host *\n"
+		   "\tIdentityFile %s/user\n"
+		   "\tIdentitiesOnly yes\n"
+		   "\tIdentityAgent none\n"
+		   "\tUserKnownHostsFile %s/known_hosts\n"
+		   "\tGlobalKnownHostsFile /dev/null\n"
+		   "\tStrictHostKeyChecking yes\n"
+		   "\tBatchMode yes\n"
+		   "\tConnectTimeout 60\n"
+		   "\tConnectionAttempts 30\n"
+		   "\tLogLevel ERROR\n",
+		   sshd->port, user, sshd->dir, sshd->dir);
+	proc_print(sshd->client, sizeof(sshd->client), "%s/ssh_config",
+		   sshd->dir);
+	file_write(sshd->client, text, strlen(text));
+}
+
+static void make_keys(const struct sshd *sshd)
+{
+	must_sh("cd '%s'\n"
+		"ssh-keygen -q -t ed25519 -N '' -C '' -f host\n"
+		"ssh-keygen -q -t ed25519 -N '' -C '' -f user\n"
+		"printf '" SSHD_HOST " %%s\\n' \"$(cat host.pub)\" "
+		">known_hosts",
+		sshd->dir);
+}
+
+/*
+ * sshd says nothing on a pipe that could be waited for, so a login is the
+ * event: ConnectionAttempts has ssh itself try again.
+ */
+static bool can_log_in(const struct sshd *sshd, char *text, size_t size)
+{
+	char ssh[] = "ssh", flag[] = "-F";
+	char host[] = SSHD_HOST, command[] = "true";
+	char *argv[] = {ssh, flag, strdup(sshd->client), host, command, NULL};
+	int status;
+
+	assert_non_null(argv[2]);
+	status = proc_capture(argv, 60000, text, size);
+	free(argv[2]);
+	return status == 0;
+}
+
+static void launch(struct sshd *sshd)
+{
+	char config[PROC_PATH_MAX + 16];
+	char program[] = "/usr/sbin/sshd", stay[] = "-D", log[] = "-e";
+	char file[] = "-f";
+	char *argv[] = {program, stay, log, file, config, NULL};
+
+	proc_print(config, sizeof(config), "%s/sshd_config", sshd->dir);
+	sshd->pid = proc_start(argv, -1, -1, -1);
+}
+
+void sshd_start(struct sshd *sshd, const char *sftp_server)
+{
+	struct passwd *user = getpwuid(geteuid());
+	char text[4096] = "";
+
+	assert_non_null(user);
+	if (account_is_locked(user->pw_name))
+		skip_because("this account is locked; sshd lets nobody in");
+	*sshd = (struct sshd){0};
+	scratch_make(sshd->dir);
+	/*
+	 * Each session of sshd asks for it again, those of other tests too; so
+	 * it stays, as after the first start of Debian's own service.
+	 */
+	if (geteuid() == 0)
+		(void)mkdir(RUN_DIR, 0755);
+	make_keys(sshd);
+	/* Another process may take the port in between: then once more. */
+	for (int attempt = 0; attempt < 5; attempt++) {
+		close(listen_anywhere(&sshd->port));
+		write_client_config(sshd, user->pw_name);
+		write_server_config(sshd, sftp_server);
+		launch(sshd);
+		if (can_log_in(sshd, text, sizeof(text)))
+			return;
+		proc_stop(sshd->pid);
+	}
+	sshd_stop(sshd);
+	fail_msg("cannot log in to our own sshd: %s", text);
+}
+
+/* The processes that serve the open connections. */
+static void stop_sessions(pid_t listener)
+{
+	char path[64];
+	char list[4096];
+	char *next = list, *end;
+	long pid;
+	FILE *file;
+	size_t len;
+
+	proc_print(path, sizeof(path), "/proc/%d/task/%d/children", listener,
+		   listener);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	len = fread(list, 1, sizeof(list) - 1, file);
+	fclose(file);
+	list[len] = '\0';
+	for (pid = strtol(next, &end, 10); end != next && pid > 1;
+	     pid = strtol(next, &end, 10)) {
+		kill((pid_t)pid, SIGTERM);
+		next = end;
+	}
+}
+
+void sshd_stop(struct sshd *sshd)
+{
+	if (sshd->pid > 0) {
+		stop_sessions(sshd->pid);
+		proc_stop(sshd->pid);
+	}
+	sshd->pid = 0;
+	if (sshd->dir[0])
+		scratch_remove(sshd->dir);
+	sshd->dir[0] = '\0';
+}
+
+/* The whole life of the process that accepts. */
+_Noreturn static void accept_for_ever(int listener, char *const argv[])
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0 && errno != EINTR)
+			_exit(1);
+		if (fd < 0 || fork() != 0) {
+			close(fd);
+			continue;
+		}
+		signal(SIGCHLD, SIG_DFL);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+			   sizeof(int));
+		if (dup2(fd, 0) != 0 || dup2(fd, 1) != 1)
+			_exit(126);
+		execvp(argv[0], argv);
+		perror(argv[0]);
+		_exit(127);
+	}
+}
+
+void direct_start(struct direct *direct, char *const argv[])
+{
+	int listener = listen_anywhere(&direct->port);
+
+	direct->pid = fork();
+	assert_true(direct->pid >= 0);
+	if (direct->pid == 0)
+		accept_for_ever(listener, argv);
+	close(listener);
+}
+
+void direct_stop(struct direct *direct)
+{
+	proc_stop(direct->pid);
+	direct->pid = 0;
+}

@@ -1,0 +1,42 @@
+/* A layer that counts, holds back, cuts short and fails what a test wants. */
+#ifndef CSFTP_TESTS_TAP_H
+#define CSFTP_TESTS_TAP_H
+
+#include "csftp/fs.h"
+
+/*
+ * It stands over a file system that answers inside csftp_submit().  All zero
+ * but `below`, set by tap_init(), it changes nothing.
+ *
+ * By the end of their path: a GETATTR of "never" and an OPEN or OPENDIR of
+ * "never-open" are held until tap_release(); an OPEN of "readonly" for writing
+ * is refused once it is made.  A held request is not cancelled, only counted.
+ */
+struct tap {
+	struct csftp_fs fs;
+	struct csftp_fs *below;
+	struct csftp_req *held; /* through next */
+	uint32_t held_count;
+	uint32_t held_most;
+	uint32_t release_at; /* so many held READs are let go together */
+	uint32_t cancelled;
+	uint32_t count[CSFTP_OP_COUNT];
+	int handles; /* opened and not closed */
+	int close_err;
+	int write_err;
+	int fsync_err;
+	uint64_t read_part; /* what a READ answers at most */
+	bool hold_reads;
+	bool hold_rename;
+	bool no_end; /* of a directory, and no name either */
+	bool bad_names;
+	bool no_attr;
+	bool no_statfs;
+};
+
+void tap_init(struct tap *tap, struct csftp_fs *below);
+
+/* Passes on all that is held, in order. */
+void tap_release(struct tap *tap);
+
+#endif

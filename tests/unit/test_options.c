@@ -1,0 +1,343 @@
+/* The command line of csftpfs, and the ssh command made from it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/connect.h"
+#include "fusefs/options.h"
+#include "tests/lib/test.h"
+
+#define WORDS_MAX 32
+
+struct parsed {
+	struct options options;
+	enum options_action action;
+	char why[OPTIONS_WHY_MAX];
+};
+
+/* words ends with NULL; the program's name is added. */
+static void parse(struct parsed *parsed, const char *const *words)
+{
+	char *argv[WORDS_MAX + 2] = {strdup("csftpfs")};
+	int argc = 1;
+
+	for (; words[argc - 1]; argc++)
+		argv[argc] = strdup(words[argc - 1]);
+	*parsed = (struct parsed){0};
+	parsed->action =
+		options_parse(&parsed->options, argc, argv, parsed->why);
+	while (argc > 0)
+		free(argv[--argc]);
+}
+
+static void parse_target(struct parsed *parsed, const char *target)
+{
+	parse(parsed, (const char *const[]){target, "/mnt", NULL});
+}
+
+static void parse_option(struct parsed *parsed, const char *option)
+{
+	parse(parsed,
+	      (const char *const[]){"host:", "/mnt", "-o", option, NULL});
+}
+
+static void assert_refused(struct parsed *parsed, const char *why)
+{
+	assert_int_equal(parsed->action, OPTIONS_ERROR);
+	assert_non_null(strstr(parsed->why, why));
+	options_release(&parsed->options);
+}
+
+static void assert_target(const char *target, const char *login,
+			  const char *host, const char *dir)
+{
+	struct parsed parsed;
+
+	parse_target(&parsed, target);
+	assert_string_equal(parsed.why, "");
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_string_equal(parsed.options.target, target);
+	assert_string_equal(parsed.options.login, login);
+	assert_string_equal(parsed.options.host, host);
+	assert_string_equal(parsed.options.dir, dir);
+	options_release(&parsed.options);
+}
+
+static void targets_are_taken_apart(void **state)
+{
+	(void)state;
+	assert_target("host:", "host", "host", "");
+	assert_target("me@host:/srv", "me@host", "host", "/srv");
+	assert_target("host:a:b", "host", "host", "a:b");
+	assert_target("[::1]:/x", "::1", "::1", "/x");
+	assert_target("me@[fe80::1%eth0]:", "me@fe80::1%eth0", "fe80::1%eth0",
+		      "");
+	assert_target("me@corp@host:~/d", "me@corp@host", "host", "~/d");
+}
+
+static void a_host_that_ssh_would_take_for_an_option_is_refused(void **state)
+{
+	static const char *const bad[] = {
+		"-oProxyCommand=touch x:", "-v@host:", "me@-host:", "[-host]:",
+		"me@[-oProxyCommand=x]:"};
+	struct parsed parsed;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		parse(&parsed,
+		      (const char *const[]){"--", bad[i], "/mnt", NULL});
+		assert_refused(&parsed, "cannot begin with '-'");
+	}
+}
+
+static void what_is_no_target_is_refused(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse_target(&parsed, "host");
+	assert_refused(&parsed, "[user@]host:[dir]");
+	parse_target(&parsed, "/local/dir:x");
+	assert_refused(&parsed, "[user@]host:[dir]");
+	parse_target(&parsed, "[::1");
+	assert_refused(&parsed, "[user@]host:[dir]");
+	parse_target(&parsed, "me@:dir");
+	assert_refused(&parsed, "host is missing");
+	parse_target(&parsed, ":");
+	assert_refused(&parsed, "host is missing");
+	parse(&parsed, (const char *const[]){"host:", NULL});
+	assert_refused(&parsed, "mount point");
+	parse(&parsed, (const char *const[]){"host:", "a", "b", NULL});
+	assert_refused(&parsed, "too many");
+}
+
+static void letters_and_options_fill_their_fields(void **state)
+{
+	static const char *const words[] = {
+		"-Cfp",
+		"2222",
+		"host:",
+		"-F",
+		"cfg",
+		"/mnt",
+		"-ouid=5,gid=4294967294,umask=027,idmap=user",
+		"-o",
+		"max_read=65536,entry_timeout=2.5,attr_timeout=0",
+		"-o",
+		"negative_timeout=3,sftp_server=/usr/lib/x,ro",
+		"-o",
+		"fsname=n,subtype=s,allow_other,directport=115",
+		NULL};
+	struct parsed parsed;
+	struct options *o = &parsed.options;
+
+	(void)state;
+	parse(&parsed, words);
+	assert_string_equal(parsed.why, "");
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_true(o->compression && o->foreground && o->map_user);
+	assert_false(o->debug || o->passive);
+	assert_string_equal(o->port, "2222");
+	assert_string_equal(o->ssh_config, "cfg");
+	assert_string_equal(o->mountpoint, "/mnt");
+	assert_int_equal(o->uid, 5);
+	assert_true(o->gid == 4294967294);
+	assert_int_equal(o->umask, 027);
+	assert_int_equal(o->max_read, 65536);
+	assert_true(o->entry_timeout > 2.4 && o->entry_timeout < 2.6);
+	assert_true(o->attr_timeout < 0.1);
+	assert_true(o->negative_timeout > 2.9);
+	assert_string_equal(o->sftp_server, "/usr/lib/x");
+	assert_string_equal(o->fsname, "n");
+	assert_string_equal(o->subtype, "s");
+	assert_string_equal(o->directport, "115");
+	assert_int_equal(o->mount_flags.count, 2);
+	assert_string_equal(o->mount_flags.item[0], "ro");
+	assert_string_equal(o->mount_flags.item[1], "allow_other");
+	options_release(o);
+}
+
+static void debug_implies_the_foreground_and_so_does_passive(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse(&parsed, (const char *const[]){"-d", "host:", "/mnt", NULL});
+	assert_true(parsed.options.debug && parsed.options.foreground);
+	options_release(&parsed.options);
+	parse(&parsed, (const char *const[]){":", "/mnt", "-opassive", NULL});
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_true(parsed.options.passive && parsed.options.foreground);
+	options_release(&parsed.options);
+}
+
+static void a_backslash_protects_commas_and_spells_bytes(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse_option(&parsed, "fsname=a\\,b\\\\c\\040d,ro");
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_string_equal(parsed.options.fsname, "a,b\\c d");
+	assert_int_equal(parsed.options.mount_flags.count, 1);
+	options_release(&parsed.options);
+}
+
+static void bad_values_and_unknown_options_get_a_sentence(void **state)
+{
+	static const char *const bad[][2] = {
+		{"port=0", "port"},
+		{"port=65536", "port"},
+		{"port=22x", "port"},
+		{"port=", "port"},
+		{"port", "value"},
+		{"uid=-1", "number"},
+		{"uid=4294967295", "uid"},
+		{"gid=x", "number"},
+		{"umask=8", "octal"},
+		{"umask=1000", "octal"},
+		{"idmap=file", "idmap"},
+		{"max_read=0", "4096"},
+		{"entry_timeout=", "sec"},
+		{"entry_timeout=1s", "sec"},
+		{"attr_timeout=-1", "sec"},
+		{"attr_timeout=nan", "sec"},
+		{"ro=1", "no value"},
+		{"passive=yes", "no value"},
+		{"reconnect", "unknown"},
+		{"nonsense=1", "unknown"},
+		{"IdentityFile", "value"},
+		{"IdentityFile=", "value"},
+		{"RemoteCommand=x", "unknown"},
+		{"RequestTTY=yes", "unknown"},
+		{"fsname=", "value"},
+		{"ssh_command=", "command"},
+		{"ssh_command=ssh \"x", "command"},
+	};
+	struct parsed parsed;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		parse_option(&parsed, bad[i][0]);
+		assert_refused(&parsed, bad[i][1]);
+	}
+	parse(&parsed, (const char *const[]){"-z", "host:", "/mnt", NULL});
+	assert_refused(&parsed, "-z");
+	parse(&parsed, (const char *const[]){"host:", "/mnt", "-p", NULL});
+	assert_refused(&parsed, "value");
+	parse(&parsed, (const char *const[]){"host:", "/mnt", "--no", NULL});
+	assert_refused(&parsed, "unknown");
+	parse_option(&parsed, "passive,directport=22");
+	assert_refused(&parsed, "exclude");
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse(&parsed, (const char *const[]){"-h", NULL});
+	assert_int_equal(parsed.action, OPTIONS_HELP);
+	options_release(&parsed.options);
+	parse(&parsed, (const char *const[]){"--help", NULL});
+	assert_int_equal(parsed.action, OPTIONS_HELP);
+	options_release(&parsed.options);
+	parse(&parsed, (const char *const[]){"-V", NULL});
+	assert_int_equal(parsed.action, OPTIONS_VERSION);
+	options_release(&parsed.options);
+}
+
+/* Compares the ssh command with words, which end with NULL. */
+static void assert_command(const struct parsed *parsed,
+			   const char *const *words)
+{
+	struct strings argv = {0};
+	size_t i = 0;
+
+	assert_int_equal(parsed->action, OPTIONS_MOUNT);
+	assert_true(connect_argv(&parsed->options, &argv));
+	for (; words[i]; i++) {
+		assert_true(i < argv.count);
+		assert_string_equal(argv.item[i], words[i]);
+	}
+	assert_int_equal(i, argv.count);
+	assert_null(argv.item[i]);
+	strings_release(&argv);
+}
+
+static void the_ssh_command_asks_for_sftp_and_nothing_else(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	parse_target(&parsed, "me@[::1]:/srv");
+	assert_command(&parsed,
+		       (const char *const[]){
+			       "ssh", "-x", "-a", "-oClearAllForwardings=yes",
+			       "-oRemoteCommand=none", "-oRequestTTY=no", "-s",
+			       "--", "me@::1", "sftp", NULL});
+	options_release(&parsed.options);
+}
+
+static void ssh_options_go_to_ssh_behind_the_fixed_ones(void **state)
+{
+	static const char *const words[] = {
+		"h:",
+		"/mnt",
+		"-C",
+		"-p22",
+		"-Fcfg",
+		"-oidentityfile=/k\\,ey,StrictHostKeyChecking=no",
+		"-oProxyJump=a@b",
+		"-osftp_server=/usr/lib/sftp-server",
+		"-ossh_command=my\\\\ ssh -o 'A b' \"c\\\\\"d\"",
+		NULL};
+	struct parsed parsed;
+
+	(void)state;
+	parse(&parsed, words);
+	assert_string_equal(parsed.why, "");
+	assert_command(&parsed,
+		       (const char *const[]){"my ssh",
+					     "-o",
+					     "A b",
+					     "c\"d",
+					     "-x",
+					     "-a",
+					     "-oClearAllForwardings=yes",
+					     "-oRemoteCommand=none",
+					     "-oRequestTTY=no",
+					     "-F",
+					     "cfg",
+					     "-oPort=22",
+					     "-oCompression=yes",
+					     "-oidentityfile=/k,ey",
+					     "-oStrictHostKeyChecking=no",
+					     "-oProxyJump=a@b",
+					     "--",
+					     "h",
+					     "/usr/lib/sftp-server",
+					     NULL});
+	options_release(&parsed.options);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(targets_are_taken_apart),
+		cmocka_unit_test(
+			a_host_that_ssh_would_take_for_an_option_is_refused),
+		cmocka_unit_test(what_is_no_target_is_refused),
+		cmocka_unit_test(letters_and_options_fill_their_fields),
+		cmocka_unit_test(
+			debug_implies_the_foreground_and_so_does_passive),
+		cmocka_unit_test(a_backslash_protects_commas_and_spells_bytes),
+		cmocka_unit_test(bad_values_and_unknown_options_get_a_sentence),
+		cmocka_unit_test(help_and_version_need_nothing_else),
+		cmocka_unit_test(
+			the_ssh_command_asks_for_sftp_and_nothing_else),
+		cmocka_unit_test(ssh_options_go_to_ssh_behind_the_fixed_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
