@@ -56,15 +56,16 @@ static struct timespec to_timespec(struct csftp_time time)
 }
 
 void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
-		  uint64_t ino, struct stat *st)
+		  struct inode *node, struct stat *st)
 {
 	uint64_t size = attr->mask & CSFTP_ATTR_SIZE ? attr->size : 0;
 
 	/* The kernel refuses a file whose size is negative to it. */
 	if (size > INT64_MAX)
 		size = INT64_MAX;
+	node->size = size;
 	*st = (struct stat){
-		.st_ino = ino,
+		.st_ino = node->number,
 		.st_mode = shown_mode(f, attr),
 		/* 1 on a directory tells find(1) that it cannot know. */
 		.st_nlink = attr->mask & CSFTP_ATTR_NLINK ? attr->nlink : 1,

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,6 +87,30 @@ static enum csftp_err take_stdio(struct csftp_stream *stream)
 	return err;
 }
 
+/*
+ * A key pressed on the terminal interrupts all that was started from there.
+ * The mount unmounts then, and needs its connection to the end; ssh keeps
+ * ignoring what is ignored when it starts, except while it asks for something.
+ */
+static enum csftp_err spawn_shielded(struct csftp_stream *stream,
+				     char *const argv[])
+{
+	static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP};
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+	struct sigaction old[3];
+	enum csftp_err err;
+	int why;
+
+	for (size_t i = 0; i < 3; i++)
+		(void)sigaction(numbers[i], &ignore, &old[i]);
+	err = csftp_stream_spawn(stream, argv);
+	why = errno;
+	for (size_t i = 0; i < 3; i++)
+		(void)sigaction(numbers[i], &old[i], NULL);
+	errno = why;
+	return err;
+}
+
 enum csftp_err connect_open(const struct options *options,
 			    struct csftp_stream *stream)
 {
@@ -98,7 +123,7 @@ enum csftp_err connect_open(const struct options *options,
 		return csftp_stream_connect(stream, options->host,
 					    options->directport);
 	if (connect_argv(options, &argv))
-		err = csftp_stream_spawn(stream, argv.item);
+		err = spawn_shielded(stream, argv.item);
 	strings_release(&argv);
 	return err;
 }

@@ -358,10 +358,29 @@ static bool serve(struct mount *m)
 	return lost == 0;
 }
 
+/*
+ * A signal between the mounting and the event loop, which handles it, would
+ * leave a mount that nobody serves.
+ */
+static bool hold_signals(struct mount *m)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		return true;
+	say(m, "sigprocmask: %s", strerror(errno));
+	return false;
+}
+
 static int run(struct mount *m)
 {
 	bool ok = connect_remote(m) && find_root(m) && check_root(m) &&
-		  mount_it(m) && leave_terminal(m) && serve(m);
+		  hold_signals(m) && mount_it(m) && leave_terminal(m) &&
+		  serve(m);
 
 	/* The stream first: what is outstanding is answered by that. */
 	if (m->remote)

@@ -39,6 +39,15 @@ static char *gather_room(struct fuse_op *op)
 	return op->gather;
 }
 
+/*
+ * Whether a file ends where a part ends, as far as the kernel knows: then it
+ * does not use more, and need not wait for the server to say so.
+ */
+static bool at_end(const struct fuse_op *op, uint64_t off)
+{
+	return op->node->size > 0 && off >= op->node->size;
+}
+
 /* Takes a part of the piece; false: it has to be asked for the rest. */
 static bool gather(struct ask *ask, const struct csftp_reply *reply)
 {
@@ -55,7 +64,7 @@ static bool gather(struct ask *ask, const struct csftp_reply *reply)
 	if (len > 0 && reply->data.ptr != room)
 		memcpy(room, reply->data.ptr, len);
 	ask->got += len;
-	if (reply->eof || len == req->len)
+	if (reply->eof || len == req->len || at_end(op, req->off + len))
 		return true;
 	/* Nothing, and yet not the end: this could go on for ever. */
 	if (len == 0) {
@@ -80,7 +89,8 @@ bool data_answer(struct ask *ask, const struct csftp_reply *reply)
 	if (!op->req)
 		return true;
 	if (op->asked == 1 && ask->got == 0 &&
-	    (reply->eof || len == ask->req.len)) {
+	    (reply->eof || len == ask->req.len ||
+	     at_end(op, ask->req.off + len))) {
 		fuse_reply_buf(op->req, reply->data.ptr, len);
 		op->req = NULL;
 		return true;
@@ -168,6 +178,8 @@ static void write_finish(struct fuse_op *op)
 	} else if (err) {
 		op_reply_err(op, err);
 	} else if (op->req) {
+		if (op->off + op->size > op->node->size)
+			op->node->size = op->off + op->size;
 		fuse_reply_write(op->req, op->size);
 		op->req = NULL;
 	}
@@ -199,6 +211,7 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		  off_t off, struct fuse_file_info *fi)
 {
 	struct fuse_op *op = op_on(req, ino, write_finish);
+	struct file *file;
 	uint64_t piece;
 
 	if (!op)
@@ -214,7 +227,13 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	op->data = data;
 	op->size = size;
 	op->off = (uint64_t)off;
-	file_use(op, file_from(fi), write_go);
+	file = file_from(fi);
+	if (fi->writepage && (file->flags & CSFTP_OPEN_APPEND))
+		file = file_for_pages(file);
+	if (file)
+		file_use(op, file, write_go);
+	else
+		op_fail(op, ENOMEM);
 }
 
 static void fsync_finish(struct fuse_op *op)

@@ -495,7 +495,7 @@ static size_t add_plus(struct fuse_op *op, char *buf, size_t room,
 				     strlen(record->name), type);
 	if (node) {
 		entry.ino = node->id;
-		attr_to_stat(op->f, &record->attr, node->number, &entry.attr);
+		attr_to_stat(op->f, &record->attr, node, &entry.attr);
 	} else {
 		entry.attr.st_ino =
 			inodes_number(op->f->inodes, dir->node, record->name,

@@ -29,18 +29,14 @@ static uint32_t open_flags(int flags)
 	       (flags & O_APPEND ? CSFTP_OPEN_APPEND : 0);
 }
 
-static struct file *file_new(struct fuse_op *op, struct inode *node)
+static struct file *file_alloc(struct fusefs *f, struct inode *node)
 {
-	struct fusefs *f = op->f;
 	struct file *file = calloc(1, sizeof(*file));
 
 	if (!file)
 		return NULL;
 	file->f = f;
 	file->node = node;
-	file->fh = op->fh;
-	file->flags = open_flags(op->fi.flags);
-	file->opener = op->pid;
 	inodes_pin(node);
 	file->next = node->files;
 	if (file->next)
@@ -51,6 +47,37 @@ static struct file *file_new(struct fuse_op *op, struct inode *node)
 		file->all_next->all_prev = file;
 	f->files = file;
 	return file;
+}
+
+static struct file *file_new(struct fuse_op *op, struct inode *node)
+{
+	struct file *file = file_alloc(op->f, node);
+
+	if (!file)
+		return NULL;
+	file->fh = op->fh;
+	file->flags = open_flags(op->fi.flags);
+	file->opener = op->pid;
+	return file;
+}
+
+/* One that no descriptor belongs to goes with its last user. */
+struct file *file_for_pages(struct file *file)
+{
+	struct file *other = file->node->files;
+
+	while (other && (other->dead || !(other->flags & CSFTP_OPEN_WRITE) ||
+			 (other->flags & CSFTP_OPEN_APPEND)))
+		other = other->next;
+	if (other)
+		return other;
+	other = file_alloc(file->f, file->node);
+	if (other) {
+		other->flags = CSFTP_OPEN_WRITE;
+		other->state = FILE_CLOSED;
+		other->released = true;
+	}
+	return other;
 }
 
 static void file_free(struct file *file)
@@ -397,7 +424,7 @@ static void create_reply(struct fuse_op *op, struct inode *node,
 		.entry_timeout = op->f->config.entry_timeout,
 	};
 
-	attr_to_stat(op->f, &op->attr, node->number, &entry.attr);
+	attr_to_stat(op->f, &op->attr, node, &entry.attr);
 	fill_info(op, file);
 	if (fuse_reply_create(op->req, &entry, &op->fi) < 0) {
 		inodes_forget(op->f->inodes, node, 1);

@@ -172,8 +172,9 @@ void op_watch(struct fuse_op *op);
 bool fusefs_same_process(pid_t a, pid_t b);
 
 /* Attributes (attr.c) */
+/* What the kernel is told of a node; its size is remembered there. */
 void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
-		  uint64_t ino, struct stat *st);
+		  struct inode *node, struct stat *st);
 uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise);
 void fusefs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
@@ -241,6 +242,12 @@ void file_unuse(struct file *file);
  * what it has to be open for, CSFTP_OPEN_*.
  */
 struct file *file_of(const struct inode *node, uint32_t flags);
+
+/*
+ * A file to write pages of a mapping through, as those have a place, which a
+ * file open for appending ignores.  Made if need be; NULL: no memory.
+ */
+struct file *file_for_pages(struct file *file);
 
 /*
  * True: a file of the node has to be opened again before the node loses its

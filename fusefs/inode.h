@@ -42,6 +42,7 @@ struct inode {
 	uint32_t children;
 	uint32_t pins;
 	uint32_t type; /* S_IFREG and the like */
+	uint64_t size; /* bytes, as far as the kernel knows */
 };
 
 /* The root is there from the beginning, and stays. */

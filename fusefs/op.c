@@ -268,7 +268,7 @@ void op_reply_attr(struct fuse_op *op)
 		op->attr.mode = op->node->type |
 				(op->node->type == S_IFDIR ? 0700U : 0600U);
 	}
-	attr_to_stat(op->f, &op->attr, op->node->number, &st);
+	attr_to_stat(op->f, &op->attr, op->node, &st);
 	fuse_reply_attr(op->req, &st, op->f->config.attr_timeout);
 	op->req = NULL;
 }
@@ -301,7 +301,7 @@ void op_reply_entry(struct fuse_op *op)
 	/* Of LINK: git checks that it got what it asked for. */
 	if (op->linked)
 		node->number = op->node->number;
-	attr_to_stat(op->f, &op->attr, node->number, &entry.attr);
+	attr_to_stat(op->f, &op->attr, node, &entry.attr);
 	/* A reply that the kernel did not take is no lookup. */
 	if (fuse_reply_entry(op->req, &entry) < 0)
 		inodes_forget(op->f->inodes, node, 1);

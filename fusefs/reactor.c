@@ -208,18 +208,24 @@ static int watch_open(struct reactor *r, struct watch *watch, int fd)
 	return err;
 }
 
+/* The program may have held them back until they are handled. */
 static int open_signals(struct reactor *r)
 {
 	static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+	sigset_t set;
 	int err = 0;
 
+	(void)sigemptyset(&set);
 	for (size_t i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&r->loop, &r->signals[i]);
 		r->signals[i].data = r;
 		err = err ? err
 			  : uv_signal_start(&r->signals[i], on_signal,
 					    numbers[i]);
+		(void)sigaddset(&set, numbers[i]);
 	}
+	if (!err && sigprocmask(SIG_UNBLOCK, &set, NULL) != 0)
+		err = UV_EINVAL;
 	return err;
 }
 

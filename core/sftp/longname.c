@@ -93,6 +93,17 @@ static void put_owner(struct wire_wr *wr, const char *name, uint32_t id)
 	put_char(wr, ' ');
 }
 
+/* Years that can be shown: 1 to about a thousand million, without overflow. */
+#define SEC_MIN (-62135596800 + 86400)
+#define SEC_MAX ((int64_t)1 << 55)
+
+static int64_t showable(int64_t sec)
+{
+	if (sec < SEC_MIN)
+		return SEC_MIN;
+	return sec > SEC_MAX ? SEC_MAX : sec;
+}
+
 struct date {
 	int64_t year;
 	unsigned month; /* 0 to 11 */
@@ -119,11 +130,13 @@ static struct date date_of_day(int64_t days)
 	};
 }
 
-static void put_date(struct wire_wr *wr, const struct longname *how, int64_t at)
+static void put_date(struct wire_wr *wr, const struct longname *how,
+		     int64_t when)
 {
 	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr",
 					   "May", "Jun", "Jul", "Aug",
 					   "Sep", "Oct", "Nov", "Dec"};
+	int64_t at = showable(when);
 	bool recent = at <= how->now && how->now - at < RECENT_SEC;
 	int64_t local = at + how->offset_sec;
 	int64_t second = (local % 86400 + 86400) % 86400;

@@ -109,7 +109,7 @@ static void send_seconds(struct csftp_remote *remote)
 	for (uint32_t i = 0; i < remote->config.slots; i++) {
 		struct remote_slot *slot = &remote->slots[i];
 
-		if (remote->seconds == 0 || !remote_can_send(remote))
+		if (remote->seconds == 0 || !remote_has_room(remote))
 			return;
 		if (slot->state != SLOT_SECOND)
 			continue;
@@ -184,7 +184,8 @@ static void orphan(struct csftp_remote *remote, csftp_fh fh)
 
 /*
  * Answers a request with err before its time.  Its slot waits on for the
- * server's answer; a payload that is on its way must get there first.
+ * server's answer; a payload that is on its way must get there first, and
+ * entry() must return before done is called.
  */
 static void give_up(struct csftp_remote *remote, struct csftp_req *req, int err)
 {
@@ -198,7 +199,7 @@ static void give_up(struct csftp_remote *remote, struct csftp_req *req, int err)
 		return;
 	}
 	slot = &remote->slots[req->own - 1];
-	if (slot->state == SLOT_SENDING) {
+	if (slot->state == SLOT_SENDING || slot->state == SLOT_OFFERING) {
 		slot->late_err = err;
 		return;
 	}
@@ -263,9 +264,14 @@ static void closed(struct csftp_link *link)
 	link->seg_count = 0;
 	link->out_head = 0;
 	link->out_tail = 0;
-	for (uint32_t i = 0; i < remote->config.slots; i++)
-		if (remote->slots[i].state != SLOT_FREE)
-			remote_finish_err(remote, &remote->slots[i], EIO);
+	for (uint32_t i = 0; i < remote->config.slots; i++) {
+		struct remote_slot *slot = &remote->slots[i];
+
+		if (slot->state == SLOT_OFFERING)
+			slot->late_err = EIO;
+		else if (slot->state != SLOT_FREE)
+			remote_finish_err(remote, slot, EIO);
+	}
 	while (remote->queue_first) {
 		struct csftp_req *req = remote->queue_first;
 

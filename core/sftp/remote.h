@@ -23,7 +23,8 @@ enum slot_state {
 	SLOT_FREE,
 	SLOT_SENDING, /* its payload is still in the asker's memory only */
 	SLOT_SENT,
-	SLOT_SECOND /* an answer came; the request that follows it waits */
+	SLOT_SECOND,  /* an answer came; the request that follows it waits */
+	SLOT_OFFERING /* its entries are being offered; answered after that */
 };
 
 struct remote_slot {
@@ -31,7 +32,7 @@ struct remote_slot {
 	enum slot_state state;
 	enum sftp_kind kind; /* of the request that was sent */
 	bool first;	     /* another request follows its answer */
-	int late_err;	     /* owed to the asker once SLOT_SENDING is over */
+	int late_err;	     /* owed once SENDING or OFFERING is over */
 	uint32_t generation;
 	uint32_t next_free;
 	uint32_t handle;	    /* index; OPEN: kept for the answer */
@@ -103,9 +104,11 @@ CSFTP_MUST_CHECK bool remote_handle_find(const struct csftp_remote *remote,
 					 csftp_fh fh, uint32_t *index);
 
 /*
- * Sends (remote_send.c).  Only while remote_can_send(); a request that cannot
- * be said is answered at once.
+ * Sends (remote_send.c).  Only while remote_can_send(), which a second request
+ * need not wait for where remote_has_room(): it has its slot.  A request that
+ * cannot be said is answered at once.
  */
+bool remote_has_room(const struct csftp_remote *remote);
 bool remote_can_send(const struct csftp_remote *remote);
 void remote_send(struct csftp_remote *remote, struct csftp_req *req);
 void remote_send_second(struct csftp_remote *remote, struct remote_slot *slot);
@@ -123,8 +126,10 @@ void remote_complete(struct csftp_attr *set, const struct csftp_attr *have);
 void remote_answer(struct csftp_remote *remote, struct remote_slot *slot,
 		   const struct sftp_msg *msg);
 
-/* Offers what an earlier READDIR left; false if there is nothing. */
-bool remote_offer_rest(struct csftp_remote *remote, uint32_t handle,
-		       struct csftp_req *req);
+/*
+ * Answers a READDIR, whose slot knows its handle, with what an earlier one
+ * left; false if there is nothing.
+ */
+bool remote_offer_rest(struct csftp_remote *remote, struct remote_slot *slot);
 
 #endif

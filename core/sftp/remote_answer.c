@@ -133,12 +133,16 @@ static bool name_ok(const struct csftp_slice *name)
 
 /*
  * Offers entries to the asker until it refuses one or they end; rd stays at
- * the first one that is left.  EIO where they do not decode.
+ * the first one that is left.  EIO where they do not decode.  entry() may give
+ * the request up, or end the session: that is late_err, and ends it too.
  */
-static int offer(struct csftp_remote *remote, struct csftp_req *req,
+static int offer(struct csftp_remote *remote, struct remote_slot *slot,
 		 struct wire_rd *rd)
 {
-	while (rd->left > 0) {
+	struct csftp_req *req = slot->req;
+
+	slot->state = SLOT_OFFERING;
+	while (rd->left > 0 && slot->late_err == 0) {
 		struct wire_rd next = *rd;
 		struct csftp_entry entry;
 
@@ -149,44 +153,26 @@ static int offer(struct csftp_remote *remote, struct csftp_req *req,
 			remote_log(remote, "impossible file name ignored:",
 				   entry.name.ptr, entry.name.len);
 		else if (!req->entry(req, &entry))
-			return 0;
+			break;
 		*rd = next;
 	}
-	return 0;
+	return slot->late_err;
 }
 
-/* Keeps what is left of a NAME for the next READDIR; false without memory. */
+/* Keeps entries, before those that are kept already; false without memory. */
 static bool keep_rest(struct remote_handle *handle, const uint8_t *rest,
 		      size_t len)
 {
-	uint8_t *copy = NULL;
+	uint8_t *joined = malloc(len + handle->rest_len);
 
-	if (len > 0) {
-		copy = malloc(len);
-		if (!copy)
-			return false;
-		memcpy(copy, rest, len);
-	}
-	free(handle->rest);
-	handle->rest = copy;
-	handle->rest_len = len;
-	return true;
-}
-
-bool remote_offer_rest(struct csftp_remote *remote, uint32_t index,
-		       struct csftp_req *req)
-{
-	struct remote_handle *handle = &remote->handles[index];
-	struct wire_rd rd = {.next = handle->rest, .left = handle->rest_len};
-	int err;
-
-	if (handle->rest_len == 0)
+	if (!joined)
 		return false;
-	err = offer(remote, req, &rd);
-	if (err == 0 && !keep_rest(handle, rd.next, rd.left))
-		err = ENOMEM;
-	remote->pending--;
-	csftp_reply_err(req, err);
+	memcpy(joined, rest, len);
+	if (handle->rest_len > 0)
+		memcpy(joined + len, handle->rest, handle->rest_len);
+	free(handle->rest);
+	handle->rest = joined;
+	handle->rest_len += len;
 	return true;
 }
 
@@ -220,30 +206,55 @@ static int offer_names(struct csftp_remote *remote, struct remote_slot *slot,
 {
 	struct remote_handle *handle = readdir_handle(remote, slot);
 	struct wire_rd rd = {.next = names.ptr, .left = names.len};
+	uint8_t *older = NULL;
 	int err;
 
 	if (handle && handle->rest_len > 0) {
 		if (!append_rest(handle, names))
 			return ENOMEM;
-		rd.next = handle->rest;
+		/* Off the handle: entry() may close it. */
+		older = handle->rest;
+		rd.next = older;
 		rd.left = handle->rest_len;
+		handle->rest = NULL;
+		handle->rest_len = 0;
 	}
-	err = offer(remote, slot->req, &rd);
-	if (err == 0 && handle && (rd.left > 0 || handle->rest_len > 0) &&
+	err = offer(remote, slot, &rd);
+	handle = readdir_handle(remote, slot);
+	if (err != EIO && handle && rd.left > 0 &&
 	    !keep_rest(handle, rd.next, rd.left))
 		err = ENOMEM;
+	free(older);
 	return err;
+}
+
+static void answer_names(struct csftp_remote *remote, struct remote_slot *slot,
+			 struct wire_bytes names)
+{
+	int err = offer_names(remote, slot, names);
+
+	if (err == EIO && slot->late_err == 0)
+		answer_wrong(remote, slot, "bad name in the answer to");
+	else
+		remote_finish_err(remote, slot, err);
 }
 
 static void take_names(struct csftp_remote *remote, struct remote_slot *slot,
 		       const struct sftp_msg *msg)
 {
-	int err = slot->req ? offer_names(remote, slot, msg->data) : 0;
-
-	if (err == EIO)
-		answer_wrong(remote, slot, "bad name in the answer to");
+	if (slot->req)
+		answer_names(remote, slot, msg->data);
 	else
-		remote_finish_err(remote, slot, err);
+		remote_finish_err(remote, slot, 0);
+}
+
+bool remote_offer_rest(struct csftp_remote *remote, struct remote_slot *slot)
+{
+	if (remote->handles[slot->handle].rest_len == 0)
+		return false;
+	slot->kind = SFTP_READDIR;
+	answer_names(remote, slot, (struct wire_bytes){.len = 0});
+	return true;
 }
 
 static void take_statfs(struct csftp_remote *remote, struct remote_slot *slot,

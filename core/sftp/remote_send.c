@@ -6,11 +6,16 @@
 #define ANY_ATIME (CSFTP_ATTR_ATIME | CSFTP_ATTR_ATIME_NOW)
 #define ANY_MTIME (CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW)
 
+bool remote_has_room(const struct csftp_remote *remote)
+{
+	return remote->state == REMOTE_READY && link_has_seg(&remote->link) &&
+	       link_room(&remote->link) >= REMOTE_REQUEST_MAX;
+}
+
 bool remote_can_send(const struct csftp_remote *remote)
 {
 	return remote->free_slot != remote->config.slots &&
-	       link_has_seg(&remote->link) &&
-	       link_room(&remote->link) >= REMOTE_REQUEST_MAX;
+	       remote_has_room(remote);
 }
 
 void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
@@ -177,7 +182,9 @@ static int say_realpath(struct say *say)
 	if (path[1] != '\0' && path[1] != '/')
 		return EOPNOTSUPP;
 	say->msg.kind = SFTP_REALPATH;
-	say->msg.path = path_bytes(path[1] == '/' ? path + 2 : ".");
+	/* "~//etc" is below the home too. */
+	path += 1 + strspn(path + 1, "/");
+	say->msg.path = path_bytes(*path ? path : ".");
 	return say->msg.path.len > CSFTP_PATH_MAX ? ENAMETOOLONG : 0;
 }
 
@@ -385,16 +392,16 @@ static void send_said(struct say *say, int err)
 void remote_send(struct csftp_remote *remote, struct csftp_req *req)
 {
 	struct say say = {.remote = remote, .req = req};
-	uint32_t handle;
+	int err;
 
-	if (req->op == CSFTP_OP_READDIR &&
-	    remote_handle_find(remote, req->fh, &handle) &&
-	    remote_offer_rest(remote, handle, req))
-		return;
 	say.slot = remote_slot_take(remote, req);
 	if (req->op == CSFTP_OP_SETATTR)
 		say.slot->attr = *req->attr;
-	send_said(&say, say_op[req->op](&say));
+	err = say_op[req->op](&say);
+	if (err == 0 && req->op == CSFTP_OP_READDIR &&
+	    remote_offer_rest(remote, say.slot))
+		return;
+	send_said(&say, err);
 }
 
 void remote_send_second(struct csftp_remote *remote, struct remote_slot *slot)

@@ -328,7 +328,8 @@ static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
 		return LINK_LATER;
 	if (msg.kind == SFTP_INIT && err == CSFTP_OK)
 		return greet(serve);
-	if (!serve->greeted || msg.kind == SFTP_INIT)
+	if (!serve->greeted || msg.kind == SFTP_INIT ||
+	    msg.kind == SFTP_VERSION_MSG)
 		return broken(link, CSFTP_ERR_STATE);
 	if (len < 5)
 		return broken(link, CSFTP_ERR_SHORT);

@@ -7,6 +7,9 @@
 /* As much of a user's name as a line of "ls -l" shows, and a NUL. */
 #define NAME_SHOWN 65
 
+/* A longer line is made anew: it could be one that fits into no answer. */
+#define LONGNAME_TAKEN (LONGNAME_PREFIX_MAX + CSFTP_NAME_MAX)
+
 /*
  * Where a growing answer grows: right in the output while nothing else can get
  * there before it is whole, else in the scratch buffer, which one request has
@@ -83,7 +86,7 @@ bool serve_names_entry(struct csftp_req *req, const struct csftp_entry *entry)
 	struct wire_wr before = slot->wr;
 
 	wire_wr_string(&slot->wr, entry->name.ptr, entry->name.len);
-	if (entry->longname.len > 0)
+	if (entry->longname.len > 0 && entry->longname.len <= LONGNAME_TAKEN)
 		wire_wr_string(&slot->wr, entry->longname.ptr,
 			       entry->longname.len);
 	else

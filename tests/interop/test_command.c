@@ -237,6 +237,38 @@ static void a_passive_mount_speaks_on_its_standard_files(void **state)
 	assert_int_equal(proc_wait(pid, 20000), 0);
 }
 
+/* As with Ctrl-C on a terminal: ssh gets the signal as well. */
+static void an_interrupt_of_the_whole_job_loses_nothing(void **state)
+{
+	const char *const foreground[] = {"-f", NULL};
+	struct mounted mounted = {0};
+	char path[PROC_PATH_MAX];
+	char *job[32] = {"setsid"};
+	char **argv;
+	int fd, status;
+
+	(void)state;
+	mounted_serve(&mounted, SSH_CSFTP);
+	argv = mounted_argv(&mounted, mounted.served, mounted.point,
+			    foreground);
+	for (size_t i = 0; argv[i] && i < 30; i++)
+		job[i + 1] = argv[i];
+	mounted.pid = proc_start(job, -1, -1, -1);
+	mounted_await(&mounted);
+	proc_print(path, sizeof(path), "%.4000s/kept", mounted.point);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, "kept", 4), 4);
+	kill(-mounted.pid, SIGINT);
+	status = proc_wait(mounted.pid, 20000);
+	close(fd);
+	mounted_argv_free(argv);
+	mounted.pid = 0;
+	assert_int_equal(status, 0);
+	must_sh("test \"$(cat '%s/kept')\" = kept", mounted.served);
+	mounted_stop(&mounted);
+}
+
 /* What is left when the server goes is an error, not a hang. */
 static void a_killed_server_gives_errors(void **state)
 {
@@ -272,6 +304,7 @@ int main(void)
 		AS_A_COMMAND(the_daemon_is_ready_when_the_command_returns),
 		AS_A_COMMAND(a_terminated_mount_program_unmounts),
 		AS_A_COMMAND(a_passive_mount_speaks_on_its_standard_files),
+		AS_A_COMMAND(an_interrupt_of_the_whole_job_loses_nothing),
 		AS_A_COMMAND(a_killed_server_gives_errors),
 	};
 
