@@ -114,7 +114,7 @@ asan: asan-build
 
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz-build: $(call bin,$(fuzz_src))
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libcore.a
+$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/lib/later.o $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) -fsanitize=fuzzer
 fuzz:

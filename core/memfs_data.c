@@ -211,6 +211,15 @@ int mem_data_resize(struct mem_fs *mem, struct mem_node *node, uint64_t size)
 	return 0;
 }
 
+/* From off, in a hole or the zeros that end a chunk, to the next chunk. */
+static uint64_t to_next_chunk(const struct mem_file *file, uint64_t off)
+{
+	size_t at = chunk_search(file, off / MEM_CHUNK + 1);
+
+	return at < file->count ? file->chunk[at].index * MEM_CHUNK - off
+				: UINT64_MAX;
+}
+
 /* Zeros without memory for them: what is there is cleared, no more. */
 static void wipe(struct mem_node *node, uint64_t off, uint64_t len)
 {
@@ -218,7 +227,7 @@ static void wipe(struct mem_node *node, uint64_t off, uint64_t len)
 		struct mem_chunk *chunk =
 			chunk_find(&node->file, off / MEM_CHUNK);
 		size_t start = (size_t)(off % MEM_CHUNK);
-		size_t part = (size_t)min_u64(len, MEM_CHUNK - start);
+		uint64_t part = min_u64(len, to_next_chunk(&node->file, off));
 
 		if (chunk && start < chunk->len)
 			memset(chunk->buf->bytes + start, 0,
@@ -248,10 +257,15 @@ int mem_data_copy(struct mem_fs *mem, const struct csftp_req *range,
 
 		if (part.len == 0)
 			break;
-		if (part.ptr == zeros)
+		/* A hole can be too long to go through it byte by byte. */
+		if (part.ptr == zeros) {
+			part.len = min_u64(
+				range->len - done,
+				to_next_chunk(&from->file, range->off + done));
 			wipe(to, range->off2 + done, part.len);
-		else
+		} else {
 			err = mem_data_write(mem, to, range->off2 + done, part);
+		}
 		done += part.len;
 	}
 	mem_return(mem);

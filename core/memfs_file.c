@@ -225,8 +225,6 @@ void mem_op_read(struct csftp_fs *fs, struct csftp_req *req)
 	reply.err = file_get(&handle, mem, req->fh, CSFTP_OPEN_READ);
 	if (reply.err == 0 && mem_is_dir(handle->node))
 		reply.err = EISDIR;
-	if (reply.err == 0 && req->off > MEM_SIZE_MAX)
-		reply.err = EINVAL;
 	if (reply.err == 0)
 		reply.data = mem_data_read(handle->node, req->off, req->len,
 					   &reply.eof);

@@ -1,4 +1,4 @@
-/* The inode table: numbers, names and lookup counts of what the kernel knows. */
+/* The inode table: numbers, names, lookup counts of what the kernel knows. */
 #ifndef CSFTP_FUSEFS_INODE_H
 #define CSFTP_FUSEFS_INODE_H
 

@@ -1,4 +1,4 @@
-/* The event loop of csftpfs: the kernel on one side, the server on the other. */
+/* The event loop of csftpfs: the kernel at one side, the server at the other */
 #ifndef CSFTP_FUSEFS_REACTOR_H
 #define CSFTP_FUSEFS_REACTOR_H
 

@@ -179,7 +179,7 @@ static struct timespec time_of(const struct csftp_attr *attr,
 	return spec;
 }
 
-/* UTIME_NOW and UTIME_OMIT are such numbers: they must not come from outside. */
+/* UTIME_NOW and UTIME_OMIT are such numbers: they must not come from outside */
 static bool times_valid(const struct csftp_attr *attr)
 {
 	if ((attr->mask & CSFTP_ATTR_ATIME) &&

@@ -107,13 +107,17 @@ static void *room_for(struct posixfs *px, size_t *len)
 static void read_reply(struct csftp_req *req, int fd, void *room, size_t len)
 {
 	struct csftp_reply reply = {0};
-	uint64_t most = INT64_MAX - (req->off & INT64_MAX);
+	off_t off = req->off > INT64_MAX ? INT64_MAX : (off_t)req->off;
+	uint64_t most = (uint64_t)(INT64_MAX - off);
 	ssize_t got;
 
-	/* The kernel refuses a range that no file can reach the end of. */
+	/*
+	 * The kernel refuses a range that no file can reach the end of; so far
+	 * behind it, asking for nothing finds what else is wrong.
+	 */
 	if (len > most)
 		len = (size_t)most;
-	got = read_at(fd, room, len, (off_t)req->off);
+	got = read_at(fd, room, len, off);
 	if (got < 0) {
 		reply.err = errno;
 	} else {

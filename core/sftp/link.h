@@ -71,7 +71,7 @@ void link_release(struct csftp_link *link);
 /* Offers the packets that are there; does nothing when called from inside. */
 void link_run(struct csftp_link *link);
 
-/* The first error ends the input and calls ops->closed; later ones do nothing. */
+/* The first error ends the input and calls ops->closed; others do nothing. */
 void link_fail(struct csftp_link *link, enum csftp_err why);
 
 /*

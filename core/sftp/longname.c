@@ -137,7 +137,8 @@ static void put_date(struct wire_wr *wr, const struct longname *how,
 					   "May", "Jun", "Jul", "Aug",
 					   "Sep", "Oct", "Nov", "Dec"};
 	int64_t at = showable(when);
-	bool recent = at <= how->now && how->now - at < RECENT_SEC;
+	int64_t now = showable(how->now);
+	bool recent = at <= now && now - at < RECENT_SEC;
 	int64_t local = at + how->offset_sec;
 	int64_t second = (local % 86400 + 86400) % 86400;
 	struct date date = date_of_day((local - second) / 86400);

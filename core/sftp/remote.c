@@ -394,8 +394,9 @@ static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
 	} else if (len < 5) {
 		err = CSFTP_ERR_SHORT;
 	} else if (remote->state == REMOTE_LIMITS) {
-		take_limits(remote, &msg);
-		err = CSFTP_OK;
+		err = msg.id == 0 ? CSFTP_OK : CSFTP_ERR_STATE;
+		if (err == CSFTP_OK)
+			take_limits(remote, &msg);
 	} else {
 		err = take_answer(remote, &msg, err);
 	}

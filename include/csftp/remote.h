@@ -22,7 +22,8 @@
  * ends the session.  A request still unanswered when the session ends fails
  * with EIO, one submitted later with ENOTCONN.
  *
- * Memory is allocated by csftp_remote_new() and not later.  One thread.
+ * Memory is allocated by csftp_remote_new() and not later, but for names that
+ * the asker of a READDIR did not take.  One thread.
  */
 struct csftp_remote;
 
@@ -74,7 +75,8 @@ CSFTP_API uint32_t csftp_remote_pending(const struct csftp_remote *remote);
 
 /*
  * The time is now_ms, on the clock of req.deadline_ms: what is late is
- * answered with ETIMEDOUT.  Returns the next deadline, 0 if there is none.
+ * answered with ETIMEDOUT, a WRITE once its payload has been sent.  Returns the
+ * next deadline, 0 if there is none.
  */
 CSFTP_API uint64_t csftp_remote_tick(struct csftp_remote *remote,
 				     uint64_t now_ms);

@@ -425,9 +425,38 @@ static void a_client_that_does_not_read_is_not_read(void **state)
 	csftp_memfs_free(fs);
 }
 
+/* A client must not keep the server busy with a hole of its making. */
+static void a_hole_of_any_size_is_copied_at_once(void **state)
+{
+	struct joined joined = {.piece = 0};
+	struct csftp_fs *fs = memfs();
+	struct csftp_attr size = {.mask = CSFTP_ATTR_SIZE,
+				  .size = (uint64_t)1 << 62};
+	struct fs_caller c = {.drive = joined_drive, .arg = &joined};
+	struct csftp_req range = {.off2 = (uint64_t)1 << 61,
+				  .len = (uint64_t)1 << 61};
+
+	(void)state;
+	joined_start(&joined, fs);
+	c.fs = csftp_remote_fs(joined.remote);
+	assert_int_equal(fs_open(&c, "f", RW), 0);
+	range.fh = c.fh;
+	range.fh2 = c.fh;
+	assert_int_equal(fs_write(&c, range.fh, 3 << 20, "data", 4), 0);
+	assert_int_equal(fs_fsetattr(&c, range.fh, &size), 0);
+	assert_int_equal(fs_copy_range(&c, &range), 0);
+	assert_int_equal(fs_read(&c, range.fh, range.off2 + (3 << 20), 5), 0);
+	assert_true(c.data_len >= 4);
+	assert_memory_equal(c.data, "data", 4);
+	fs_caller_release(&c);
+	joined_stop(&joined);
+	csftp_memfs_free(fs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_hole_of_any_size_is_copied_at_once),
 		cmocka_unit_test(every_split_of_the_stream_is_as_good),
 		cmocka_unit_test(pipelined_requests_all_get_their_own_answer),
 		cmocka_unit_test(a_cancelled_open_leaves_no_handle_behind),

@@ -81,8 +81,7 @@ static void a_killed_caller_ends_though_the_server_never_answers(void **state)
 	assert_int_equal(fusefs_pending(rig->f), 0);
 }
 
-static void
-ctrl_c_ends_a_caller_and_eintr_reaches_one_that_catches_it(void **state)
+static void ctrl_c_ends_a_caller_and_eintr_reaches_a_catcher(void **state)
 {
 	struct rig *rig = rig_ready(state);
 	int status;
@@ -383,8 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(a_killed_caller_ends_though_the_server_never_answers),
-		RIG_TEST(
-			ctrl_c_ends_a_caller_and_eintr_reaches_one_that_catches_it),
+		RIG_TEST(ctrl_c_ends_a_caller_and_eintr_reaches_a_catcher),
 		RIG_TEST(a_timer_of_the_caller_does_not_break_its_call),
 		RIG_TEST(a_handle_that_comes_too_late_is_closed),
 		RIG_TEST(an_error_of_close_reaches_close),

@@ -123,8 +123,7 @@ static void two_names_of_two_live_nodes_never_share_a_number(void **state)
 	assert_ptr_equal(inodes_child(table, root, "a", 1), new);
 }
 
-static void
-a_detached_node_has_no_path_and_neither_has_what_is_below(void **state)
+static void a_detached_node_and_all_below_it_have_no_path(void **state)
 {
 	struct inodes *table = *state;
 	struct inode *dir = look(table, inodes_root(table), "dir", S_IFDIR);
@@ -281,8 +280,8 @@ int main(void)
 			two_names_of_two_live_nodes_never_share_a_number, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
-			a_detached_node_has_no_path_and_neither_has_what_is_below,
-			setup, teardown),
+			a_detached_node_and_all_below_it_have_no_path, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			a_move_keeps_the_number_and_detaches_what_was_there,
 			setup, teardown),

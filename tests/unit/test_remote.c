@@ -7,177 +7,8 @@
 #include "core/errmap.h"
 #include "core/sftp/msg.h"
 #include "csftp/remote.h"
-#include "tests/lib/hex.h"
 #include "tests/lib/test.h"
-
-/* A server that says what the test tells it to. */
-struct session {
-	struct csftp_remote *remote;
-	struct csftp_fs *fs;
-	struct csftp_link *link;
-	bool ready;
-	unsigned logs;
-	char log[256];
-	/* The last request that it was sent. */
-	uint8_t buf[512];
-	struct sftp_msg request;
-};
-
-static void set_ready(void *arg)
-{
-	((struct session *)arg)->ready = true;
-}
-
-static void keep_log(void *arg, const char *text)
-{
-	struct session *session = arg;
-
-	session->logs++;
-	assert_true(strlen(text) < sizeof(session->log));
-	memcpy(session->log, text, strlen(text) + 1);
-	for (const char *p = text; *p != '\0'; p++)
-		assert_true(*p >= ' ' && *p <= '~');
-}
-
-static void say(struct session *session, const void *bytes, size_t len)
-{
-	const uint8_t *next = bytes;
-
-	while (len > 0 && csftp_link_wants(session->link) & CSFTP_WANT_IN) {
-		size_t room;
-		uint8_t *in = csftp_link_in(session->link, &room);
-		size_t n = len < room ? len : room;
-
-		memcpy(in, next, n);
-		if (csftp_link_in_ack(session->link, n) == CSFTP_ERR_ARG)
-			fail();
-		next += n;
-		len -= n;
-	}
-}
-
-static void say_hex(struct session *session, const char *hex)
-{
-	uint8_t buf[1024];
-
-	say(session, buf, hex_bytes(hex, buf, sizeof(buf)));
-}
-
-static void say_msg(struct session *session, struct sftp_msg msg)
-{
-	uint8_t buf[1024];
-	struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
-
-	if (msg.id == 0)
-		msg.id = session->request.id;
-	sftp_msg_encode(&wr, &msg);
-	assert_int_equal(wire_wr_end(&wr), CSFTP_OK);
-	say(session, buf, wr.len);
-}
-
-/* Takes one request off the client's output; false if there is none. */
-static bool next_request(struct session *session)
-{
-	struct csftp_slice out;
-	size_t len;
-
-	if (csftp_link_out(session->link, &out, 1) == 0)
-		return false;
-	len = 4 + (size_t)wire_get_u32(out.ptr);
-	assert_true(len <= out.len && len <= sizeof(session->buf));
-	memcpy(session->buf, out.ptr, len);
-	if (csftp_link_out_ack(session->link, len) == CSFTP_ERR_ARG)
-		fail();
-	assert_int_equal(
-		sftp_msg_decode(&session->request, session->buf + 4, len - 4),
-		CSFTP_OK);
-	return true;
-}
-
-static void begin_with(struct session *session, const char *version,
-		       uint32_t slots)
-{
-	struct csftp_remote_config config = {.ready = set_ready,
-					     .log = keep_log,
-					     .arg = session,
-					     .slots = slots,
-					     .handles = 4};
-
-	memset(session, 0, sizeof(*session));
-	assert_int_equal(csftp_remote_new(&session->remote, &config), CSFTP_OK);
-	session->fs = csftp_remote_fs(session->remote);
-	session->link = csftp_remote_link(session->remote);
-	assert_true(next_request(session));
-	assert_int_equal(session->request.kind, SFTP_INIT);
-	say_hex(session, version);
-}
-
-#define PLAIN_VERSION "00000005 02 00000003"
-
-static void begin(struct session *session)
-{
-	begin_with(session, PLAIN_VERSION, 8);
-	assert_true(session->ready);
-}
-
-static void end(struct session *session)
-{
-	csftp_remote_free(session->remote);
-}
-
-struct ask {
-	struct csftp_req req;
-	unsigned answers;
-	unsigned entries;
-	int err;
-	bool eof;
-	csftp_fh fh;
-	size_t len;
-	struct csftp_attr attr;
-};
-
-static void ask_done(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct ask *ask = (struct ask *)req;
-
-	ask->answers++;
-	ask->err = reply->err;
-	ask->eof = reply->eof;
-	ask->fh = reply->fh;
-	ask->len = reply->data.len + reply->text.len;
-	if (reply->attr)
-		ask->attr = *reply->attr;
-}
-
-static bool ask_entry(struct csftp_req *req, const struct csftp_entry *entry)
-{
-	(void)entry;
-	((struct ask *)req)->entries++;
-	return true;
-}
-
-static void ask(struct session *session, struct ask *ask, struct csftp_req req)
-{
-	*ask = (struct ask){.req = req};
-	ask->req.done = ask_done;
-	ask->req.entry = ask_entry;
-	csftp_submit(session->fs, &ask->req);
-}
-
-static csftp_fh opened(struct session *session, enum csftp_op op)
-{
-	struct ask one;
-
-	ask(session, &one,
-	    (struct csftp_req){.op = op, .path = "f", .flags = 1});
-	assert_true(next_request(session));
-	say_msg(session,
-		(struct sftp_msg){.kind = SFTP_HANDLE,
-				  .handle = {(const uint8_t *)"h", 1}});
-	assert_int_equal(one.answers, 1);
-	assert_int_equal(one.err, 0);
-	return one.fh;
-}
+#include "tests/lib/told.h"
 
 /* Each request that has an answer of its own, met by each kind of answer. */
 static void an_answer_of_the_wrong_kind_is_eio(void **state)
@@ -197,140 +28,142 @@ static void an_answer_of_the_wrong_kind_is_eio(void **state)
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
 		for (int kind = SFTP_STATUS; kind <= SFTP_EXTENDED_REPLY;
 		     kind++) {
-			struct session session;
-			struct ask one;
+			struct told session;
+			struct told_ask one;
 			csftp_fh fh;
 
 			if (kind == (int)asks[i].right || kind == SFTP_STATUS)
 				continue;
-			begin(&session);
-			fh = opened(&session, CSFTP_OP_OPENDIR);
-			ask(&session, &one,
-			    (struct csftp_req){.op = asks[i].op,
-					       .path = "a",
-					       .path2 = "b",
-					       .fh = fh,
-					       .len = 10});
-			assert_true(next_request(&session));
-			say_msg(&session,
-				(struct sftp_msg){
-					.kind = (enum sftp_kind)kind});
+			told_begin(&session);
+			fh = told_open(&session, CSFTP_OP_OPENDIR);
+			told_ask(&session, &one,
+				 (struct csftp_req){.op = asks[i].op,
+						    .path = "a",
+						    .path2 = "b",
+						    .fh = fh,
+						    .len = 10});
+			assert_true(told_next(&session));
+			told_msg(&session,
+				 (struct sftp_msg){
+					 .kind = (enum sftp_kind)kind});
 			assert_int_equal(one.answers, 1);
 			assert_int_equal(one.err, EIO);
 			assert_int_equal(session.logs, 1);
 			assert_int_equal(csftp_link_error(session.link),
 					 CSFTP_OK);
-			end(&session);
+			told_end(&session);
 		}
 	}
 }
 
 static void success_without_the_answer_is_eio(void **state)
 {
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 
 	(void)state;
-	begin(&session);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
-	assert_true(next_request(&session));
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS, .num = 0});
+	told_begin(&session);
+	told_ask(&session, &one,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
+	assert_true(told_next(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS, .num = 0});
 	assert_int_equal(one.err, EIO);
 	assert_int_equal(session.logs, 1);
 	/* The place kept for its handle is free again: all four can be had. */
 	for (int i = 0; i < 4; i++)
-		(void)opened(&session, CSFTP_OP_OPEN);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
+		(void)told_open(&session, CSFTP_OP_OPEN);
+	told_ask(&session, &one,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
 	assert_int_equal(one.err, EMFILE);
-	end(&session);
+	told_end(&session);
 }
 
 static void an_answer_to_nothing_ends_the_session(void **state)
 {
-	struct session session;
-	struct ask one;
-	struct ask later;
+	struct told session;
+	struct told_ask one;
+	struct told_ask later;
 
 	(void)state;
-	begin(&session);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
-	assert_true(next_request(&session));
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS,
-					    .id = session.request.id + 1});
+	told_begin(&session);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
+	assert_true(told_next(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS,
+					     .id = session.request.id + 1});
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(one.err, EIO);
 	assert_int_equal(session.logs, 1);
 	assert_int_equal(csftp_link_error(session.link), CSFTP_ERR_STATE);
-	ask(&session, &later,
-	    (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
+	told_ask(&session, &later,
+		 (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
 	assert_int_equal(later.err, ENOTCONN);
-	end(&session);
+	told_end(&session);
 	assert_int_equal(one.answers, 1);
 }
 
 static void an_answer_comes_once(void **state)
 {
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 
 	(void)state;
-	begin(&session);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
-	assert_true(next_request(&session));
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS});
+	told_begin(&session);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
+	assert_true(told_next(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS});
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(one.err, 0);
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS});
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS});
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(csftp_link_error(session.link), CSFTP_ERR_STATE);
-	end(&session);
+	told_end(&session);
 }
 
 /* Until its payload has gone, memory of the asker is still read. */
 static void an_answer_before_its_request_ends_the_session(void **state)
 {
-	struct session session;
+	struct told session;
 	struct csftp_slice out;
-	struct ask one;
+	struct told_ask one;
 	csftp_fh fh;
 
 	(void)state;
-	begin(&session);
-	fh = opened(&session, CSFTP_OP_OPEN);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_WRITE,
-			       .fh = fh,
-			       .data = "0123456789",
-			       .len = 10});
+	told_begin(&session);
+	fh = told_open(&session, CSFTP_OP_OPEN);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_WRITE,
+				    .fh = fh,
+				    .data = "0123456789",
+				    .len = 10});
 	assert_int_equal(csftp_link_out(session.link, &out, 1), 1);
 	session.request.id = wire_get_u32((const uint8_t *)out.ptr + 5);
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
 	assert_int_equal(one.err, EIO);
 	assert_int_equal(csftp_link_error(session.link), CSFTP_ERR_STATE);
 	/* Nothing of it is sent any more. */
 	assert_int_equal(csftp_link_out(session.link, &out, 1), 0);
-	end(&session);
+	told_end(&session);
 }
 
 static void a_write_given_up_is_answered_when_its_bytes_have_gone(void **state)
 {
-	struct session session;
+	struct told session;
 	struct csftp_slice out[2];
-	struct ask one;
+	struct told_ask one;
 	csftp_fh fh;
 
 	(void)state;
-	begin(&session);
-	fh = opened(&session, CSFTP_OP_OPEN);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_WRITE,
-			       .fh = fh,
-			       .data = "0123456789",
-			       .len = 10});
+	told_begin(&session);
+	fh = told_open(&session, CSFTP_OP_OPEN);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_WRITE,
+				    .fh = fh,
+				    .data = "0123456789",
+				    .len = 10});
 	assert_int_equal(csftp_link_out(session.link, out, 2), 2);
 	assert_int_equal(out[1].len, 10);
 	csftp_cancel(session.fs, &one.req);
@@ -341,29 +174,29 @@ static void a_write_given_up_is_answered_when_its_bytes_have_gone(void **state)
 	assert_int_equal(csftp_link_out_ack(session.link, 1), CSFTP_OK);
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(one.err, EINTR);
-	end(&session);
+	told_end(&session);
 	assert_int_equal(one.answers, 1);
 }
 
 static void more_data_than_asked_for_is_eio(void **state)
 {
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 	csftp_fh fh;
 
 	(void)state;
-	begin(&session);
-	fh = opened(&session, CSFTP_OP_OPEN);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_READ, .fh = fh, .len = 4});
-	assert_true(next_request(&session));
-	say_msg(&session,
-		(struct sftp_msg){.kind = SFTP_DATA,
-				  .data = {(const uint8_t *)"12345", 5}});
+	told_begin(&session);
+	fh = told_open(&session, CSFTP_OP_OPEN);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_READ, .fh = fh, .len = 4});
+	assert_true(told_next(&session));
+	told_msg(&session,
+		 (struct sftp_msg){.kind = SFTP_DATA,
+				   .data = {(const uint8_t *)"12345", 5}});
 	assert_int_equal(one.err, EIO);
 	assert_int_equal(one.len, 0);
 	assert_int_equal(session.logs, 1);
-	end(&session);
+	told_end(&session);
 }
 
 static void a_read_error_is_not_the_end_of_the_file(void **state)
@@ -379,39 +212,39 @@ static void a_read_error_is_not_the_end_of_the_file(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct session session;
-		struct ask one;
+		struct told session;
+		struct told_ask one;
 		csftp_fh fh;
 
-		begin(&session);
-		fh = opened(&session, CSFTP_OP_OPEN);
-		ask(&session, &one,
-		    (struct csftp_req){
-			    .op = CSFTP_OP_READ, .fh = fh, .len = 4});
-		assert_true(next_request(&session));
-		say_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS,
-						    .num = rows[i].status});
+		told_begin(&session);
+		fh = told_open(&session, CSFTP_OP_OPEN);
+		told_ask(&session, &one,
+			 (struct csftp_req){
+				 .op = CSFTP_OP_READ, .fh = fh, .len = 4});
+		assert_true(told_next(&session));
+		told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS,
+						     .num = rows[i].status});
 		assert_int_equal(one.err, rows[i].err);
 		assert_int_equal(one.eof, rows[i].eof);
-		end(&session);
+		told_end(&session);
 	}
 }
 
 /* "end of file" of what has no end is no success. */
 static void eof_of_other_requests_is_an_error(void **state)
 {
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 
 	(void)state;
-	begin(&session);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = "f"});
-	assert_true(next_request(&session));
-	say_msg(&session,
-		(struct sftp_msg){.kind = SFTP_STATUS, .num = SSH_FX_EOF});
+	told_begin(&session);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = "f"});
+	assert_true(told_next(&session));
+	told_msg(&session,
+		 (struct sftp_msg){.kind = SFTP_STATUS, .num = SSH_FX_EOF});
 	assert_int_equal(one.err, EIO);
-	end(&session);
+	told_end(&session);
 }
 
 static void impossible_names_are_left_out(void **state)
@@ -421,51 +254,51 @@ static void impossible_names_are_left_out(void **state)
 		{"a\0b", 3}, {"/", 1}, {"../../etc/passwd", 16},
 		{"fine", 4}};
 	char long_name[CSFTP_NAME_MAX + 1];
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 	uint8_t buf[1024];
 	struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
 	csftp_fh fh;
 
 	(void)state;
 	memset(long_name, 'x', sizeof(long_name));
-	begin(&session);
-	fh = opened(&session, CSFTP_OP_OPENDIR);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_READDIR, .fh = fh});
-	assert_true(next_request(&session));
+	told_begin(&session);
+	fh = told_open(&session, CSFTP_OP_OPENDIR);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_READDIR, .fh = fh});
+	assert_true(told_next(&session));
 	for (size_t i = 0; i < 7; i++)
 		sftp_entry_put(&wr, &(struct csftp_entry){.name = names[i]});
 	sftp_entry_put(&wr, &(struct csftp_entry){
 				    .name = {long_name, sizeof(long_name)}});
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_NAME,
-					    .num = 8,
-					    .data = {buf, wr.len}});
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_NAME,
+					     .num = 8,
+					     .data = {buf, wr.len}});
 	assert_int_equal(one.err, 0);
 	assert_int_equal(one.entries, 2);
 	assert_int_equal(session.logs, 6);
-	end(&session);
+	told_end(&session);
 }
 
 static void names_that_do_not_decode_are_eio(void **state)
 {
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 	csftp_fh fh;
 
 	(void)state;
-	begin(&session);
-	fh = opened(&session, CSFTP_OP_OPENDIR);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_READDIR, .fh = fh});
-	assert_true(next_request(&session));
-	say_msg(&session,
-		(struct sftp_msg){.kind = SFTP_NAME,
-				  .num = 1000000,
-				  .data = {(const uint8_t *)"\0\0\0\11x", 5}});
+	told_begin(&session);
+	fh = told_open(&session, CSFTP_OP_OPENDIR);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_READDIR, .fh = fh});
+	assert_true(told_next(&session));
+	told_msg(&session,
+		 (struct sftp_msg){.kind = SFTP_NAME,
+				   .num = 1000000,
+				   .data = {(const uint8_t *)"\0\0\0\11x", 5}});
 	assert_int_equal(one.err, EIO);
 	assert_int_equal(session.logs, 1);
-	end(&session);
+	told_end(&session);
 }
 
 static void a_link_target_has_neither_nul_nor_company(void **state)
@@ -483,21 +316,22 @@ static void a_link_target_has_neither_nul_nor_company(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct session session;
-		struct ask one;
+		struct told session;
+		struct told_ask one;
 		uint8_t buf[64];
 		struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
 
-		begin(&session);
-		ask(&session, &one,
-		    (struct csftp_req){.op = CSFTP_OP_READLINK, .path = "l"});
-		assert_true(next_request(&session));
+		told_begin(&session);
+		told_ask(&session, &one,
+			 (struct csftp_req){.op = CSFTP_OP_READLINK,
+					    .path = "l"});
+		assert_true(told_next(&session));
 		sftp_entry_put(&wr, rows[i].entry);
-		say_msg(&session, (struct sftp_msg){.kind = SFTP_NAME,
-						    .num = rows[i].count,
-						    .data = {buf, wr.len}});
+		told_msg(&session, (struct sftp_msg){.kind = SFTP_NAME,
+						     .num = rows[i].count,
+						     .data = {buf, wr.len}});
 		assert_int_equal(one.err, rows[i].err);
-		end(&session);
+		told_end(&session);
 	}
 }
 
@@ -508,17 +342,18 @@ static void a_broken_frame_ends_the_session(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
-		struct session session;
-		struct ask one;
+		struct told session;
+		struct told_ask one;
 
-		begin(&session);
-		ask(&session, &one,
-		    (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = ""});
-		say_hex(&session, frames[i]);
+		told_begin(&session);
+		told_ask(
+			&session, &one,
+			(struct csftp_req){.op = CSFTP_OP_GETATTR, .path = ""});
+		told_hex(&session, frames[i]);
 		assert_int_equal(one.answers, 1);
 		assert_int_equal(one.err, EIO);
 		assert_true(csftp_link_error(session.link) != CSFTP_OK);
-		end(&session);
+		told_end(&session);
 	}
 }
 
@@ -535,12 +370,12 @@ static void only_version_3_is_spoken(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct session session;
+		struct told session;
 
-		begin_with(&session, rows[i].hello, 8);
+		told_begin_with(&session, rows[i].hello, 8);
 		assert_false(session.ready);
 		assert_int_equal(csftp_link_error(session.link), rows[i].err);
-		end(&session);
+		told_end(&session);
 	}
 }
 
@@ -561,54 +396,58 @@ static void limits_of_the_server_are_kept(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct session session;
+		struct told session;
 		uint8_t buf[32];
 		struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
 
-		begin_with(&session,
-			   "00000020 02 00000003 00000012"
-			   "6c696d697473406f70656e7373682e636f6d 00000001 31",
-			   8);
+		told_begin_with(
+			&session,
+			"00000020 02 00000003 00000012"
+			"6c696d697473406f70656e7373682e636f6d 00000001 31",
+			8);
 		assert_false(session.ready);
-		assert_true(next_request(&session));
+		assert_true(told_next(&session));
 		assert_int_equal(session.request.kind, SFTP_LIMITS);
 		sftp_limits_put(&wr, &rows[i].said);
-		say_msg(&session, (struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
-						    .data = {buf, wr.len}});
+		told_msg(&session,
+			 (struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
+					   .data = {buf, wr.len}});
 		assert_true(session.ready);
 		assert_int_equal(session.fs->max_read, rows[i].read);
 		assert_int_equal(session.fs->max_write, rows[i].write);
-		end(&session);
+		told_end(&session);
 	}
 }
 
 static void a_plain_server_has_no_extensions(void **state)
 {
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 	csftp_fh fh;
 
 	(void)state;
-	begin(&session);
+	told_begin(&session);
 	assert_int_equal(csftp_remote_extensions(session.remote), 0);
-	fh = opened(&session, CSFTP_OP_OPEN);
-	ask(&session, &one, (struct csftp_req){.op = CSFTP_OP_FSYNC, .fh = fh});
+	fh = told_open(&session, CSFTP_OP_OPEN);
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_FSYNC, .fh = fh});
 	assert_int_equal(one.err, EOPNOTSUPP);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_STATFS, .path = ""});
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_STATFS, .path = ""});
 	assert_int_equal(one.err, EOPNOTSUPP);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_LINK, .path = "a", .path2 = "b"});
+	told_ask(&session, &one,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_LINK, .path = "a", .path2 = "b"});
 	assert_int_equal(one.err, EOPNOTSUPP);
-	ask(&session, &one,
-	    (struct csftp_req){.op = CSFTP_OP_REALPATH,
-			       .path = "~/x",
-			       .flags = CSFTP_EXPAND});
-	assert_true(next_request(&session));
+	told_ask(&session, &one,
+		 (struct csftp_req){.op = CSFTP_OP_REALPATH,
+				    .path = "~/x",
+				    .flags = CSFTP_EXPAND});
+	assert_true(told_next(&session));
 	assert_int_equal(session.request.kind, SFTP_REALPATH);
 	assert_memory_equal(session.request.path.ptr, "x", 1);
-	assert_false(next_request(&session));
-	end(&session);
+	assert_false(told_next(&session));
+	told_end(&session);
 }
 
 /* filexfer-02, section 5: times travel together, and owners do. */
@@ -622,32 +461,32 @@ static void one_time_alone_keeps_the_other(void **state)
 						       CSFTP_ATTR_MTIME,
 					       .atime = {.sec = 77},
 					       .mtime = {.sec = 88}};
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 
 	(void)state;
-	begin(&session);
-	ask(&session, &one,
-	    (struct csftp_req){
-		    .op = CSFTP_OP_SETATTR, .path = "f", .attr = &set});
-	assert_true(next_request(&session));
+	told_begin(&session);
+	told_ask(&session, &one,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_SETATTR, .path = "f", .attr = &set});
+	assert_true(told_next(&session));
 	assert_int_equal(session.request.kind, SFTP_SETSTAT);
 	assert_int_equal(session.request.attr.mask, CSFTP_ATTR_SIZE);
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
-	assert_true(next_request(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+	assert_true(told_next(&session));
 	assert_int_equal(session.request.kind, SFTP_STAT);
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS, .attr = have});
-	assert_true(next_request(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS, .attr = have});
+	assert_true(told_next(&session));
 	assert_int_equal(session.request.kind, SFTP_SETSTAT);
 	assert_int_equal(session.request.attr.mask,
 			 CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME);
 	assert_int_equal(session.request.attr.atime.sec, 77);
 	assert_int_equal(session.request.attr.mtime.sec, 5);
 	assert_int_equal(one.answers, 0);
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(one.err, 0);
-	end(&session);
+	told_end(&session);
 }
 
 /* An owner that the server does not tell must not become root. */
@@ -655,58 +494,126 @@ static void a_missing_half_is_not_made_up(void **state)
 {
 	static const struct csftp_attr set = {.mask = CSFTP_ATTR_GID,
 					      .gid = 100};
-	struct session session;
-	struct ask one;
+	struct told session;
+	struct told_ask one;
 
 	(void)state;
-	begin(&session);
-	ask(&session, &one,
-	    (struct csftp_req){
-		    .op = CSFTP_OP_SETATTR, .path = "f", .attr = &set});
-	assert_true(next_request(&session));
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS});
+	told_begin(&session);
+	told_ask(&session, &one,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_SETATTR, .path = "f", .attr = &set});
+	assert_true(told_next(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS});
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(one.err, EOPNOTSUPP);
-	assert_false(next_request(&session));
-	end(&session);
+	assert_false(told_next(&session));
+	told_end(&session);
 }
 
 /* A file opened for nobody is closed again, when there is a slot for it. */
 static void a_late_handle_is_closed(void **state)
 {
-	struct session session;
-	struct ask open;
-	struct ask stat;
+	struct told session;
+	struct told_ask open;
+	struct told_ask stat;
 	uint32_t open_id;
 
 	(void)state;
-	begin_with(&session, PLAIN_VERSION, 2);
-	ask(&session, &open,
-	    (struct csftp_req){.op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
-	assert_true(next_request(&session));
+	told_begin_with(&session, TOLD_PLAIN, 2);
+	told_ask(&session, &open,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
+	assert_true(told_next(&session));
 	open_id = session.request.id;
-	ask(&session, &stat,
-	    (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
-	assert_true(next_request(&session));
+	told_ask(&session, &stat,
+		 (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "f"});
+	assert_true(told_next(&session));
 	csftp_cancel(session.fs, &open.req);
 	assert_int_equal(open.err, EINTR);
-	say_msg(&session,
-		(struct sftp_msg){.kind = SFTP_HANDLE,
-				  .id = open_id,
-				  .handle = {(const uint8_t *)"late", 4}});
-	assert_true(next_request(&session));
+	told_msg(&session,
+		 (struct sftp_msg){.kind = SFTP_HANDLE,
+				   .id = open_id,
+				   .handle = {(const uint8_t *)"late", 4}});
+	assert_true(told_next(&session));
 	assert_int_equal(session.request.kind, SFTP_CLOSE);
 	assert_memory_equal(session.request.handle.ptr, "late", 4);
 	assert_int_equal(open.answers, 1);
-	say_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
 	assert_int_equal(csftp_link_error(session.link), CSFTP_OK);
-	end(&session);
+	told_end(&session);
 	assert_int_equal(stat.err, EIO);
+}
+
+/* Where all slots wait for their second step, none would ever be free. */
+static void a_second_step_needs_no_other_slot(void **state)
+{
+	static const struct csftp_attr set = {.mask = CSFTP_ATTR_MTIME,
+					      .mtime = {.sec = 5}};
+	static const struct csftp_attr have = {.mask = CSFTP_ATTR_ATIME |
+						       CSFTP_ATTR_MTIME};
+	struct told session;
+	struct told_ask one;
+
+	(void)state;
+	told_begin_with(&session, TOLD_PLAIN, 1);
+	told_ask(&session, &one,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_SETATTR, .path = "f", .attr = &set});
+	assert_true(told_next(&session));
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_ATTRS, .attr = have});
+	assert_true(told_next(&session));
+	assert_int_equal(session.request.kind, SFTP_SETSTAT);
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+	assert_int_equal(one.answers, 1);
+	assert_int_equal(one.err, 0);
+	told_end(&session);
+}
+
+static void many_slashes_behind_the_home_are_one(void **state)
+{
+	static const char *const rows[][2] = {
+		{"~", "."}, {"~/", "."}, {"~/a", "a"}, {"~//etc", "etc"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct told session;
+		struct told_ask one;
+
+		told_begin(&session);
+		told_ask(&session, &one,
+			 (struct csftp_req){.op = CSFTP_OP_REALPATH,
+					    .flags = CSFTP_EXPAND,
+					    .path = rows[i][0]});
+		assert_true(told_next(&session));
+		assert_int_equal(session.request.path.len, strlen(rows[i][1]));
+		assert_memory_equal(session.request.path.ptr, rows[i][1],
+				    strlen(rows[i][1]));
+		told_end(&session);
+	}
+}
+
+static void limits_that_nobody_asked_for_end_the_session(void **state)
+{
+	struct told session;
+
+	(void)state;
+	told_begin_with(&session,
+			"00000020 02 00000003 00000012"
+			"6c696d697473406f70656e7373682e636f6d 00000001 31",
+			8);
+	told_msg(&session,
+		 (struct sftp_msg){.kind = SFTP_EXTENDED_REPLY, .id = 9});
+	assert_false(session.ready);
+	assert_int_equal(csftp_link_error(session.link), CSFTP_ERR_STATE);
+	told_end(&session);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_second_step_needs_no_other_slot),
+		cmocka_unit_test(many_slashes_behind_the_home_are_one),
+		cmocka_unit_test(limits_that_nobody_asked_for_end_the_session),
 		cmocka_unit_test(an_answer_of_the_wrong_kind_is_eio),
 		cmocka_unit_test(success_without_the_answer_is_eio),
 		cmocka_unit_test(an_answer_to_nothing_ends_the_session),

@@ -419,9 +419,129 @@ static void ids_must_be_whole(void **state)
 	end(&session);
 }
 
+/* It has no id that could be answered. */
+static void a_version_of_the_client_ends_the_session(void **state)
+{
+	struct session session;
+
+	(void)state;
+	begin(&session);
+	feed_hex(&session, "00000005 02 00000003");
+	assert_int_equal(csftp_link_error(session.link), CSFTP_ERR_STATE);
+	assert_false(next_answer(&session));
+	end(&session);
+}
+
+/* A directory with one name, which it offers until it is taken. */
+struct one_name {
+	struct csftp_fs fs;
+	struct csftp_entry entry;
+	bool taken;
+	unsigned offers;
+};
+
+static void one_name_list(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct one_name *one = (struct one_name *)fs;
+
+	if (!one->taken) {
+		one->taken = req->entry(req, &one->entry);
+		assert_true(++one->offers < 10);
+	}
+	csftp_reply(req, &(struct csftp_reply){.eof = one->taken});
+}
+
+static void one_name_opendir(struct csftp_fs *fs, struct csftp_req *req)
+{
+	(void)fs;
+	csftp_reply_fh(req, 1);
+}
+
+static void one_name_close(struct csftp_fs *fs, struct csftp_req *req)
+{
+	(void)fs;
+	csftp_reply_err(req, 0);
+}
+
+static const struct csftp_fs_ops one_name_ops = {
+	.op = {[CSFTP_OP_OPENDIR] = one_name_opendir,
+	       [CSFTP_OP_READDIR] = one_name_list,
+	       [CSFTP_OP_CLOSE] = one_name_close},
+};
+
+/* What READDIR gives of the one name; its long name is kept in session. */
+static void list_one(struct session *session, struct one_name *one,
+		     struct csftp_entry *out)
+{
+	struct csftp_serve_config config = {.fs = &one->fs};
+	struct wire_rd rd;
+
+	one->fs.ops = &one_name_ops;
+	one->fs.traits = CSFTP_FS_INLINE;
+	memset(session, 0, sizeof(*session));
+	assert_int_equal(csftp_serve_new(&session->serve, &config), CSFTP_OK);
+	session->link = csftp_serve_link(session->serve);
+	feed_hex(session, "00000005 01 00000003");
+	assert_true(next_answer(session));
+	feed_hex(session, "0000000a 0b 00000001 00000001 64");
+	assert_true(next_answer(session));
+	feed_hex(session, "00000011 0c 00000001 00000008 0000000000000000");
+	assert_true(next_answer(session));
+	assert_int_equal(session->answer.kind, SFTP_NAME);
+	assert_int_equal(session->answer.num, 1);
+	rd = (struct wire_rd){.next = session->answer.data.ptr,
+			      .left = session->answer.data.len};
+	sftp_entry_get(&rd, out);
+	assert_int_equal(wire_rd_end(&rd), CSFTP_OK);
+	assert_int_equal(out->name.len, 4);
+}
+
+/* Else it would be offered for ever. */
+static void a_long_name_that_fits_nowhere_is_made_anew(void **state)
+{
+	struct one_name one = {.entry = {.name = {"name", 4}}};
+	size_t len = 128UL * 1024;
+	char *text = malloc(len);
+	struct csftp_entry got;
+	struct session session;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', len);
+	one.entry.longname = (struct csftp_slice){text, len};
+	list_one(&session, &one, &got);
+	assert_true(got.longname.len < 100);
+	end(&session);
+	free(text);
+}
+
+static void times_that_no_calendar_has_can_be_listed(void **state)
+{
+	static const int64_t times[] = {INT64_MIN, INT64_MIN + 1, -1,
+					0,	   INT64_MAX - 1, INT64_MAX};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct one_name one = {.entry = {.name = {"name", 4}}};
+		struct csftp_entry got;
+		struct session session;
+
+		one.entry.attr.mtime.sec = times[i];
+		list_one(&session, &one, &got);
+		assert_memory_equal((const char *)got.longname.ptr +
+					    got.longname.len - 5,
+				    " name", 5);
+		assert_true(got.longname.len < 100);
+		end(&session);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_version_of_the_client_ends_the_session),
+		cmocka_unit_test(a_long_name_that_fits_nowhere_is_made_anew),
+		cmocka_unit_test(times_that_no_calendar_has_can_be_listed),
 		cmocka_unit_test(a_truncated_request_is_a_bad_message),
 		cmocka_unit_test(a_packet_without_an_id_ends_the_session),
 		cmocka_unit_test(an_impossible_length_ends_the_session),
