@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,11 @@
  * several, at once.  A READ in one piece goes from the file system's memory to
  * the kernel; pieces, and what comes in parts, are gathered first.
  */
+
+/* Writes that are answered before they are done, of the whole mount. */
+#define BEHIND_MAX	   16U
+#define BEHIND_BYTES_MAX   (8U << 20)
+#define BEHIND_WAITS_BELOW 65536U
 
 static uint64_t piece_size(uint32_t max, uint64_t size)
 {
@@ -167,34 +173,77 @@ void fusefs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	file_use(op, file_from(fi), read_go);
 }
 
+static void write_reply(struct fuse_op *op)
+{
+	if (!op->req)
+		return;
+	if (op->off + op->size > op->node->size)
+		op->node->size = op->off + op->size;
+	fuse_reply_write(op->req, op->size);
+	op->req = NULL;
+}
+
 static void write_finish(struct fuse_op *op)
 {
 	int err = op_err(op);
 
-	if (err && !op->req) {
+	if (op->behind) {
+		op->f->behind--;
+		op->f->behind_bytes -= op->size;
+		file_written(op->file, err);
+	} else if (err && !op->req) {
 		/* The writer has gone; whoever closes is told. */
 		if (err != EINTR && !op->file->err)
 			op->file->err = err;
 	} else if (err) {
 		op_reply_err(op, err);
-	} else if (op->req) {
-		if (op->off + op->size > op->node->size)
-			op->node->size = op->off + op->size;
-		fuse_reply_write(op->req, op->size);
-		op->req = NULL;
+	} else {
+		write_reply(op);
 	}
 	op_free(op);
+}
+
+/*
+ * Whether the caller may have its answer before the server has the bytes: an
+ * error reaches the next write(2), fsync(2) or close(2) of the file.  What is
+ * on its way is bounded, so that a fast writer waits for a slow connection.
+ */
+static bool may_be_behind(const struct fuse_op *op)
+{
+	const struct fusefs *f = op->f;
+
+	return op->req && !(op->fi.flags & (O_SYNC | O_DSYNC)) &&
+	       f->behind < BEHIND_MAX &&
+	       f->behind_bytes + op->size <= BEHIND_BYTES_MAX;
+}
+
+static void write_behind(struct fuse_op *op)
+{
+	op->behind = true;
+	op->file->behind++;
+	op->f->behind++;
+	op->f->behind_bytes += op->size;
+	/* A little can wait for what comes with it, such as the CLOSE. */
+	if (op->size >= BEHIND_WAITS_BELOW)
+		op->f->urgent = true;
+	write_reply(op);
 }
 
 static void write_go(struct fuse_op *op, int err)
 {
 	uint64_t piece = piece_size(op->f->fs->max_write, op->size);
 
+	if (!err && op->req && op->file->err) {
+		err = op->file->err;
+		op->file->err = 0;
+	}
 	if (err || !op->req) {
 		op_fail(op, err);
 		return;
 	}
 	op->file->written = true;
+	if (may_be_behind(op))
+		write_behind(op);
 	for (uint64_t at = 0; at < op->size; at += piece) {
 		struct csftp_req *req = op_ask(op, CSFTP_OP_WRITE);
 
@@ -227,6 +276,7 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	op->data = data;
 	op->size = size;
 	op->off = (uint64_t)off;
+	op->fi = *fi;
 	file = file_from(fi);
 	if (fi->writepage && (file->flags & CSFTP_OPEN_APPEND))
 		file = file_for_pages(file);
@@ -238,15 +288,7 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 
 static void fsync_finish(struct fuse_op *op)
 {
-	int err = op->file->err ? op->file->err : op_err(op);
-
-	op->file->err = 0;
-	/*
-	 * A server without fsync@openssh.com has acknowledged every write,
-	 * which is all that it can do.
-	 */
-	op_reply_err(op, err == EOPNOTSUPP ? 0 : err);
-	op_free(op);
+	file_sync(op, op->file);
 }
 
 static void fsync_go(struct fuse_op *op, int err)

@@ -100,6 +100,8 @@ static void submit(struct listing *listing, struct csftp_req *req)
 {
 	listing->pending++;
 	listing->f->closings++;
+	if (req->op != CSFTP_OP_CLOSE)
+		listing->f->urgent = true;
 	csftp_submit(listing->f->fs, req);
 }
 

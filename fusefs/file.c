@@ -134,23 +134,62 @@ static void file_wake(struct file *file, int err)
 	}
 }
 
+/*
+ * Those who wait for writes behind, and for CLOSE, are answered when there are
+ * none; the first of them that listens is told of an error.
+ */
+static void sync_answer(struct file *file)
+{
+	if (file->behind > 0 || file->state == FILE_CLOSING)
+		return;
+	file->busy++; /* it stays while they are told */
+	while (file->flush) {
+		struct fuse_op *op = file->flush;
+		int err = op_err(op);
+
+		file->flush = op->next_waiting;
+		op->next_waiting = NULL;
+		/*
+		 * A server without fsync@openssh.com has acknowledged every
+		 * write, which is all that it can do.
+		 */
+		if (err == EOPNOTSUPP)
+			err = 0;
+		if (op->req && file->err) {
+			err = file->err;
+			file->err = 0;
+		}
+		op_reply_err(op, err);
+		op_free(op);
+	}
+	file->busy--;
+}
+
+void file_sync(struct fuse_op *op, struct file *file)
+{
+	op->next_waiting = file->flush;
+	file->flush = op;
+	sync_answer(file);
+}
+
+void file_written(struct file *file, int err)
+{
+	file->behind--;
+	if (err && !file->err)
+		file->err = err;
+	sync_answer(file);
+}
+
 static void close_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct file *file = (struct file *)req;
-	struct fuse_op *flush = file->flush;
-	int err = reply->err;
 
 	file->f->closings--;
 	file->state = FILE_CLOSED;
-	file->flush = NULL;
-	if (flush && flush->req) {
-		file->written = false;
-		op_reply_err(flush, err);
-	} else if (file->written && err && !file->err) {
-		file->err = err;
-	}
-	if (flush)
-		op_free(flush);
+	if (file->written && reply->err && !file->err)
+		file->err = reply->err;
+	file->written = false;
+	sync_answer(file);
 	file_settle(file);
 }
 
@@ -158,6 +197,8 @@ static void file_close(struct file *file)
 {
 	file->state = FILE_CLOSING;
 	file->f->closings++;
+	if (file->flush)
+		file->f->urgent = true;
 	file->req = (struct csftp_req){
 		.op = CSFTP_OP_CLOSE,
 		.done = close_done,
@@ -203,6 +244,7 @@ static int file_reopen(struct file *file)
 		return ENOMEM;
 	file->state = FILE_REOPENING;
 	f->closings++;
+	f->urgent = true;
 	file->req = (struct csftp_req){
 		.op = CSFTP_OP_OPEN,
 		.done = reopen_done,
@@ -489,8 +531,9 @@ void fusefs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 /* Whether this FLUSH is to close: it could be opened again if need be. */
 static bool closes_at_flush(const struct file *file, const struct fuse_op *op)
 {
-	return file->written && file->state == FILE_OPEN && file->busy == 0 &&
-	       !file->pinned && !file->dead && file->node->name &&
+	return file->written && file->state == FILE_OPEN &&
+	       file->busy == file->behind && !file->err && !file->pinned &&
+	       !file->dead && file->node->name &&
 	       fusefs_same_process(op->pid, file->opener);
 }
 
@@ -498,18 +541,18 @@ void fusefs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct fuse_op *op = op_on(req, ino, op_free);
 	struct file *file = file_from(fi);
-	int err;
+	bool closes;
 
 	if (!op)
 		return;
-	err = file->err;
-	if (err || !closes_at_flush(file, op)) {
-		file->err = 0;
-		op_fail(op, err);
-		return;
-	}
-	file->flush = op;
-	file_close(file);
+	closes = closes_at_flush(file, op);
+	/* What is written behind is sent now, and CLOSE right behind it. */
+	op->f->urgent = true;
+	if (closes)
+		file->state = FILE_CLOSING;
+	file_sync(op, file);
+	if (closes)
+		file_close(file);
 }
 
 /* There is nobody to wait for the answer to what this makes happen. */

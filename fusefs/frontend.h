@@ -56,6 +56,7 @@ struct fuse_op {
 	pid_t pid;
 	bool interrupted; /* a signal came for the caller */
 	bool beginning;	  /* not to be answered yet */
+	bool behind;	  /* a WRITE that was answered before it was done */
 	bool doomed;	  /* the caller is to be let go */
 	bool has_attr;
 	bool opened;	    /* fh is a handle, to be closed */
@@ -99,8 +100,11 @@ struct fusefs {
 	struct fuse_op *used;	/* a list, both ways */
 	uint32_t unused_count;
 	uint32_t op_count;
-	uint32_t closings;    /* CLOSE and OPEN of files, READDIR ahead */
-	uint32_t interrupted; /* operations whose caller has a signal */
+	uint32_t behind;       /* writes whose caller has its answer */
+	uint64_t behind_bytes; /* in them */
+	bool urgent;	       /* somebody waits for what was asked */
+	uint32_t closings;     /* CLOSE and OPEN of files, READDIR ahead */
+	uint32_t interrupted;  /* operations whose caller has a signal */
 	uint32_t lost_errors;
 	uint32_t max_read;
 	uint32_t max_write;
@@ -218,14 +222,15 @@ struct file {
 	struct file *all_next; /* of the mount */
 	struct file *all_prev;
 	struct fuse_op *waiting;
-	struct fuse_op *flush; /* waits for CLOSE */
+	struct fuse_op *flush; /* wait for CLOSE and for writes behind */
 	char *path;	       /* of the OPEN on its way */
 	csftp_fh fh;
 	enum file_state state;
-	uint32_t flags; /* to open it again with */
-	uint32_t busy;	/* operations that use fh */
+	uint32_t flags;	 /* to open it again with */
+	uint32_t busy;	 /* operations that use fh */
+	uint32_t behind; /* of these, writes whose caller has its answer */
 	pid_t opener;
-	int err;       /* of a write whose caller had gone */
+	int err;       /* of a write, or of CLOSE; nobody was told yet */
 	bool written;  /* since the last CLOSE */
 	bool released; /* the kernel has let go of it */
 	bool pinned;   /* could not be opened again */
@@ -236,6 +241,12 @@ struct file {
 void file_use(struct fuse_op *op, struct file *file,
 	      void (*go)(struct fuse_op *op, int err));
 void file_unuse(struct file *file);
+
+/* A write behind is done, with err. */
+void file_written(struct file *file, int err);
+
+/* Answers op with the first error, once no write is behind. */
+void file_sync(struct fuse_op *op, struct file *file);
 
 /*
  * An open file of the node whose handle can be used now, or NULL; flags are

@@ -263,6 +263,14 @@ void fusefs_close_files(struct fusefs *f)
 	dir_close_all(f);
 }
 
+bool fusefs_take_urgent(struct fusefs *f)
+{
+	bool urgent = f->urgent;
+
+	f->urgent = false;
+	return urgent;
+}
+
 uint32_t fusefs_lost_errors(const struct fusefs *f)
 {
 	return f->lost_errors;

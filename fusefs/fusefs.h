@@ -109,6 +109,12 @@ uint32_t fusefs_pending(const struct fusefs *f);
 void fusefs_close_files(struct fusefs *f);
 
 /* Errors of writes and closings that no caller was told of; all were logged. */
+/*
+ * Whether somebody waits for what was asked since the last call.  If not, it is
+ * as well sent together with what comes next, or a moment later.
+ */
+bool fusefs_take_urgent(struct fusefs *f);
+
 uint32_t fusefs_lost_errors(const struct fusefs *f);
 
 /* Nodes in the inode table, the root included. */

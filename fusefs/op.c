@@ -201,6 +201,8 @@ struct csftp_req *op_ask(struct fuse_op *op, enum csftp_op what)
 
 void op_submit(struct fuse_op *op, struct csftp_req *req)
 {
+	if (op->req)
+		op->f->urgent = true;
 	csftp_submit(op->f->fs, req);
 }
 

@@ -15,6 +15,11 @@
 
 #define SIGNALS 3
 
+/* How long output that nobody waits for is kept for company. */
+#define PATIENCE_MS 2U
+
+enum haste { LATER, NOW };
+
 struct watch {
 	uv_poll_t poll;
 	int events; /* polled for now */
@@ -29,13 +34,14 @@ struct reactor {
 	struct watch in; /* and out, where they are one descriptor */
 	struct watch out;
 	uv_timer_t timer;
+	uv_timer_t patience;
 	uv_signal_t signals[SIGNALS];
 	uint64_t deadline_ms; /* of the timer; 0: it does not run */
 	bool lost;	      /* the connection is gone */
 	bool unmounted;
 };
 
-static void turn(struct reactor *r);
+static void turn(struct reactor *r, enum haste haste);
 
 static void watch_for(struct watch *watch, int events, uv_poll_cb cb)
 {
@@ -82,13 +88,28 @@ static void lose(struct reactor *r, enum csftp_err why)
 	hang_up(r, why);
 }
 
-/* Writes first and polls later: mostly the kernel takes it all at once. */
-static void flush(struct reactor *r)
+static void on_patience(uv_timer_t *timer);
+
+/*
+ * Writes first and polls later: mostly the kernel takes it all at once.  What
+ * nobody waits for goes with what comes next: each message by itself would
+ * wake up ssh, sshd and the server.
+ */
+static void flush(struct reactor *r, enum haste haste)
 {
+	bool urgent = fusefs_take_urgent(r->config.f);
 	enum csftp_err err;
 
 	if (r->lost || !(csftp_link_wants(r->link) & CSFTP_WANT_OUT))
 		return;
+	if (haste == LATER && !urgent && !fusefs_ended(r->config.f)) {
+		if (!uv_is_active((uv_handle_t *)&r->patience))
+			uv_timer_start(&r->patience, on_patience, PATIENCE_MS,
+				       0);
+		return;
+	}
+	if (uv_is_active((uv_handle_t *)&r->patience))
+		uv_timer_stop(&r->patience);
 	err = csftp_stream_write(r->config.stream, r->link);
 	if (err)
 		lose(r, err);
@@ -103,7 +124,7 @@ static void on_kernel(uv_poll_t *poll, int status, int events)
 	if (status < 0)
 		r->fuse.events = 0; /* libuv has stopped it */
 	fusefs_ready(r->config.f);
-	turn(r);
+	turn(r, LATER);
 }
 
 static void on_stream(uv_poll_t *poll, int status, int events)
@@ -117,7 +138,12 @@ static void on_stream(uv_poll_t *poll, int status, int events)
 		err = CSFTP_ERR_EOF;
 	if (err)
 		lose(r, err);
-	turn(r);
+	turn(r, NOW);
+}
+
+static void on_patience(uv_timer_t *timer)
+{
+	turn(timer->data, NOW);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -127,7 +153,7 @@ static void on_timer(uv_timer_t *timer)
 	r->deadline_ms = 0;
 	if (!r->lost)
 		(void)csftp_remote_tick(r->config.remote, uv_now(&r->loop));
-	turn(r);
+	turn(r, NOW);
 }
 
 static void on_signal(uv_signal_t *signal, int number)
@@ -139,7 +165,7 @@ static void on_signal(uv_signal_t *signal, int number)
 	if (fusefs_ended(r->config.f))
 		hang_up(r, CSFTP_ERR_EOF);
 	fusefs_end(r->config.f);
-	turn(r);
+	turn(r, NOW);
 }
 
 static void set_timer(struct reactor *r)
@@ -161,7 +187,8 @@ static void set_watches(struct reactor *r)
 {
 	unsigned wants = r->lost ? 0 : csftp_link_wants(r->link);
 	int in = wants & CSFTP_WANT_IN ? UV_READABLE : 0;
-	int out = wants & CSFTP_WANT_OUT ? UV_WRITABLE : 0;
+	bool kept = uv_is_active((uv_handle_t *)&r->patience);
+	int out = wants & CSFTP_WANT_OUT && !kept ? UV_WRITABLE : 0;
 
 	watch_for(&r->fuse, fusefs_wants_input(r->config.f) ? UV_READABLE : 0,
 		  on_kernel);
@@ -184,16 +211,16 @@ static void drain(struct reactor *r)
 		watch_close(&r->fuse);
 		fusefs_unmount(f);
 		fusefs_close_files(f);
-		flush(r);
+		flush(r, NOW);
 	}
 	if (fusefs_pending(f) == 0)
 		uv_stop(&r->loop);
 }
 
 /* After each event: everything that it may have made possible. */
-static void turn(struct reactor *r)
+static void turn(struct reactor *r, enum haste haste)
 {
-	flush(r);
+	flush(r, haste);
 	drain(r);
 	set_timer(r);
 	set_watches(r);
@@ -236,6 +263,8 @@ static int open_all(struct reactor *r)
 
 	uv_timer_init(&r->loop, &r->timer);
 	r->timer.data = r;
+	uv_timer_init(&r->loop, &r->patience);
+	r->patience.data = r;
 	err = open_signals(r);
 	if (!err)
 		err = watch_open(r, &r->fuse, fusefs_fd(r->config.f));
@@ -252,6 +281,7 @@ static void close_all(struct reactor *r)
 	watch_close(&r->in);
 	watch_close(&r->out);
 	uv_close((uv_handle_t *)&r->timer, NULL);
+	uv_close((uv_handle_t *)&r->patience, NULL);
 	for (size_t i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
 	uv_run(&r->loop, UV_RUN_DEFAULT);
@@ -273,7 +303,7 @@ enum csftp_err reactor_run(const struct reactor_config *config)
 	}
 	err = open_all(r);
 	if (!err) {
-		turn(r);
+		turn(r, NOW);
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 	}
 	close_all(r);

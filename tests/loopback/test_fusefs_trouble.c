@@ -304,8 +304,15 @@ static void write_fails_body(void)
 {
 	int fd = open("f", O_RDWR | O_CREAT, 0644);
 
-	NEED(rig_fails(write(fd, "x", 1), EIO));
+	/* Answered before it is done: whoever asks next is told, once. */
+	NEED(write(fd, "x", 1) == 1);
+	NEED(rig_fails(fsync(fd), EIO));
 	NEED(rig_fails(fsync(fd), EDQUOT));
+	NEED(write(fd, "x", 1) == 1);
+	NEED(rig_fails(close(fd), EIO));
+	fd = open("f", O_WRONLY | O_SYNC);
+	NEED(fd >= 0);
+	NEED(rig_fails(write(fd, "x", 1), EIO));
 	NEED(close(fd) == 0);
 }
 
