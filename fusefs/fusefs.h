@@ -20,9 +20,14 @@
  * while none is free, the kernel's queue waits.
  *
  * Who waits for an answer can always be killed: a caller with a signal that
- * would end it (or SIGINT, SIGTERM, SIGHUP, SIGQUIT even if it is caught) gets
- * EINTR at once.  Other signals, such as a program's progress timer, do not
+ * would end it (or SIGINT, SIGTERM, SIGHUP, SIGQUIT even if it is caught, but
+ * not if it is blocked or ignored) gets EINTR at once.  Other signals, such as a program's progress timer, do not
  * break its calls.
+ *
+ * A write(2) is answered before the file system has done it, unless the file
+ * is open with O_SYNC or O_DSYNC; how much is on its way is bounded, and above
+ * that writers wait.  An error is returned once, by the next write(2),
+ * fsync(2) or close(2) of the file.
  *
  * When a file that was written to is closed, close(2) waits for the server's
  * CLOSE and returns its error.  FUSE tells of a close(2) (FLUSH), and of the
@@ -108,13 +113,13 @@ uint32_t fusefs_pending(const struct fusefs *f);
 /* Closes what the kernel has left open; to be called after it has ended. */
 void fusefs_close_files(struct fusefs *f);
 
-/* Errors of writes and closings that no caller was told of; all were logged. */
 /*
  * Whether somebody waits for what was asked since the last call.  If not, it is
  * as well sent together with what comes next, or a moment later.
  */
 bool fusefs_take_urgent(struct fusefs *f);
 
+/* Errors of writes and closings that no caller was told of; all were logged. */
 uint32_t fusefs_lost_errors(const struct fusefs *f);
 
 /* Nodes in the inode table, the root included. */

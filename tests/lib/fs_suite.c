@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/lib/fs_suite_checks.h"
+#include "tests/lib/proc.h"
 
 int fs_suite_setup(void **state)
 {
@@ -37,7 +38,7 @@ const char *at(struct fs_suite *suite, const char *name)
 void need(const struct fs_suite *suite, uint32_t what)
 {
 	if ((suite->has & what) != what)
-		skip();
+		skip_because("this file system cannot, by its nature");
 }
 
 void fs_suite_expect(const struct fs_suite *suite, int got, int want,
