@@ -7,6 +7,9 @@
 
 #define LOG_MAX 256
 
+/* A server can be wrong without end; who reads the log need not be told so. */
+#define LOG_LINES_MAX 20
+
 /* Bytes of a peer as printable text: others become '?'. */
 void remote_log(struct csftp_remote *remote, const char *about,
 		const void *what, size_t len)
@@ -15,8 +18,14 @@ void remote_log(struct csftp_remote *remote, const char *about,
 	size_t at = strnlen(about, LOG_MAX / 2);
 	const uint8_t *p = what;
 
-	if (!remote->config.log)
+	if (!remote->config.log || remote->logged > LOG_LINES_MAX)
 		return;
+	if (remote->logged++ == LOG_LINES_MAX) {
+		remote->config.log(
+			remote->config.arg,
+			"further faults of the server are not shown");
+		return;
+	}
 	memcpy(line, about, at);
 	line[at++] = ' ';
 	for (size_t i = 0; i < len && at < LOG_MAX - 1; i++)

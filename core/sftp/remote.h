@@ -67,6 +67,7 @@ struct csftp_remote {
 	struct csftp_remote_config config;
 	enum remote_state state;
 	uint32_t extensions;
+	uint32_t logged; /* lines */
 	uint32_t pending;
 	/* Requests that have no slot yet, in order. */
 	struct csftp_req *queue_first;

@@ -36,7 +36,8 @@ struct csftp_remote_config {
 	/*
 	 * Called with a sentence, without newline, for what the person at the
 	 * terminal should know: what the server did wrong.  Any of the bytes
-	 * may come from the server, escaped.
+	 * may come from the server, with '?' for what is not printable ASCII.
+	 * After 20 sentences one more says that there are no more.
 	 */
 	void (*log)(void *arg, const char *text);
 	void *arg;

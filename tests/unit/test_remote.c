@@ -608,6 +608,34 @@ static void limits_that_nobody_asked_for_end_the_session(void **state)
 	told_end(&session);
 }
 
+static void faults_without_end_are_not_logged_without_end(void **state)
+{
+	struct told session;
+	uint8_t buf[1024];
+	struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
+	csftp_fh fh;
+
+	(void)state;
+	told_begin(&session);
+	fh = told_open(&session, CSFTP_OP_OPENDIR);
+	for (size_t i = 0; i < 10; i++)
+		sftp_entry_put(&wr, &(struct csftp_entry){.name = {"/", 1}});
+	for (size_t i = 0; i < 10; i++) {
+		struct told_ask one;
+
+		told_ask(&session, &one,
+			 (struct csftp_req){.op = CSFTP_OP_READDIR, .fh = fh});
+		assert_true(told_next(&session));
+		told_msg(&session, (struct sftp_msg){.kind = SFTP_NAME,
+						     .num = 10,
+						     .data = {buf, wr.len}});
+		assert_int_equal(one.err, 0);
+		assert_int_equal(one.entries, 0);
+	}
+	assert_int_equal(session.logs, 21);
+	told_end(&session);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +653,7 @@ int main(void)
 		cmocka_unit_test(a_read_error_is_not_the_end_of_the_file),
 		cmocka_unit_test(eof_of_other_requests_is_an_error),
 		cmocka_unit_test(impossible_names_are_left_out),
+		cmocka_unit_test(faults_without_end_are_not_logged_without_end),
 		cmocka_unit_test(names_that_do_not_decode_are_eio),
 		cmocka_unit_test(a_link_target_has_neither_nul_nor_company),
 		cmocka_unit_test(a_broken_frame_ends_the_session),
