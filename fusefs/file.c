@@ -16,6 +16,11 @@ struct file *file_from(const struct fuse_file_info *fi)
 	return (struct file *)(uintptr_t)fi->fh;
 }
 
+/*
+ * The server appends for who only writes, so that several machines can write
+ * one log.  A file that can be mapped must take pages at their place, and be
+ * able to after its name has gone: there the kernel knows where the end is.
+ */
 static uint32_t open_flags(int flags)
 {
 	static const uint32_t access[] = {
@@ -25,8 +30,9 @@ static uint32_t open_flags(int flags)
 	};
 	unsigned mode = (unsigned)flags & O_ACCMODE;
 
-	return (mode < 3 ? access[mode] : CSFTP_OPEN_READ) |
-	       (flags & O_APPEND ? CSFTP_OPEN_APPEND : 0);
+	if (mode == O_WRONLY && (flags & O_APPEND))
+		return CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND;
+	return mode < 3 ? access[mode] : CSFTP_OPEN_READ;
 }
 
 static struct file *file_alloc(struct fusefs *f, struct inode *node)

@@ -418,6 +418,12 @@ static void op_ftruncate(struct oracle *oracle)
 	agree(oracle, "ftruncate", result, err);
 }
 
+/* SFTP asks for attributes by name, or of open files: not of directories. */
+static bool removed_directory(const struct stat *local)
+{
+	return S_ISDIR(local->st_mode) && local->st_nlink == 0;
+}
+
 static void op_fstat(struct oracle *oracle)
 {
 	int slot = draw_open(oracle, false, false);
@@ -432,6 +438,8 @@ static void op_fstat(struct oracle *oracle)
 		result[side] = fstat(oracle->open[slot][side], &stat[side]);
 		err[side] = errno;
 	}
+	if (result[LOCAL] == 0 && removed_directory(&stat[LOCAL]))
+		return;
 	agree(oracle, "fstat", result, err);
 	compare_stat(oracle, stat);
 }
@@ -661,7 +669,10 @@ static int start(void **state, enum transport transport)
 	}
 	for (uint32_t slot = 0; slot < OPEN_MAX_; slot++)
 		oracle->open[slot][MOUNT] = oracle->open[slot][LOCAL] = -1;
-	oracle->seed = number_from("CSFTP_ORACLE_SEED", (uint64_t)time(NULL));
+	/* Known ground every day, and new ground where there is time for it. */
+	oracle->seed = number_from("CSFTP_ORACLE_SEED",
+				   getenv("CSFTP_LONG") ? (uint64_t)time(NULL)
+							: 1795327151);
 	oracle->random = (oracle->seed + 1) * 0x9e3779b97f4a7c15U;
 	return 0;
 }
