@@ -21,7 +21,8 @@
  *
  * Who waits for an answer can always be killed: a caller with a signal that
  * would end it (or SIGINT, SIGTERM, SIGHUP, SIGQUIT even if it is caught, but
- * not if it is blocked or ignored) gets EINTR at once.  Other signals, such as a program's progress timer, do not
+ * not if it is blocked or ignored) gets EINTR at once.  Other signals, such as
+ * a program's progress timer, do not
  * break its calls.
  *
  * A write(2) is answered before the file system has done it, unless the file
