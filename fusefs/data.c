@@ -11,7 +11,10 @@
  * the kernel; pieces, and what comes in parts, are gathered first.
  */
 
-/* Writes that are answered before they are done, of the whole mount. */
+/*
+ * Writes that are answered before they are done, of the whole mount: how many,
+ * and how many bytes.  A smaller one waits for company before it is sent.
+ */
 #define BEHIND_MAX	   16U
 #define BEHIND_BYTES_MAX   (8U << 20)
 #define BEHIND_WAITS_BELOW 65536U

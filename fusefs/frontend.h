@@ -222,7 +222,7 @@ struct file {
 	struct file *all_next; /* of the mount */
 	struct file *all_prev;
 	struct fuse_op *waiting;
-	struct fuse_op *flush; /* wait for CLOSE and for writes behind */
+	struct fuse_op *flush; /* those who wait for CLOSE and writes */
 	char *path;	       /* of the OPEN on its way */
 	csftp_fh fh;
 	enum file_state state;

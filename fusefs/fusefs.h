@@ -22,8 +22,7 @@
  * Who waits for an answer can always be killed: a caller with a signal that
  * would end it (or SIGINT, SIGTERM, SIGHUP, SIGQUIT even if it is caught, but
  * not if it is blocked or ignored) gets EINTR at once.  Other signals, such as
- * a program's progress timer, do not
- * break its calls.
+ * a program's progress timer, do not break its calls.
  *
  * A write(2) is answered before the file system has done it, unless the file
  * is open with O_SYNC or O_DSYNC; how much is on its way is bounded, and above
