@@ -16,6 +16,7 @@
 #include "csftp/stream.h"
 #include "fusefs/connect.h"
 #include "fusefs/fusefs.h"
+#include "fusefs/layers.h"
 #include "fusefs/options.h"
 #include "fusefs/reactor.h"
 
@@ -25,6 +26,7 @@ struct mount {
 	struct options options;
 	struct csftp_stream stream;
 	struct csftp_remote *remote;
+	struct layers *layers;
 	struct fusefs *f;
 	struct csftp_attr start; /* of the directory where sessions start */
 	char root[CSFTP_PATH_MAX + 1];
@@ -273,11 +275,24 @@ static bool fuse_argv(const struct options *options, struct strings *argv)
 	return ok && (!options->debug || strings_add(argv, "-d"));
 }
 
+static bool make_layers(struct mount *m)
+{
+	const struct layers_config config = {
+		.under = csftp_remote_fs(m->remote),
+		.root = m->root,
+	};
+	enum csftp_err err = layers_new(&m->layers, &config);
+
+	if (err)
+		say(m, "the cache: %s", csftp_strerror(err));
+	return !err;
+}
+
 static bool mount_it(struct mount *m)
 {
 	const struct options *options = &m->options;
 	const struct fusefs_config config = {
-		.fs = csftp_remote_fs(m->remote),
+		.fs = layers_fs(m->layers),
 		.root = m->root,
 		.max_read = options->max_read,
 		.entry_timeout = options->entry_timeout,
@@ -339,6 +354,7 @@ static bool serve(struct mount *m)
 {
 	const struct reactor_config config = {
 		.f = m->f,
+		.layers = m->layers,
 		.remote = m->remote,
 		.stream = &m->stream,
 		.host = host_name(m),
@@ -379,14 +395,15 @@ static bool hold_signals(struct mount *m)
 static int run(struct mount *m)
 {
 	bool ok = connect_remote(m) && find_root(m) && check_root(m) &&
-		  hold_signals(m) && mount_it(m) && leave_terminal(m) &&
-		  serve(m);
+		  make_layers(m) && hold_signals(m) && mount_it(m) &&
+		  leave_terminal(m) && serve(m);
 
 	/* The stream first: what is outstanding is answered by that. */
 	if (m->remote)
 		csftp_link_close(csftp_remote_link(m->remote), CSFTP_ERR_EOF);
 	(void)csftp_stream_close(&m->stream, GRACE_MS);
 	fusefs_free(m->f);
+	layers_free(m->layers);
 	csftp_remote_free(m->remote);
 	return ok ? 0 : 1;
 }

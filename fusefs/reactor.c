@@ -210,10 +210,11 @@ static void drain(struct reactor *r)
 		r->unmounted = true;
 		watch_close(&r->fuse);
 		fusefs_unmount(f);
+		layers_quiet(r->config.layers);
 		fusefs_close_files(f);
 		flush(r, NOW);
 	}
-	if (fusefs_pending(f) == 0)
+	if (fusefs_pending(f) == 0 && layers_pending(r->config.layers) == 0)
 		uv_stop(&r->loop);
 }
 

@@ -5,9 +5,11 @@
 #include "csftp/remote.h"
 #include "csftp/stream.h"
 #include "fusefs/fusefs.h"
+#include "fusefs/layers.h"
 
 struct reactor_config {
 	struct fusefs *f;
+	struct layers *layers;
 	struct csftp_remote *remote;
 	struct csftp_stream *stream;
 	const char *host; /* for messages */

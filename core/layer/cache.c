@@ -1,0 +1,369 @@
+#include "core/layer/cache.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/cache_impl.h"
+
+#define KEEP_MS	    20000U
+#define ABSENT_MS   1000U
+#define BYTES_MAX   ((size_t)32 << 20)
+#define AHEAD	    16U
+#define LIST_MISSES 2U
+
+bool cache_is_below(const struct cache_node *node, const struct cache_node *top)
+{
+	while (node && node != top)
+		node = node->parent;
+	return node != NULL;
+}
+
+bool cache_is_news(const struct cache *cache, const struct cache_node *node,
+		   uint64_t since)
+{
+	return (node->parent || node == &cache->tree.root) &&
+	       node->changing == 0 && node->changed <= since &&
+	       cache->moved <= since;
+}
+
+void cache_learn_attr(struct cache *cache, struct cache_node *node,
+		      const struct csftp_attr *attr)
+{
+	node->absent_until = 0;
+	if (node->writers > 0 || cache->blind > 0 ||
+	    !(attr->mask & CSFTP_ATTR_MODE) ||
+	    cache->config.attr_ms == CACHE_NEVER)
+		return;
+	node->attr = *attr;
+	node->attr_until = cache_now(cache) + cache->config.attr_ms;
+}
+
+void cache_learn_absent(struct cache *cache, struct cache_node *node)
+{
+	/* Then the listing that it was in is an old one. */
+	if (node->parent)
+		node->parent->names_until = 0;
+	cache_node_remove_below(&cache->tree, node);
+	node->attr_until = 0;
+	if (cache->config.absent_ms != CACHE_NEVER)
+		node->absent_until = cache_now(cache) + cache->config.absent_ms;
+}
+
+enum cache_sight cache_look(struct cache *cache, const char *path,
+			    struct cache_node **found)
+{
+	struct cache_node *node = &cache->tree.root;
+	uint64_t now = cache_now(cache);
+	const char *name;
+	size_t len;
+
+	*found = NULL;
+	while (cache_path_next(&path, &name, &len)) {
+		struct cache_node *child = cache_child(node, name, len);
+
+		if (child && child->absent_until > now)
+			return CACHE_ABSENT;
+		if (!child && node->names_until > now)
+			return CACHE_ABSENT;
+		if (!child) {
+			*found = *path ? NULL : node;
+			return CACHE_UNKNOWN;
+		}
+		if (!*path)
+			cache_node_use(&cache->tree, node);
+		node = child;
+	}
+	*found = node;
+	return CACHE_KNOWN;
+}
+
+static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache_call *call = cache_call_new((struct cache *)fs, up, NULL);
+
+	if (call && cache_call_lower(call))
+		cache_call_submit(call);
+}
+
+static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	struct cache_node *node = call->node;
+
+	if (!node || !cache_is_news(call->cache, node, call->since))
+		return;
+	if (reply->err == ENOENT)
+		cache_learn_absent(call->cache, node);
+	else if (!reply->err && reply->attr)
+		cache_learn_attr(call->cache, node, reply->attr);
+}
+
+/* A handle's attributes are its file's, whatever name that has by now. */
+static void getattr_below(struct cache *cache, struct csftp_req *up,
+			  struct cache_node *node)
+{
+	struct cache_call *call = cache_call_new(cache, up, getattr_after);
+
+	if (!call || !cache_call_lower(call))
+		return;
+	cache_call_hold(&call->node, node);
+	cache_call_submit(call);
+}
+
+static bool attr_is_known(const struct cache *cache,
+			  const struct cache_node *node, bool follow)
+{
+	return node->attr_until > cache_now(cache) && node->changing == 0 &&
+	       node->writers == 0 && cache->blind == 0 &&
+	       !(follow && (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK);
+}
+
+/* Who asks for some names of a directory may ask for more of them. */
+static void missed(struct cache *cache, const struct cache_node *node)
+{
+	struct cache_node *dir = node->parent;
+
+	if (!dir || node->writers > 0 || node->changing > 0 ||
+	    cache_is_whole(cache, dir) ||
+	    ++dir->misses < LIST_MISSES + dir->patience)
+		return;
+	dir->misses = 0;
+	cache_list_ahead(cache, dir);
+}
+
+/* A removed directory that is read from memory has nothing below any more. */
+static void getattr_of_handle(struct cache *cache, struct csftp_req *up)
+{
+	const struct cache_handle *handle = cache_handle_of(cache, up->fh);
+
+	if (handle && handle->dir && handle->dir->from_memory &&
+	    !handle->node->parent && handle->node != &cache->tree.root)
+		csftp_reply_attr(up, &handle->node->attr);
+	else
+		getattr_below(cache, up, NULL);
+}
+
+static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache *cache = (struct cache *)fs;
+	bool follow = !(up->flags & CSFTP_NOFOLLOW);
+	struct cache_node *node = NULL;
+	enum cache_sight sight;
+
+	if (!up->path) {
+		getattr_of_handle(cache, up);
+		return;
+	}
+	if (!cache_path_is_plain(up->path)) {
+		getattr_below(cache, up, NULL);
+		return;
+	}
+	sight = cache_look(cache, up->path, &node);
+	if (sight == CACHE_ABSENT ||
+	    (sight == CACHE_KNOWN && attr_is_known(cache, node, follow))) {
+		cache->counts.answered++;
+		if (sight == CACHE_ABSENT)
+			csftp_reply_err(up, ENOENT);
+		else
+			csftp_reply_attr(up, &node->attr);
+		return;
+	}
+	cache->counts.asked++;
+	node = cache_path_make(&cache->tree, up->path);
+	if (node)
+		cache_node_pin(node);
+	/* What a link leads to says nothing about the name. */
+	getattr_below(cache, up, follow ? NULL : node);
+	if (node)
+		missed(cache, node);
+	cache_let_go(cache, node);
+}
+
+static void readlink_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	struct cache *cache = call->cache;
+	struct cache_node *node = call->node;
+	size_t len = reply->text.len;
+
+	if (!node || reply->err || len > CSFTP_PATH_MAX ||
+	    cache->config.text_ms == CACHE_NEVER ||
+	    !cache_is_news(cache, node, call->since))
+		return;
+	if (cache_node_text(&cache->tree, node, reply->text.ptr, len))
+		node->text_until = cache_now(cache) + cache->config.text_ms;
+}
+
+static void op_readlink(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache *cache = (struct cache *)fs;
+	struct cache_node *node = NULL;
+	struct cache_call *call;
+	bool plain = cache_path_is_plain(up->path);
+
+	if (plain && cache_look(cache, up->path, &node) == CACHE_KNOWN &&
+	    node->text_until > cache_now(cache)) {
+		cache->counts.answered++;
+		csftp_reply_text(up, node->text, strlen(node->text));
+		return;
+	}
+	call = cache_call_new(cache, up, readlink_after);
+	if (!call)
+		return;
+	cache->counts.asked++;
+	if (plain)
+		cache_call_hold(&call->node,
+				cache_path_make(&cache->tree, up->path));
+	cache_call_submit(call);
+}
+
+static void cancel(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache *cache = (struct cache *)fs;
+	struct csftp_req **at = &cache->waiting;
+	struct cache_call *call = (struct cache_call *)(uintptr_t)up->own;
+
+	if (call) {
+		csftp_cancel(cache->config.under, &call->low);
+		return;
+	}
+	while (*at && *at != up)
+		at = &(*at)->next;
+	if (*at) {
+		*at = up->next;
+		csftp_reply_err(up, EINTR);
+	}
+}
+
+static const struct csftp_fs_ops ops = {
+	.op =
+		{
+			[CSFTP_OP_GETATTR] = op_getattr,
+			[CSFTP_OP_SETATTR] = cache_setattr,
+			[CSFTP_OP_READLINK] = op_readlink,
+			[CSFTP_OP_REALPATH] = op_forward,
+			[CSFTP_OP_MKDIR] = cache_make,
+			[CSFTP_OP_RMDIR] = cache_remove,
+			[CSFTP_OP_UNLINK] = cache_remove,
+			[CSFTP_OP_SYMLINK] = cache_make,
+			[CSFTP_OP_LINK] = cache_link,
+			[CSFTP_OP_RENAME] = cache_rename,
+			[CSFTP_OP_OPEN] = cache_open,
+			[CSFTP_OP_READ] = op_forward,
+			[CSFTP_OP_WRITE] = op_forward,
+			[CSFTP_OP_FSYNC] = op_forward,
+			[CSFTP_OP_CLOSE] = cache_close,
+			[CSFTP_OP_OPENDIR] = cache_opendir,
+			[CSFTP_OP_READDIR] = cache_readdir,
+			[CSFTP_OP_STATFS] = op_forward,
+			[CSFTP_OP_COPY_RANGE] = op_forward,
+			[CSFTP_OP_HOMEDIR] = op_forward,
+			[CSFTP_OP_IDNAME] = op_forward,
+		},
+	.cancel = cancel,
+};
+
+static uint32_t otherwise(uint32_t value, uint32_t standard)
+{
+	return value ? value : standard;
+}
+
+enum csftp_err cache_new(struct cache **out, const struct cache_config *config)
+{
+	struct cache *cache;
+
+	const char *top = config->top ? config->top : "/";
+
+	if (!config->under || !config->now_ms || !cache_path_is_plain(top))
+		return CSFTP_ERR_ARG;
+	cache = calloc(1, sizeof(*cache));
+	if (!cache)
+		return CSFTP_ERR_NOMEM;
+	cache->config = *config;
+	cache->config.attr_ms = otherwise(config->attr_ms, KEEP_MS);
+	cache->config.text_ms = otherwise(config->text_ms, KEEP_MS);
+	cache->config.names_ms = otherwise(config->names_ms, KEEP_MS);
+	cache->config.absent_ms = otherwise(config->absent_ms, ABSENT_MS);
+	cache->config.ahead = otherwise(config->ahead, AHEAD);
+	cache_tree_init(&cache->tree,
+			config->bytes_max ? config->bytes_max : BYTES_MAX);
+	cache->top = cache_path_make(&cache->tree, top);
+	if (!cache->top) {
+		cache_free(cache);
+		return CSFTP_ERR_NOMEM;
+	}
+	cache_node_pin(cache->top);
+	cache->fs = (struct csftp_fs){
+		.ops = &ops,
+		.max_read = config->under->max_read,
+		.max_write = config->under->max_write,
+		.traits = config->under->traits,
+	};
+	*out = cache;
+	return CSFTP_OK;
+}
+
+void cache_free(struct cache *cache)
+{
+	if (!cache)
+		return;
+	cache_let_go(cache, cache->walker);
+	cache_let_go(cache, cache->top);
+	while (cache->free_calls) {
+		struct cache_call *call = cache->free_calls;
+
+		cache->free_calls = call->next_free;
+		free(call);
+	}
+	cache_tree_release(&cache->tree);
+	free(cache);
+}
+
+struct csftp_fs *cache_fs(struct cache *cache)
+{
+	return &cache->fs;
+}
+
+uint32_t cache_pending(const struct cache *cache)
+{
+	return cache->pending;
+}
+
+void cache_quiet(struct cache *cache)
+{
+	cache->quiet = true;
+}
+
+size_t cache_bytes(const struct cache *cache)
+{
+	return cache->tree.bytes;
+}
+
+struct cache_counts cache_counts(const struct cache *cache)
+{
+	return cache->counts;
+}
+
+bool cache_each_file(struct cache *cache, const char *dir,
+		     bool (*file)(void *arg, const char *name, uint64_t size),
+		     void *arg)
+{
+	struct cache_node *node = NULL;
+
+	if (!cache_path_is_plain(dir) ||
+	    cache_look(cache, dir, &node) != CACHE_KNOWN ||
+	    !cache_is_whole(cache, node))
+		return false;
+	node = node->children;
+	for (; node; node = node->hh.next) {
+		bool known = attr_is_known(cache, node, false);
+		uint64_t size = UINT64_MAX;
+
+		if (known && (node->attr.mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
+			continue;
+		if (known && node->attr.mask & CSFTP_ATTR_SIZE)
+			size = node->attr.size;
+		if (!file(arg, node->name, size))
+			break;
+	}
+	return true;
+}

@@ -1,0 +1,90 @@
+/* A layer that remembers names and attributes, and what is not there. */
+#ifndef CSFTP_CORE_LAYER_CACHE_H
+#define CSFTP_CORE_LAYER_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * What the file system below said is answered again from memory, for a time:
+ * attributes, the text of symbolic links, that a name does not exist, and
+ * whole directories.  A directory that was listed to its end, or that was
+ * made through this layer, answers for the names that are not in it, too.
+ * After the second look-up in a directory that had to be asked below, the
+ * directory is listed, and who walks through a tree finds the directories
+ * that come next listed already.
+ *
+ * What is changed through this layer is known to be changed at once.  What
+ * somebody else changes is seen when the time is over.  Paths are names: a
+ * change through another path, such as one through a symbolic link, is
+ * somebody else's.  Paths that are not plain (relative, or with "." or "..")
+ * are passed on; a change through one empties the cache.
+ *
+ * Attributes of a file that is open for writing are always asked for.
+ * Content goes through unseen.
+ *
+ * Memory is bounded; what was used longest ago is forgotten first.  No memory
+ * is an answer of ENOMEM, or a fact that is not remembered.  One thread.
+ */
+struct cache;
+
+/* Zero means the default given; CACHE_NEVER turns a kind off. */
+#define CACHE_NEVER UINT32_MAX
+
+struct cache_config {
+	struct csftp_fs *under;
+	/* A steady clock in milliseconds, not 0. */
+	uint64_t (*now_ms)(void *arg);
+	void *arg;
+	/* Nothing outside this directory is listed unasked; NULL: "/". */
+	const char *top;
+	uint32_t attr_ms;   /* how long attributes are kept: 20,000 */
+	uint32_t text_ms;   /* ... and links: 20,000 */
+	uint32_t names_ms;  /* ... and listings: 20,000 */
+	uint32_t absent_ms; /* ... and that one name is not there: 1,000 */
+	size_t bytes_max;   /* of memory: 32 MiB */
+	uint32_t ahead;	    /* directories listed at once, unasked: 16 */
+};
+
+/* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err cache_new(struct cache **out,
+					  const struct cache_config *config);
+
+/* Nothing may be pending, and nothing open.  NULL is fine. */
+void cache_free(struct cache *cache);
+
+struct csftp_fs *cache_fs(struct cache *cache);
+
+/* Requests of its own that the file system below has not answered yet. */
+uint32_t cache_pending(const struct cache *cache);
+
+/* Ends what it asks of its own accord, for good. */
+void cache_quiet(struct cache *cache);
+
+/* Of memory, for what it remembers. */
+size_t cache_bytes(const struct cache *cache);
+
+/* Since it was made.  A request counts once, as one of these. */
+struct cache_counts {
+	uint64_t answered; /* from memory */
+	uint64_t asked;	   /* could have been remembered, and was not */
+	uint64_t ahead;	   /* directories that were listed unasked */
+	uint64_t ahead_used;
+};
+struct cache_counts cache_counts(const struct cache *cache);
+
+/*
+ * Calls file for each regular file in a directory that is known whole, in the
+ * order of its listing, until it returns false.  Files without known
+ * attributes, and files open for writing, come with size UINT64_MAX.  False:
+ * the directory is not known whole.
+ */
+bool cache_each_file(struct cache *cache, const char *dir,
+		     bool (*file)(void *arg, const char *name, uint64_t size),
+		     void *arg);
+
+#endif

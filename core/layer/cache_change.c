@@ -1,0 +1,334 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/cache_impl.h"
+
+/*
+ * Changes of our own: from the submission to the answer, what is asked about
+ * them may be answered with the old or the new.
+ */
+
+void cache_mark(struct cache *cache, struct cache_node *node)
+{
+	node->changed = cache->seq;
+	node->attr_until = 0;
+	node->text_until = 0;
+	node->absent_until = 0;
+}
+
+static void mark_names(struct cache *cache, struct cache_node *dir)
+{
+	dir->names_changed = cache->seq;
+	dir->changed = cache->seq;
+	dir->attr_until = 0;
+}
+
+static void begin(struct cache_call *call)
+{
+	struct cache *cache = call->cache;
+
+	cache->seq++;
+	for (int i = 0; i < 2; i++) {
+		struct cache_node *node = i ? call->node2 : call->node;
+		struct cache_node *dir = i ? call->dir2 : call->dir;
+
+		if (node) {
+			cache_mark(cache, node);
+			node->changing++;
+		}
+		if (dir) {
+			mark_names(cache, dir);
+			dir->names_changing++;
+		}
+	}
+}
+
+void cache_change_end(struct cache_call *call)
+{
+	struct cache *cache = call->cache;
+
+	cache->seq++;
+	for (int i = 0; i < 2; i++) {
+		struct cache_node *node = i ? call->node2 : call->node;
+		struct cache_node *dir = i ? call->dir2 : call->dir;
+
+		if (node) {
+			cache_mark(cache, node);
+			node->changing--;
+		}
+		if (dir) {
+			mark_names(cache, dir);
+			dir->names_changing--;
+		}
+	}
+}
+
+/* The nodes stay, for those who hold them; nothing is known of any. */
+static void forget_all(struct cache *cache)
+{
+	struct cache_node *node = &cache->tree.root;
+
+	cache->moved = cache->seq;
+	while (node) {
+		cache_mark(cache, node);
+		node->attr.mask = 0;
+		node->names_until = 0;
+		if (node->children) {
+			node = node->children;
+			continue;
+		}
+		while (node && !node->hh.next)
+			node = node->parent;
+		node = node ? node->hh.next : NULL;
+	}
+}
+
+void cache_doubt(struct cache_node *dir)
+{
+	if (dir)
+		dir->names_until = 0;
+}
+
+/* The name of the call's node is gone. */
+static void gone(struct cache_call *call)
+{
+	struct cache *cache = call->cache;
+	struct cache_node *node = call->node;
+	struct cache_node *dir = node->parent;
+	struct cache_node *ghost;
+
+	if (!dir)
+		return;
+	/* It may be asked for soon, and nobody knows all names there. */
+	if (!cache_is_whole(cache, dir)) {
+		ghost = cache_node_replace(&cache->tree, node);
+		if (ghost)
+			cache_learn_absent(cache, ghost);
+	} else {
+		cache_node_remove(&cache->tree, node);
+	}
+}
+
+void cache_unplain_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	(void)reply;
+	call->cache->seq++;
+	forget_all(call->cache);
+}
+
+bool cache_hold_path(struct cache_call *call, const char *path, bool second,
+		     bool names)
+{
+	struct cache_tree *tree = &call->cache->tree;
+	struct cache_node *node = NULL;
+
+	if (cache_path_is_plain(path))
+		node = cache_path_make(tree, path);
+	if (!node) {
+		call->unplain = true;
+		return false;
+	}
+	cache_call_hold(second ? &call->node2 : &call->node, node);
+	if (names)
+		cache_call_hold(second ? &call->dir2 : &call->dir,
+				node->parent);
+	return true;
+}
+
+/*
+ * Whether a change of that path can be of another file, through a symbolic
+ * link.  What a name was last known to be is good enough: if it became a link
+ * since, somebody else made it one.
+ */
+bool cache_may_lead_away(struct cache *cache, const char *path)
+{
+	struct cache_node *node = NULL;
+	enum cache_sight sight;
+
+	if (!cache_path_is_plain(path))
+		return true;
+	sight = cache_look(cache, path, &node);
+	if (sight != CACHE_KNOWN)
+		return sight == CACHE_UNKNOWN;
+	return !(node->attr.mask & CSFTP_ATTR_MODE) ||
+	       (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK;
+}
+
+void cache_learn_type(struct cache_node *node, uint32_t type)
+{
+	node->attr = (struct csftp_attr){
+		.mask = CSFTP_ATTR_MODE,
+		.mode = type,
+	};
+	node->attr_until = 0;
+}
+
+void cache_change_begin(struct cache_call *call)
+{
+	struct cache *cache = call->cache;
+
+	if (!call->unplain) {
+		begin(call);
+		return;
+	}
+	cache_let_go(cache, call->node);
+	cache_let_go(cache, call->dir);
+	call->node = NULL;
+	call->dir = NULL;
+	cache->seq++;
+	forget_all(cache);
+}
+
+static void change(struct cache_call *call)
+{
+	cache_change_begin(call);
+	if (call->unplain)
+		call->after = cache_unplain_after;
+	cache_call_submit(call);
+}
+
+static void setattr_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	(void)reply;
+	cache_change_end(call);
+}
+
+void cache_setattr(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache_call *call =
+		cache_call_new((struct cache *)fs, up, setattr_after);
+
+	if (!call || !cache_call_lower(call))
+		return;
+	if (!call->handle && !(up->flags & CSFTP_NOFOLLOW) &&
+	    cache_may_lead_away(call->cache, up->path))
+		call->unplain = true;
+	else if (!call->handle)
+		(void)cache_hold_path(call, up->path, false, false);
+	else if (call->handle->node)
+		cache_call_hold(&call->node, call->handle->node);
+	else
+		call->unplain = true;
+	change(call);
+}
+
+/* Something was made. */
+static void made_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	struct cache *cache = call->cache;
+	struct cache_node *node = call->node;
+
+	cache_change_end(call);
+	if (reply->err) {
+		cache_doubt(call->dir);
+		return;
+	}
+	if (call->low.op != CSFTP_OP_MKDIR)
+		return;
+	cache_learn_type(node, CSFTP_S_IFDIR);
+	/* It is empty, and what is put there goes through us. */
+	if (!node->children && node->names_changing == 0 && node->parent &&
+	    cache->config.names_ms != CACHE_NEVER)
+		node->names_until = cache_now(cache) + cache->config.names_ms;
+}
+
+void cache_make(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache_call *call =
+		cache_call_new((struct cache *)fs, up, made_after);
+
+	if (!call)
+		return;
+	(void)cache_hold_path(call, up->path, false, true);
+	change(call);
+}
+
+static void removed_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	cache_change_end(call);
+	if (reply->err) {
+		cache_doubt(call->dir);
+		cache_doubt(call->node);
+		return;
+	}
+	if (call->low.op == CSFTP_OP_RMDIR)
+		call->cache->moved = call->cache->seq;
+	gone(call);
+}
+
+void cache_remove(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache_call *call =
+		cache_call_new((struct cache *)fs, up, removed_after);
+
+	if (!call)
+		return;
+	(void)cache_hold_path(call, up->path, false, true);
+	change(call);
+}
+
+static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	struct cache *cache = call->cache;
+	struct cache_node *dir2 = call->dir2;
+	struct cache_node *to = call->node2;
+
+	cache_change_end(call);
+	cache->moved = cache->seq;
+	if (reply->err) {
+		cache_doubt(call->dir);
+		cache_doubt(call->dir2);
+		return;
+	}
+	if (call->node == to)
+		return;
+	/* Overtaken by another change, or one that cannot have happened. */
+	if (!dir2 || !call->node->parent || to->parent != dir2 ||
+	    cache_is_below(dir2, call->node) ||
+	    cache_is_below(call->node, to)) {
+		forget_all(cache);
+		return;
+	}
+	/* Of two names of one file both stay (rename(2)). */
+	if (call->node->linked && to->linked)
+		cache_doubt(call->dir);
+	cache_node_take_place(&cache->tree, call->node, to);
+}
+
+void cache_rename(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache *cache = (struct cache *)fs;
+	struct cache_call *call = cache_call_new(cache, up, renamed_after);
+
+	if (!call)
+		return;
+	if (cache_hold_path(call, up->path, false, true) &&
+	    cache_hold_path(call, up->path2, true, true))
+		cache->moved = cache->seq + 1;
+	change(call);
+}
+
+/* path exists, and gets one link more; path2 is made. */
+static void linked_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	cache_change_end(call);
+	if (reply->err) {
+		cache_doubt(call->dir2);
+		return;
+	}
+	call->node->linked = true;
+	call->node2->linked = true;
+}
+
+void cache_link(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache_call *call =
+		cache_call_new((struct cache *)fs, up, linked_after);
+
+	if (!call)
+		return;
+	if (cache_hold_path(call, up->path, false, false))
+		(void)cache_hold_path(call, up->path2, true, true);
+	change(call);
+}

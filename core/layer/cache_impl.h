@@ -1,0 +1,182 @@
+/* Inside the cache; its contract is cache.h. */
+#ifndef CSFTP_CORE_LAYER_CACHE_IMPL_H
+#define CSFTP_CORE_LAYER_CACHE_IMPL_H
+
+#include "core/layer/cache.h"
+#include "core/layer/cache_tree.h"
+
+/* One that a user of the layer has open, found by its number. */
+struct cache_handle {
+	UT_hash_handle hh;
+	uint64_t number;
+	csftp_fh fh;		 /* of the file system below */
+	struct cache_node *node; /* pinned; NULL: a path that is not plain */
+	struct cache_dir *dir;	 /* NULL: a file */
+	bool writes;
+};
+
+/*
+ * An open directory.  Either it is read below, and what comes is remembered,
+ * or (from_memory) it stands at a child of its node.
+ */
+struct cache_dir {
+	struct cache_handle handle;
+	struct cache_dir *next_reader; /* of the node */
+	struct cache_node *at;	       /* from_memory: the next name, or NULL */
+	uint64_t since;
+	uint32_t stamp;
+	uint32_t outstanding; /* READDIRs */
+	bool closed;	      /* goes with the last of them */
+	bool from_memory;
+	bool ended;
+	bool broken; /* what came is not all there is */
+};
+
+/* A request from above, as it is passed on below. */
+struct cache_call {
+	struct csftp_req low; /* first */
+	struct csftp_req *up;
+	struct cache *cache;
+	struct cache_call *next_free;
+	void (*after)(struct cache_call *call, struct csftp_reply *reply);
+	struct cache_node *node; /* pinned, as the others; may be NULL */
+	struct cache_node *dir;	 /* whose names change */
+	struct cache_node *node2;
+	struct cache_node *dir2;
+	struct cache_handle *handle;
+	char *path;	/* instead of a handle that is ours alone */
+	uint64_t since; /* the last change before it was asked */
+	bool unplain;	/* a change that may be of anything */
+};
+
+struct cache {
+	struct csftp_fs fs; /* first */
+	struct cache_config config;
+	struct cache_tree tree;
+	struct cache_call *free_calls;
+	struct cache_handle *handles;
+	uint64_t last_handle;
+	struct csftp_req *waiting; /* OPENDIRs of what is being listed */
+	struct cache_counts counts;
+	uint64_t seq;	   /* counts our own changes */
+	uint64_t moved;	   /* the last that gave paths another meaning */
+	uint32_t stamp;	   /* the last listing */
+	uint32_t blind;	   /* writers of files that have no node */
+	uint32_t pending;  /* of the listings ahead */
+	uint32_t listings; /* ahead, under way */
+	uint32_t window;   /* how many may be under way; 0: nobody walks */
+	bool quiet;
+	bool pumping;
+	struct cache_node *walker; /* where the walk is; pinned */
+	struct cache_node *top;	   /* pinned */
+};
+
+static inline uint64_t cache_now(const struct cache *cache)
+{
+	return cache->config.now_ms(cache->config.arg);
+}
+
+/* A call for the request, or NULL: answered with ENOMEM. */
+struct cache_call *cache_call_new(struct cache *cache, struct csftp_req *up,
+				  void (*after)(struct cache_call *,
+						struct csftp_reply *));
+void cache_call_submit(struct cache_call *call);
+
+/* Gives back a call that was not submitted. */
+void cache_call_free(struct cache_call *call);
+
+/*
+ * Puts the handles of the file system below where the request names ours;
+ * false: it could not, and has answered.
+ */
+bool cache_call_lower(struct cache_call *call);
+
+/* Ends a pin; NULL is fine. */
+void cache_let_go(struct cache *cache, struct cache_node *node);
+
+/* Keeps a node until the call is answered. */
+void cache_call_hold(struct cache_node **place, struct cache_node *node);
+
+/* Whether what was asked for then still says something about the node. */
+bool cache_is_news(const struct cache *cache, const struct cache_node *node,
+		   uint64_t since);
+
+void cache_learn_attr(struct cache *cache, struct cache_node *node,
+		      const struct csftp_attr *attr);
+void cache_learn_absent(struct cache *cache, struct cache_node *node);
+
+bool cache_is_below(const struct cache_node *node,
+		    const struct cache_node *top);
+
+/* Whether all names in it are known. */
+static inline bool cache_is_whole(const struct cache *cache,
+				  const struct cache_node *node)
+{
+	return node->names_until > cache_now(cache);
+}
+
+enum cache_sight { CACHE_KNOWN, CACHE_ABSENT, CACHE_UNKNOWN };
+
+/*
+ * What is known of a plain path.  KNOWN: its node; UNKNOWN: the node of its
+ * directory, or NULL where not even that has one.
+ */
+enum cache_sight cache_look(struct cache *cache, const char *path,
+			    struct cache_node **node);
+
+/* Gives it a number to be found by; false: no memory. */
+bool cache_handle_add(struct cache *cache, struct cache_handle *handle);
+void cache_handle_remove(struct cache *cache, struct cache_handle *handle);
+/* NULL: there is none of that number. */
+struct cache_handle *cache_handle_of(struct cache *cache, csftp_fh number);
+
+/* Changes of our own (cache_change.c) */
+/*
+ * Holds the node of a path that is about to change, and its directory where
+ * names do.  False where that is not possible: the call is unplain.
+ */
+bool cache_hold_path(struct cache_call *call, const char *path, bool second,
+		     bool names);
+bool cache_may_lead_away(struct cache *cache, const char *path);
+/* From the first to the second, what is held is not known. */
+void cache_change_begin(struct cache_call *call);
+void cache_change_end(struct cache_call *call);
+/* In place of the second, for a call that is unplain. */
+void cache_unplain_after(struct cache_call *call, struct csftp_reply *reply);
+/* The node has just changed. */
+void cache_mark(struct cache *cache, struct cache_node *node);
+/* It failed: who knows what names are there.  NULL is fine. */
+void cache_doubt(struct cache_node *dir);
+/* What we made is of that type until its attributes are asked for. */
+void cache_learn_type(struct cache_node *node, uint32_t type);
+void cache_setattr(struct csftp_fs *fs, struct csftp_req *up);
+void cache_make(struct csftp_fs *fs, struct csftp_req *up);
+void cache_remove(struct csftp_fs *fs, struct csftp_req *up);
+void cache_rename(struct csftp_fs *fs, struct csftp_req *up);
+void cache_link(struct csftp_fs *fs, struct csftp_req *up);
+
+/* Open files (cache_open.c) */
+void cache_open(struct csftp_fs *fs, struct csftp_req *up);
+void cache_close(struct csftp_fs *fs, struct csftp_req *up);
+
+/* Directories (cache_dir.c) */
+void cache_opendir(struct csftp_fs *fs, struct csftp_req *up);
+void cache_readdir(struct csftp_fs *fs, struct csftp_req *up);
+void cache_dir_free(struct cache *cache, struct cache_dir *dir);
+/* Opens the directory below, whatever is known of it. */
+void cache_opendir_below(struct cache *cache, struct csftp_req *up,
+			 struct cache_node *node);
+/* The node leaves the directory. */
+void cache_dir_skip(const struct cache_node *dir,
+		    const struct cache_node *node);
+
+/* Listing ahead (cache_ahead.c) */
+void cache_list_ahead(struct cache *cache, struct cache_node *node);
+/* Somebody opens the directory: what will be next? */
+void cache_walk(struct cache *cache, struct cache_node *node);
+/* More is known: the walk may go on. */
+void cache_walk_on(struct cache *cache);
+/* Answers those who wait for the listing, as what is known by now. */
+void cache_wake(struct cache *cache);
+
+#endif

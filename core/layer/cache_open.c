@@ -1,0 +1,126 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/cache_impl.h"
+
+/*
+ * Open files.  What is written through one is not seen, so its attributes are
+ * unknown while it is open.
+ */
+
+#define OPEN_CHANGES                                                           \
+	(CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND | CSFTP_OPEN_CREAT |             \
+	 CSFTP_OPEN_TRUNC)
+
+static void open_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	struct cache_handle *handle = call->handle;
+	struct cache_node *node = call->node;
+
+	if (call->unplain)
+		cache_unplain_after(call, reply);
+	else if (handle->writes)
+		cache_change_end(call);
+	if (reply->err) {
+		if (call->dir)
+			cache_doubt(call->dir);
+		else if (reply->err == ENOENT && node && !handle->writes &&
+			 cache_is_news(call->cache, node, call->since))
+			cache_learn_absent(call->cache, node);
+		cache_handle_remove(call->cache, handle);
+		free(handle);
+		return;
+	}
+	handle->fh = reply->fh;
+	if (handle->writes && !node)
+		call->cache->blind++;
+	if (node) {
+		handle->node = node;
+		cache_node_pin(node);
+		node->absent_until = 0;
+		node->writers += handle->writes;
+	}
+	if (node && (call->low.flags & CSFTP_OPEN_CREAT))
+		cache_learn_type(node, CSFTP_S_IFREG);
+	reply->fh = handle->number;
+}
+
+void cache_open(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache *cache = (struct cache *)fs;
+	bool plain = cache_path_is_plain(up->path);
+	struct cache_node *node = NULL;
+	struct cache_call *call;
+
+	if (plain && !(up->flags & CSFTP_OPEN_CREAT) &&
+	    cache_look(cache, up->path, &node) == CACHE_ABSENT) {
+		cache->counts.answered++;
+		csftp_reply_err(up, ENOENT);
+		return;
+	}
+	call = cache_call_new(cache, up, open_after);
+	if (!call)
+		return;
+	call->handle = calloc(1, sizeof(*call->handle));
+	if (!call->handle || !cache_handle_add(cache, call->handle)) {
+		free(call->handle);
+		cache_call_free(call);
+		csftp_reply_err(up, ENOMEM);
+		return;
+	}
+	call->handle->writes = up->flags & OPEN_CHANGES;
+	if (call->handle->writes) {
+		if (!(up->flags & CSFTP_OPEN_EXCL) &&
+		    cache_may_lead_away(cache, up->path))
+			call->unplain = true;
+		else
+			(void)cache_hold_path(call, up->path, false,
+					      up->flags & CSFTP_OPEN_CREAT);
+		cache_change_begin(call);
+	} else if (plain) {
+		cache_call_hold(&call->node,
+				cache_path_make(&cache->tree, up->path));
+	}
+	cache_call_submit(call);
+}
+
+static void close_after(struct cache_call *call, struct csftp_reply *reply)
+{
+	struct cache_handle *handle = call->handle;
+
+	if (handle->writes && handle->node) {
+		call->cache->seq++;
+		cache_mark(call->cache, handle->node);
+		handle->node->writers--;
+	} else if (handle->writes) {
+		call->cache->blind--;
+		cache_unplain_after(call, reply);
+	}
+	cache_let_go(call->cache, handle->node);
+	free(handle);
+}
+
+void cache_close(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct cache *cache = (struct cache *)fs;
+	struct cache_handle *handle = cache_handle_of(cache, up->fh);
+	struct cache_call *call;
+
+	if (handle && handle->dir && handle->dir->from_memory) {
+		cache_dir_free(cache, handle->dir);
+		csftp_reply_err(up, 0);
+		return;
+	}
+	call = cache_call_new(cache, up, close_after);
+	if (!call || !cache_call_lower(call))
+		return;
+	if (handle->dir) {
+		cache_dir_free(cache, handle->dir);
+		call->handle = NULL;
+		call->after = NULL;
+	} else {
+		cache_handle_remove(cache, handle);
+	}
+	cache_call_submit(call);
+}

@@ -1,0 +1,129 @@
+/* What the cache remembers: a tree of names.  Only the cache's own sources. */
+#ifndef CSFTP_CORE_LAYER_CACHE_TREE_H
+#define CSFTP_CORE_LAYER_CACHE_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "csftp/fs.h"
+
+/* Running out of memory is no reason to end the program. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+/*
+ * A node is what is known of one name.  Nodes are owned by the tree; a node
+ * that was removed lives on without a name while it is pinned.
+ *
+ * Times are on the cache's clock, and 0 is the past: a fact holds while its
+ * time has not come.  Numbers in "changed" count our own changes: what was
+ * asked for before the last one says nothing about the time after it.
+ */
+struct cache_node {
+	UT_hash_handle hh; /* in parent->children, in the order of a listing */
+	struct cache_node *parent; /* NULL: the root, or removed */
+	struct cache_node *children;
+	struct cache_node *used_next; /* directories with children, by use */
+	struct cache_node *used_prev;
+	struct cache_dir *readers; /* who reads the names from here */
+	char *name;
+	char *text; /* of a symbolic link */
+	size_t name_len;
+	uint64_t attr_until;
+	uint64_t text_until;
+	uint64_t absent_until; /* there is no such file */
+	uint64_t names_until;  /* children are all names there are */
+	uint64_t changed;
+	uint64_t names_changed;
+	uint64_t opened_ms; /* when somebody began to list it */
+	struct csftp_attr attr;
+	uint32_t pins;
+	uint32_t changing;	 /* our changes without an answer */
+	uint32_t names_changing; /* ... of what names there are in it */
+	uint32_t writers;	 /* handles it is open for writing with */
+	uint32_t stamp;		 /* the last listing that it was in */
+	uint32_t misses;	 /* look-ups in it that had to be asked */
+	uint32_t patience;	 /* so many more than the usual are borne */
+	uint32_t walk;		 /* was listed ahead in it, and not used yet */
+	bool listing;		 /* is being listed ahead */
+	bool linked;		 /* we made another name for it, or from one */
+};
+
+struct cache_tree {
+	struct cache_node root;
+	struct cache_node *used_first; /* used longest ago */
+	struct cache_node *used_last;
+	size_t bytes;
+	size_t bytes_max;
+	uint32_t walk;	 /* the one that is going on; not 0 */
+	uint32_t unused; /* nodes with its number */
+};
+
+void cache_tree_init(struct cache_tree *tree, size_t bytes_max);
+
+/* Nothing may be pinned. */
+void cache_tree_release(struct cache_tree *tree);
+
+struct cache_node *cache_child(const struct cache_node *dir, const char *name,
+			       size_t len);
+
+/* The child, made if need be; NULL: no memory. */
+struct cache_node *cache_child_make(struct cache_tree *tree,
+				    struct cache_node *dir, const char *name,
+				    size_t len);
+
+/* Makes it the last of its siblings.  False, and removed: no memory. */
+bool cache_child_to_end(struct cache_tree *tree, struct cache_node *node);
+
+/* Takes the name, and all that is below it, out of the tree. */
+void cache_node_remove(struct cache_tree *tree, struct cache_node *node);
+
+/* Takes out all that is below it. */
+void cache_node_remove_below(struct cache_tree *tree, struct cache_node *node);
+
+/* Takes it out, and makes a new one in its place; NULL: no memory. */
+struct cache_node *cache_node_replace(struct cache_tree *tree,
+				      struct cache_node *node);
+
+/*
+ * Gives the node the place of another, which is removed.  That one must not be
+ * above or below it.  Where there is no memory, both are removed.
+ */
+void cache_node_take_place(struct cache_tree *tree, struct cache_node *node,
+			   struct cache_node *other);
+
+/* Keeps the text of a symbolic link; false: no memory. */
+bool cache_node_text(struct cache_tree *tree, struct cache_node *node,
+		     const void *text, size_t len);
+
+static inline void cache_node_pin(struct cache_node *node)
+{
+	node->pins++;
+}
+void cache_node_unpin(struct cache_tree *tree, struct cache_node *node);
+
+/* Somebody uses the names in it. */
+void cache_node_use(struct cache_tree *tree, struct cache_node *dir);
+
+/* Forgets what was used longest ago until the rest fits. */
+void cache_tree_trim(struct cache_tree *tree);
+
+/*
+ * Steps through a path, name by name.  cache_path_is_plain(): it is absolute,
+ * with no empty, "." or ".." names, so that two of them are the same file only
+ * if they are the same bytes (or lead through a symbolic link).
+ */
+bool cache_path_is_plain(const char *path);
+
+/* The next name of the rest of a plain path; false at its end. */
+bool cache_path_next(const char **rest, const char **name, size_t *len);
+
+/* The node of a plain path, made with those above it; NULL: no memory. */
+struct cache_node *cache_path_make(struct cache_tree *tree, const char *path);
+
+/* Writes the path of a node that was not removed; false if it is too long. */
+bool cache_path_of(const struct cache_node *node,
+		   char path[CSFTP_PATH_MAX + 1]);
+
+#endif

@@ -1,0 +1,33 @@
+/* The layers of a mount, between the frontend and the server's files. */
+#ifndef CSFTP_FUSEFS_LAYERS_H
+#define CSFTP_FUSEFS_LAYERS_H
+
+#include <stdint.h>
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+struct layers;
+
+/* Zero means the layer's default. */
+struct layers_config {
+	struct csftp_fs *under;
+	const char *root; /* absolute; nothing outside is asked for unasked */
+};
+
+/* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err layers_new(struct layers **out,
+					   const struct layers_config *config);
+
+/* Nothing may be pending or open any more.  NULL is fine. */
+void layers_free(struct layers *layers);
+
+struct csftp_fs *layers_fs(struct layers *layers);
+
+/* Requests that the layers made and that are not answered yet. */
+uint32_t layers_pending(const struct layers *layers);
+
+/* They ask for nothing any more of their own accord. */
+void layers_quiet(struct layers *layers);
+
+#endif
