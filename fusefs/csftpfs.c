@@ -275,11 +275,20 @@ static bool fuse_argv(const struct options *options, struct strings *argv)
 	return ok && (!options->debug || strings_add(argv, "-d"));
 }
 
+static uint64_t shown_number(void *arg, const char *path)
+{
+	const struct mount *m = arg;
+
+	return fusefs_number(m->f, path);
+}
+
 static bool make_layers(struct mount *m)
 {
 	const struct layers_config config = {
 		.under = csftp_remote_fs(m->remote),
 		.root = m->root,
+		.number = shown_number,
+		.arg = m,
 	};
 	enum csftp_err err = layers_new(&m->layers, &config);
 

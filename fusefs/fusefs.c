@@ -280,3 +280,31 @@ size_t fusefs_nodes(const struct fusefs *f)
 {
 	return inodes_count(f->inodes);
 }
+
+/* Below the root; NULL: it is not. */
+static const char *below_root(const struct fusefs *f, const char *path)
+{
+	size_t len = strlen(f->config.root);
+
+	if (len > 0 && f->config.root[len - 1] == '/')
+		len--;
+	if (strncmp(path, f->config.root, len) != 0 || path[len] != '/')
+		return NULL;
+	return path + len + 1;
+}
+
+uint64_t fusefs_number(const struct fusefs *f, const char *path)
+{
+	const struct inode *node = inodes_root(f->inodes);
+	const char *name = below_root(f, path);
+
+	while (node && name) {
+		size_t len = strcspn(name, "/");
+
+		if (name[len] == '\0')
+			return inodes_number(f->inodes, node, name, len);
+		node = inodes_child(f->inodes, node, name, len);
+		name += len + 1;
+	}
+	return 0;
+}

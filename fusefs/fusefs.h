@@ -122,6 +122,9 @@ bool fusefs_take_urgent(struct fusefs *f);
 /* Errors of writes and closings that no caller was told of; all were logged. */
 uint32_t fusefs_lost_errors(const struct fusefs *f);
 
+/* The st_ino of a path of the file system, where it is shown; 0: it is not. */
+uint64_t fusefs_number(const struct fusefs *f, const char *path);
+
 /* Nodes in the inode table, the root included. */
 size_t fusefs_nodes(const struct fusefs *f);
 

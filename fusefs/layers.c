@@ -3,10 +3,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/layer/ahead.h"
 #include "core/layer/cache.h"
 
 struct layers {
+	struct layers_config config;
 	struct cache *cache;
+	struct ahead *ahead;
 };
 
 static uint64_t now_ms(void *arg)
@@ -18,20 +21,49 @@ static uint64_t now_ms(void *arg)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static uint64_t number(void *arg, const char *path)
+{
+	const struct layers *layers = arg;
+
+	return layers->config.number(layers->config.arg, path);
+}
+
+static enum csftp_err add_cache(struct layers *layers)
+{
+	const struct cache_config config = {
+		.under = layers->config.under,
+		.now_ms = now_ms,
+		.top = layers->config.root,
+	};
+
+	return cache_new(&layers->cache, &config);
+}
+
+static enum csftp_err add_ahead(struct layers *layers)
+{
+	const struct ahead_config config = {
+		.under = cache_fs(layers->cache),
+		.cache = layers->cache,
+		.now_ms = now_ms,
+		.number = layers->config.number ? number : NULL,
+		.arg = layers,
+	};
+
+	return ahead_new(&layers->ahead, &config);
+}
+
 enum csftp_err layers_new(struct layers **out,
 			  const struct layers_config *config)
 {
-	const struct cache_config caching = {
-		.under = config->under,
-		.now_ms = now_ms,
-		.top = config->root,
-	};
 	struct layers *layers = calloc(1, sizeof(*layers));
 	enum csftp_err err;
 
 	if (!layers)
 		return CSFTP_ERR_NOMEM;
-	err = cache_new(&layers->cache, &caching);
+	layers->config = *config;
+	err = add_cache(layers);
+	if (!err)
+		err = add_ahead(layers);
 	if (err) {
 		layers_free(layers);
 		return err;
@@ -44,21 +76,35 @@ void layers_free(struct layers *layers)
 {
 	if (!layers)
 		return;
+	if (layers->ahead)
+		ahead_quiet(layers->ahead);
+	ahead_free(layers->ahead);
 	cache_free(layers->cache);
 	free(layers);
 }
 
 struct csftp_fs *layers_fs(struct layers *layers)
 {
-	return cache_fs(layers->cache);
+	return ahead_fs(layers->ahead);
 }
 
 uint32_t layers_pending(const struct layers *layers)
 {
-	return cache_pending(layers->cache);
+	return ahead_pending(layers->ahead) + cache_pending(layers->cache);
 }
 
 void layers_quiet(struct layers *layers)
 {
+	ahead_quiet(layers->ahead);
 	cache_quiet(layers->cache);
+}
+
+uint64_t layers_tick(struct layers *layers)
+{
+	uint64_t next = ahead_tick(layers->ahead);
+	uint64_t now = now_ms(NULL);
+
+	if (next == 0)
+		return 0;
+	return next > now ? next - now : 1;
 }

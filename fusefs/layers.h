@@ -13,21 +13,27 @@ struct layers;
 struct layers_config {
 	struct csftp_fs *under;
 	const char *root; /* absolute; nothing outside is asked for unasked */
+	/* The st_ino that is shown for a path. */
+	uint64_t (*number)(void *arg, const char *path);
+	void *arg;
 };
 
 /* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
 CSFTP_MUST_CHECK enum csftp_err layers_new(struct layers **out,
 					   const struct layers_config *config);
 
-/* Nothing may be pending or open any more.  NULL is fine. */
+/* Nothing may be pending, and what is open is closed.  NULL is fine. */
 void layers_free(struct layers *layers);
 
 struct csftp_fs *layers_fs(struct layers *layers);
 
-/* Requests that the layers made and that are not answered yet. */
+/* Requests that the layers made, and files that they hold open. */
 uint32_t layers_pending(const struct layers *layers);
 
-/* They ask for nothing any more of their own accord. */
+/* They ask for nothing any more of their own accord, but for closing. */
 void layers_quiet(struct layers *layers);
+
+/* What is due; returns in how many milliseconds to call again, 0: not then. */
+uint64_t layers_tick(struct layers *layers);
 
 #endif

@@ -172,7 +172,10 @@ static void set_timer(struct reactor *r)
 {
 	uint64_t now = uv_now(&r->loop);
 	uint64_t next = fusefs_tick(r->config.f, now);
+	uint64_t layers = layers_tick(r->config.layers);
 
+	if (layers && (!next || now + layers < next))
+		next = now + layers;
 	if (next == r->deadline_ms)
 		return;
 	r->deadline_ms = next;

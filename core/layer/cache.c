@@ -308,6 +308,13 @@ void cache_free(struct cache *cache)
 		return;
 	cache_let_go(cache, cache->walker);
 	cache_let_go(cache, cache->top);
+	while (cache->handles) {
+		struct cache_handle *handle = cache->handles;
+
+		cache_handle_remove(cache, handle);
+		cache_let_go(cache, handle->node);
+		free(handle->dir ? (void *)handle->dir : (void *)handle);
+	}
 	while (cache->free_calls) {
 		struct cache_call *call = cache->free_calls;
 
@@ -344,8 +351,7 @@ struct cache_counts cache_counts(const struct cache *cache)
 }
 
 bool cache_each_file(struct cache *cache, const char *dir,
-		     bool (*file)(void *arg, const char *name, uint64_t size),
-		     void *arg)
+		     bool (*file)(void *arg, const char *name), void *arg)
 {
 	struct cache_node *node = NULL;
 
@@ -355,15 +361,24 @@ bool cache_each_file(struct cache *cache, const char *dir,
 		return false;
 	node = node->children;
 	for (; node; node = node->hh.next) {
-		bool known = attr_is_known(cache, node, false);
-		uint64_t size = UINT64_MAX;
-
-		if (known && (node->attr.mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
+		if ((node->attr.mask & CSFTP_ATTR_MODE) &&
+		    (node->attr.mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
 			continue;
-		if (known && node->attr.mask & CSFTP_ATTR_SIZE)
-			size = node->attr.size;
-		if (!file(arg, node->name, size))
+		if (!file(arg, node->name))
 			break;
 	}
 	return true;
+}
+
+uint64_t cache_file_size(struct cache *cache, const char *path)
+{
+	struct cache_node *node = NULL;
+
+	if (!cache_path_is_plain(path) ||
+	    cache_look(cache, path, &node) != CACHE_KNOWN ||
+	    !attr_is_known(cache, node, false) ||
+	    !(node->attr.mask & CSFTP_ATTR_SIZE) ||
+	    (node->attr.mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
+		return UINT64_MAX;
+	return node->attr.size;
 }

@@ -54,7 +54,7 @@ struct cache_config {
 CSFTP_MUST_CHECK enum csftp_err cache_new(struct cache **out,
 					  const struct cache_config *config);
 
-/* Nothing may be pending, and nothing open.  NULL is fine. */
+/* Nothing may be pending.  What is open below stays open.  NULL is fine. */
 void cache_free(struct cache *cache);
 
 struct csftp_fs *cache_fs(struct cache *cache);
@@ -78,13 +78,17 @@ struct cache_counts {
 struct cache_counts cache_counts(const struct cache *cache);
 
 /*
- * Calls file for each regular file in a directory that is known whole, in the
- * order of its listing, until it returns false.  Files without known
- * attributes, and files open for writing, come with size UINT64_MAX.  False:
- * the directory is not known whole.
+ * Calls file for each regular file, and for what may be one, in a directory
+ * that is known whole, in the order of its listing, until it returns false.
+ * False: the directory is not known whole.
  */
 bool cache_each_file(struct cache *cache, const char *dir,
-		     bool (*file)(void *arg, const char *name, uint64_t size),
-		     void *arg);
+		     bool (*file)(void *arg, const char *name), void *arg);
+
+/*
+ * The size of a regular file in bytes; UINT64_MAX where it is not known, or is
+ * about to change.
+ */
+uint64_t cache_file_size(struct cache *cache, const char *path);
 
 #endif

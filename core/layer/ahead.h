@@ -1,0 +1,71 @@
+/* A layer that fetches small files before they are opened. */
+#ifndef CSFTP_CORE_LAYER_AHEAD_H
+#define CSFTP_CORE_LAYER_AHEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/layer/cache.h"
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * Who opens the small files of a directory one after the other, as cp -r,
+ * grep -r or tar do, finds the next ones open and read already.  Three orders
+ * are recognised: that of the listing, that of the names, and that of the
+ * numbers which a reader sees as st_ino.  An order that proved right is
+ * expected in the directories that come next, too.
+ *
+ * A file that is fetched is open below, and whoever opens it gets that very
+ * handle, so that all that can be done with an open file works as ever.  What
+ * was read is served for a short time only; a fetched file that nobody comes
+ * for in that time is closed, and when that happens often nothing is fetched
+ * until an order is recognised anew.  What is changed through this layer is
+ * not served from what was fetched before.
+ *
+ * All is bounded: files, bytes, time.  No memory means that nothing is
+ * fetched.  It holds no clock: see ahead_tick().  One thread.
+ */
+struct ahead;
+
+/* Zero means the default given. */
+struct ahead_config {
+	struct csftp_fs *under; /* the cache's file system */
+	struct cache *cache;	/* knows what files there are */
+	/* A steady clock in milliseconds, not 0. */
+	uint64_t (*now_ms)(void *arg);
+	/* The number that a reader sees for a path; may be NULL. */
+	uint64_t (*number)(void *arg, const char *path);
+	void *arg;
+	uint32_t files;	    /* fetched at a time, at most: 64 */
+	uint32_t file_max;  /* bytes of one; 0: what one READ takes */
+	uint32_t bytes_max; /* of all: 8 MiB */
+	uint32_t fresh_ms;  /* how long they are good: 1,000 */
+};
+
+/* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err ahead_new(struct ahead **out,
+					  const struct ahead_config *config);
+
+/* Nothing may be pending, and nothing open.  NULL is fine. */
+void ahead_free(struct ahead *ahead);
+
+struct csftp_fs *ahead_fs(struct ahead *ahead);
+
+/* Requests of its own without an answer, and files that it holds open. */
+uint32_t ahead_pending(const struct ahead *ahead);
+
+/* Fetches nothing any more, and closes what nobody came for. */
+void ahead_quiet(struct ahead *ahead);
+
+/* Closes what is too old; returns when to call again, 0: not before more. */
+uint64_t ahead_tick(struct ahead *ahead);
+
+struct ahead_counts {
+	uint64_t fetched;
+	uint64_t used;
+	uint64_t bytes; /* held now */
+};
+struct ahead_counts ahead_counts(const struct ahead *ahead);
+
+#endif

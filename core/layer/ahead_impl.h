@@ -1,0 +1,72 @@
+/* Inside the layer that fetches ahead; its contract is ahead.h. */
+#ifndef CSFTP_CORE_LAYER_AHEAD_IMPL_H
+#define CSFTP_CORE_LAYER_AHEAD_IMPL_H
+
+#include <stdbool.h>
+
+/* Running out of memory is no reason to end the program. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "core/layer/ahead.h"
+#include "core/layer/ahead_plan.h"
+
+#define AHEAD_PLANS 8U
+
+/*
+ * A file that is fetched: OPEN, then READ, then it waits for somebody to open
+ * it.  Once it has a user ("taken") the handle is that user's, and what was
+ * read is kept until it has been handed out.
+ */
+struct fetch {
+	struct csftp_req open; /* first; later CLOSE */
+	struct csftp_req read;
+	struct ahead *ahead;
+	struct fetch *next; /* the younger one */
+	struct fetch *prev;
+	UT_hash_handle hh; /* by fh, of those that are taken and opened */
+	csftp_fh fh;
+	struct csftp_req *opener;  /* from above: waits for our OPEN */
+	struct csftp_req *readers; /* from above: wait for our READ */
+	uint8_t *data;
+	uint32_t size; /* asked for, and room in data */
+	uint32_t got;
+	uint64_t born_ms;
+	bool opening; /* or closing */
+	bool opened;
+	bool reading;
+	bool taken;
+	bool stale; /* what was or is read is not to be served */
+	char path[];
+};
+
+struct ahead {
+	struct csftp_fs fs; /* first */
+	struct ahead_config config;
+	struct fetch *first;
+	struct fetch *last;
+	struct fetch *by_fh;
+	struct plan plans[AHEAD_PLANS];
+	uint64_t plan_uses;
+	enum plan_order order; /* that proved right */
+	uint32_t window;       /* files ahead of the reader */
+	uint32_t waiting;      /* fetched, and not taken */
+	uint32_t pending;
+	uint32_t unused; /* in a row, that nobody came for */
+	struct ahead_counts counts;
+	bool quiet;
+};
+
+/* Guessing (ahead_guess.c) */
+/* Somebody opens a file for reading; hit: it had been fetched. */
+void ahead_opened(struct ahead *ahead, const char *path, bool hit);
+/* Somebody begins to list a directory. */
+void ahead_listed(struct ahead *ahead, const char *path);
+/* Nobody came for a file. */
+void ahead_wrong(struct ahead *ahead);
+void ahead_forget_plans(struct ahead *ahead);
+
+/* Fetching (ahead.c): false where there is no room for another one now. */
+bool ahead_fetch(struct ahead *ahead, const char *dir, const char *name);
+
+#endif

@@ -1,0 +1,542 @@
+/* Fetching small files before they are opened, over the cache over memfs. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/ahead.h"
+#include "csftp/memfs.h"
+#include "tests/lib/fs_suite.h"
+#include "tests/lib/later.h"
+#include "tests/lib/test.h"
+
+#define FILES 40U
+
+/* memfs, below what counts and delays, below the cache, below the layer. */
+struct rig {
+	struct csftp_fs count; /* first */
+	struct csftp_fs *memfs;
+	struct later later;
+	struct cache *cache;
+	struct ahead *ahead;
+	uint64_t now_ms;
+	unsigned asked[CSFTP_OP_COUNT];
+	unsigned rounds; /* how often somebody above had to wait */
+	struct fs_caller caller;
+	struct fs_caller other; /* of memfs, behind its back */
+};
+
+static void counted(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct rig *rig = (struct rig *)fs;
+
+	rig->asked[req->op]++;
+	csftp_submit(&rig->later.fs, req);
+}
+
+static void count_cancel(struct csftp_fs *fs, struct csftp_req *req)
+{
+	csftp_cancel(&((struct rig *)fs)->later.fs, req);
+}
+
+static struct csftp_fs_ops count_ops;
+
+static uint64_t now(void *arg)
+{
+	return ((struct rig *)arg)->now_ms;
+}
+
+/* An order that is neither that of the names nor that of the listing. */
+static uint64_t number(void *arg, const char *path)
+{
+	uint64_t hash = 7;
+
+	(void)arg;
+	for (; *path; path++)
+		hash = hash * 0x9e3779b97f4a7c15U + (unsigned char)*path;
+	return hash >> 8;
+}
+
+/* All that waits below, at once: a round trip. */
+static bool round_trip(void *arg)
+{
+	struct rig *rig = arg;
+	size_t waiting = rig->later.waiting;
+
+	rig->rounds++;
+	for (size_t i = 0; i < waiting; i++)
+		(void)later_run(&rig->later);
+	return waiting > 0;
+}
+
+static struct rig *rig_new(const struct ahead_config *wish)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct cache_config caching = {.now_ms = now, .arg = rig};
+	struct ahead_config config = *wish;
+
+	assert_non_null(rig);
+	for (int op = 0; op < CSFTP_OP_COUNT; op++)
+		count_ops.op[op] = counted;
+	count_ops.cancel = count_cancel;
+	rig->count.ops = &count_ops;
+	rig->now_ms = 1000000;
+	assert_int_equal(csftp_memfs_new(&rig->memfs, NULL), CSFTP_OK);
+	later_init(&rig->later, rig->memfs);
+	caching.under = &rig->count;
+	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
+	config.under = cache_fs(rig->cache);
+	config.cache = rig->cache;
+	config.now_ms = now;
+	config.number = number;
+	config.arg = rig;
+	assert_int_equal(ahead_new(&rig->ahead, &config), CSFTP_OK);
+	rig->caller = (struct fs_caller){
+		.fs = ahead_fs(rig->ahead),
+		.drive = round_trip,
+		.arg = rig,
+	};
+	rig->other.fs = rig->memfs;
+	return rig;
+}
+
+static void settle(struct rig *rig)
+{
+	while (later_run(&rig->later))
+		continue;
+}
+
+static void rig_free(struct rig *rig)
+{
+	cache_quiet(rig->cache);
+	ahead_quiet(rig->ahead);
+	settle(rig);
+	assert_int_equal(ahead_pending(rig->ahead), 0);
+	assert_int_equal(ahead_counts(rig->ahead).bytes, 0);
+	fs_caller_release(&rig->caller);
+	fs_caller_release(&rig->other);
+	ahead_free(rig->ahead);
+	cache_free(rig->cache);
+	csftp_memfs_free(rig->memfs);
+	free(rig);
+}
+
+static int setup(void **state)
+{
+	*state = rig_new(&(struct ahead_config){0});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+static void put(struct fs_caller *caller, const char *path, const char *text)
+{
+	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC;
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(caller, path, flags), 0);
+	fh = caller->fh;
+	assert_int_equal(fs_write(caller, fh, 0, text, strlen(text)), 0);
+	assert_int_equal(fs_close(caller, fh), 0);
+}
+
+static void list(struct fs_caller *caller, const char *path)
+{
+	struct fs_names names = {0};
+
+	assert_int_equal(fs_list(caller, path, &names), 0);
+	fs_names_release(&names);
+}
+
+/* What the file of that number holds; 7 and 13 make the listing's order odd. */
+static void name_of(char path[64], unsigned dir, unsigned i)
+{
+	(void)snprintf(path, 64, "/d%u/%02u", dir, i * 7 % 40);
+}
+
+static void make_dir(struct rig *rig, unsigned dir)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/d%u", dir);
+	assert_int_equal(fs_mkdir(&rig->other, path), 0);
+	for (unsigned i = 0; i < FILES; i++) {
+		name_of(path, dir, i);
+		put(&rig->other, path, path);
+	}
+}
+
+/* Opens, reads to the end and closes it, and knows what is in it. */
+static void read_file(struct rig *rig, const char *path)
+{
+	struct fs_caller *caller = &rig->caller;
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(caller, path, CSFTP_OPEN_READ), 0);
+	fh = caller->fh;
+	assert_int_equal(fs_read(caller, fh, 0, 4096), 0);
+	assert_int_equal(caller->data_len, strlen(path));
+	assert_memory_equal(caller->data, path, strlen(path));
+	assert_int_equal(fs_close(caller, fh), 0);
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	uint64_t x = number(NULL, a);
+	uint64_t y = number(NULL, b);
+
+	return x < y ? -1 : x > y;
+}
+
+enum order { LISTED, BY_NAME, BY_NUMBER };
+
+static void order_files(char path[FILES][64], unsigned dir, enum order order)
+{
+	for (unsigned i = 0; i < FILES; i++)
+		name_of(path[i], dir, i);
+	if (order == BY_NAME)
+		qsort(path, FILES, 64,
+		      (int (*)(const void *, const void *))strcmp);
+	else if (order == BY_NUMBER)
+		qsort(path, FILES, 64, compare_numbers);
+}
+
+/* Reads all files of a directory, in that order. */
+static void read_all(struct rig *rig, unsigned dir, enum order order)
+{
+	char path[FILES][64];
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "/d%u", dir);
+	order_files(path, dir, order);
+	list(&rig->caller, name);
+	rig->rounds = 0;
+	for (unsigned i = 0; i < FILES; i++)
+		read_file(rig, path[i]);
+}
+
+static void check_order(struct rig *rig, enum order order)
+{
+	make_dir(rig, 0);
+	read_all(rig, 0, order);
+	/* Open, read and close, each for itself, are 120. */
+	assert_in_range(rig->rounds, 1, 55);
+	assert_int_equal(ahead_counts(rig->ahead).used,
+			 ahead_counts(rig->ahead).fetched);
+	assert_in_range(ahead_counts(rig->ahead).used, 30, 40);
+	assert_int_equal(rig->asked[CSFTP_OP_OPEN], FILES);
+	settle(rig);
+	assert_int_equal(rig->asked[CSFTP_OP_CLOSE], FILES + 1);
+}
+
+static void files_in_the_listings_order_are_fetched(void **state)
+{
+	check_order(*state, LISTED);
+}
+
+static void files_in_the_order_of_names_are_fetched(void **state)
+{
+	check_order(*state, BY_NAME);
+}
+
+static void files_in_the_order_of_numbers_are_fetched(void **state)
+{
+	check_order(*state, BY_NUMBER);
+}
+
+static void an_order_holds_for_the_next_directory(void **state)
+{
+	struct rig *rig = *state;
+
+	make_dir(rig, 0);
+	make_dir(rig, 1);
+	read_all(rig, 0, BY_NAME);
+	list(&rig->caller, "/d1");
+	read_all(rig, 1, BY_NAME);
+	/* Only the closings are waited for, by this reader. */
+	assert_in_range(rig->rounds, FILES, FILES + 3);
+}
+
+static void who_opens_at_random_fetches_nothing(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+
+	make_dir(rig, 0);
+	list(&rig->caller, "/d0");
+	for (unsigned i = 0; i < FILES; i += 3) {
+		name_of(path, 0, i * 11 % FILES);
+		read_file(rig, path);
+	}
+	assert_int_equal(ahead_counts(rig->ahead).fetched, 0);
+}
+
+static void what_nobody_comes_for_is_closed_in_time(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	list(&rig->caller, "/d0");
+	read_file(rig, path[0]);
+	read_file(rig, path[1]);
+	settle(rig);
+	assert_in_range(ahead_counts(rig->ahead).fetched, 1, FILES);
+	assert_in_range(ahead_pending(rig->ahead), 1, FILES);
+	assert_int_equal(ahead_tick(rig->ahead), rig->now_ms + 1001);
+	rig->now_ms += 1001;
+	assert_int_equal(ahead_tick(rig->ahead), 0);
+	settle(rig);
+	assert_int_equal(ahead_pending(rig->ahead), 0);
+	assert_int_equal(rig->asked[CSFTP_OP_CLOSE] - 1,
+			 rig->asked[CSFTP_OP_OPEN]);
+}
+
+static void wrong_guesses_come_to_an_end(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t fetched;
+
+	for (unsigned dir = 0; dir < 9; dir++)
+		make_dir(rig, dir);
+	read_all(rig, 0, BY_NAME);
+	/* From now on it only lists. */
+	for (unsigned dir = 1; dir < 8; dir++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/d%u", dir);
+		list(&rig->caller, path);
+		list(&rig->caller, path);
+		rig->now_ms += 1500;
+		(void)ahead_tick(rig->ahead);
+		settle(rig);
+	}
+	fetched = ahead_counts(rig->ahead).fetched;
+	list(&rig->caller, "/d8");
+	list(&rig->caller, "/d8");
+	assert_int_equal(ahead_counts(rig->ahead).fetched, fetched);
+}
+
+/* Two files read in order, so that the next ones are fetched. */
+static void begin(struct rig *rig, char path[FILES][64])
+{
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	list(&rig->caller, "/d0");
+	read_file(rig, path[0]);
+	read_file(rig, path[1]);
+	settle(rig);
+	assert_in_range(ahead_counts(rig->ahead).fetched, 2, FILES);
+}
+
+static void expect_text(struct rig *rig, const char *path, const char *text)
+{
+	struct fs_caller *caller = &rig->caller;
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(caller, path, CSFTP_OPEN_READ), 0);
+	fh = caller->fh;
+	assert_int_equal(fs_read_all(caller, fh, 0, 4096), 0);
+	assert_int_equal(caller->data_len, strlen(text));
+	assert_memory_equal(caller->data, text, strlen(text));
+	assert_int_equal(fs_close(caller, fh), 0);
+}
+
+static void what_we_change_is_read_anew(void **state)
+{
+	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 2};
+	struct rig *rig = *state;
+	char path[FILES][64];
+
+	begin(rig, path);
+	put(&rig->caller, path[2], "new");
+	expect_text(rig, path[2], "new");
+	assert_int_equal(fs_setattr(&rig->caller, path[3], &attr), 0);
+	expect_text(rig, path[3], "/d");
+	assert_int_equal(fs_replace(&rig->caller, path[2], path[4]), 0);
+	expect_text(rig, path[4], "new");
+	assert_int_equal(fs_unlink(&rig->caller, path[5]), 0);
+	assert_int_equal(fs_open(&rig->caller, path[5], CSFTP_OPEN_READ),
+			 ENOENT);
+}
+
+static void what_others_change_is_read_anew_in_time(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+
+	begin(rig, path);
+	put(&rig->other, path[2], "other");
+	rig->now_ms += 1001;
+	expect_text(rig, path[2], "other");
+}
+
+static void a_file_that_is_written_is_not_fetched(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+	csftp_fh fh;
+
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	list(&rig->caller, "/d0");
+	assert_int_equal(fs_open(&rig->caller, path[2], CSFTP_OPEN_WRITE), 0);
+	fh = rig->caller.fh;
+	read_file(rig, path[0]);
+	read_file(rig, path[1]);
+	assert_int_equal(fs_write(&rig->caller, fh, 0, "XY", 2), 0);
+	expect_text(rig, path[2], "XY0/02");
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void a_fetched_handle_is_a_real_one(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+	struct fs_caller *caller = &rig->caller;
+	csftp_fh fh;
+
+	begin(rig, path);
+	assert_int_equal(fs_open(caller, path[2], CSFTP_OPEN_READ), 0);
+	fh = caller->fh;
+	assert_int_equal(fs_unlink(caller, path[2]), 0);
+	assert_int_equal(fs_fgetattr(caller, fh), 0);
+	assert_int_equal(fs_read_all(caller, fh, 0, 4096), 0);
+	assert_int_equal(caller->data_len, strlen(path[2]));
+	/* In pieces, again, and beyond the end. */
+	assert_int_equal(fs_read(caller, fh, 2, 2), 0);
+	assert_memory_equal(caller->data, path[2] + 2, 2);
+	assert_int_equal(fs_read(caller, fh, 100, 2), 0);
+	assert_int_equal(caller->data_len, 0);
+	assert_int_equal(fs_close(caller, fh), 0);
+	assert_int_equal(fs_fgetattr(caller, fh), EBADF);
+}
+
+static void a_file_that_has_gone_is_an_error(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	list(&rig->caller, "/d0");
+	for (unsigned i = 2; i < FILES; i++)
+		assert_int_equal(fs_unlink(&rig->other, path[i]), 0);
+	read_file(rig, path[0]);
+	read_file(rig, path[1]);
+	for (unsigned i = 2; i < 20; i++)
+		assert_int_equal(
+			fs_open(&rig->caller, path[i], CSFTP_OPEN_READ),
+			ENOENT);
+}
+
+static void files_and_bytes_are_bounded(void **state)
+{
+	const struct ahead_config config = {.files = 3, .bytes_max = 12};
+	struct rig *rig = rig_new(&config);
+
+	(void)state;
+	make_dir(rig, 0);
+	/* One is 6 bytes long. */
+	read_all(rig, 0, BY_NAME);
+	assert_in_range(rig->later.most, 1, 6);
+	assert_in_range(ahead_counts(rig->ahead).used, 1, FILES);
+	rig_free(rig);
+}
+
+struct asked {
+	struct csftp_req req; /* first */
+	int err;
+	bool done;
+	csftp_fh fh;
+};
+
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct asked *asked = (struct asked *)req;
+
+	assert_false(asked->done);
+	asked->done = true;
+	asked->err = reply->err;
+	asked->fh = reply->fh;
+}
+
+static void ask_open(struct rig *rig, struct asked *asked, const char *path)
+{
+	*asked = (struct asked){
+		.req = {.op = CSFTP_OP_OPEN,
+			.done = asked_done,
+			.path = path,
+			.flags = CSFTP_OPEN_READ},
+	};
+	csftp_submit(ahead_fs(rig->ahead), &asked->req);
+}
+
+static void who_waits_for_a_fetch_can_be_cancelled(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+	struct asked first;
+	struct asked second;
+
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	list(&rig->caller, "/d0");
+	read_file(rig, path[0]);
+	ask_open(rig, &first, path[1]);
+	assert_in_range(ahead_counts(rig->ahead).fetched, 1, FILES);
+	ask_open(rig, &second, path[2]);
+	assert_false(second.done);
+	assert_int_equal(ahead_counts(rig->ahead).used, 1);
+	csftp_cancel(ahead_fs(rig->ahead), &second.req);
+	assert_true(second.done);
+	assert_int_equal(second.err, EINTR);
+	settle(rig);
+	assert_int_equal(fs_close(&rig->caller, first.fh), 0);
+}
+
+static int run_suite(void)
+{
+	struct rig *rig = rig_new(&(struct ahead_config){0});
+	struct fs_suite suite = {
+		.caller = rig->caller,
+		.name = "fetching ahead over memfs",
+		.base = "/base",
+		.has = FS_ALL,
+	};
+	int failed = fs_mkdir(&rig->other, suite.base);
+
+	failed += fs_suite_run(&suite);
+	fs_caller_release(&suite.caller);
+	rig_free(rig);
+	return failed;
+}
+
+#define AHEAD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AHEAD_TEST(files_in_the_listings_order_are_fetched),
+		AHEAD_TEST(files_in_the_order_of_names_are_fetched),
+		AHEAD_TEST(files_in_the_order_of_numbers_are_fetched),
+		AHEAD_TEST(an_order_holds_for_the_next_directory),
+		AHEAD_TEST(who_opens_at_random_fetches_nothing),
+		AHEAD_TEST(what_nobody_comes_for_is_closed_in_time),
+		AHEAD_TEST(wrong_guesses_come_to_an_end),
+		AHEAD_TEST(what_we_change_is_read_anew),
+		AHEAD_TEST(what_others_change_is_read_anew_in_time),
+		AHEAD_TEST(a_file_that_is_written_is_not_fetched),
+		AHEAD_TEST(a_fetched_handle_is_a_real_one),
+		AHEAD_TEST(a_file_that_has_gone_is_an_error),
+		cmocka_unit_test(files_and_bytes_are_bounded),
+		AHEAD_TEST(who_waits_for_a_fetch_can_be_cancelled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();
+}
