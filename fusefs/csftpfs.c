@@ -284,9 +284,14 @@ static uint64_t shown_number(void *arg, const char *path)
 
 static bool make_layers(struct mount *m)
 {
+	const struct options *options = &m->options;
 	const struct layers_config config = {
 		.under = csftp_remote_fs(m->remote),
 		.root = m->root,
+		.attr_timeout = options->no_cache ? 0 : options->stat_timeout,
+		.link_timeout = options->no_cache ? 0 : options->link_timeout,
+		.dir_timeout = options->no_cache ? 0 : options->dir_timeout,
+		.names = options->cache_names,
 		.number = shown_number,
 		.arg = m,
 	};

@@ -28,12 +28,31 @@ static uint64_t number(void *arg, const char *path)
 	return layers->config.number(layers->config.arg, path);
 }
 
+/* What a name takes in the cache, roughly. */
+#define NAME_BYTES 450U
+
+static uint32_t as_ms(double seconds)
+{
+	if (seconds <= 0)
+		return CACHE_NEVER;
+	if (seconds >= (CACHE_NEVER - 1) / 1000.0)
+		return CACHE_NEVER - 1;
+	return seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000);
+}
+
 static enum csftp_err add_cache(struct layers *layers)
 {
 	const struct cache_config config = {
 		.under = layers->config.under,
 		.now_ms = now_ms,
 		.top = layers->config.root,
+		.attr_ms = as_ms(layers->config.attr_timeout),
+		.text_ms = as_ms(layers->config.link_timeout),
+		.names_ms = as_ms(layers->config.dir_timeout),
+		.absent_ms = layers->config.dir_timeout < 1
+				     ? as_ms(layers->config.dir_timeout)
+				     : 0,
+		.bytes_max = (size_t)layers->config.names * NAME_BYTES,
 	};
 
 	return cache_new(&layers->cache, &config);

@@ -9,10 +9,14 @@
 
 struct layers;
 
-/* Zero means the layer's default. */
 struct layers_config {
 	struct csftp_fs *under;
 	const char *root; /* absolute; nothing outside is asked for unasked */
+	/* Seconds that is remembered what was said; 0: not at all. */
+	double attr_timeout;
+	double link_timeout;
+	double dir_timeout;
+	uint32_t names; /* remembered at a time; 0: about 75,000 */
 	/* The st_ino that is shown for a path. */
 	uint64_t (*number)(void *arg, const char *path);
 	void *arg;

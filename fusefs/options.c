@@ -149,6 +149,38 @@ static bool keep_seconds(struct options *options, const struct keyword *keyword,
 	return set_seconds(member(options, keyword), keyword->name, value, why);
 }
 
+/* Of all that our own cache keeps. */
+static bool keep_timeout(struct options *options, const struct keyword *keyword,
+			 const char *value, char *why)
+{
+	if (!set_seconds(&options->stat_timeout, keyword->name, value, why))
+		return false;
+	options->link_timeout = options->stat_timeout;
+	options->dir_timeout = options->stat_timeout;
+	return true;
+}
+
+static bool keep_cache(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	options->no_cache = !strcmp(value, "no");
+	if (options->no_cache || !strcmp(value, "yes"))
+		return true;
+	return explain(why, "%s=%s: it is yes or no", keyword->name, value);
+}
+
+static bool keep_names(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	uint64_t names;
+
+	if (!number(value, 10, 100000000, &names) || names == 0)
+		return explain(why, "%s=%s: a number of names is wanted",
+			       keyword->name, value);
+	options->cache_names = (uint32_t)names;
+	return true;
+}
+
 static bool keep_flag(struct options *options, const struct keyword *keyword,
 		      const char *value, char *why)
 {
@@ -246,8 +278,26 @@ static const struct keyword keywords[] = {
 	{"atime", ALONE, keep_mount, 0},
 	{"attr_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, attr_timeout)},
+	{"cache", VALUE, keep_cache, 0},
+	{"cache_dir_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, dir_timeout)},
+	{"cache_link_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, link_timeout)},
+	{"cache_max_size", VALUE, keep_names, 0},
+	{"cache_stat_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, stat_timeout)},
+	{"cache_timeout", VALUE, keep_timeout, 0},
+	{"dcache_dir_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, dir_timeout)},
+	{"dcache_link_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, link_timeout)},
+	{"dcache_max_size", VALUE, keep_names, 0},
+	{"dcache_stat_timeout", VALUE, keep_seconds,
+	 offsetof(struct options, stat_timeout)},
+	{"dcache_timeout", VALUE, keep_timeout, 0},
 	{"default_permissions", ALONE, keep_mount, 0},
 	{"dev", ALONE, keep_mount, 0},
+	{"dir_cache", VALUE, keep_cache, 0},
 	{"directport", VALUE, keep_port, offsetof(struct options, directport)},
 	{"dirsync", ALONE, keep_mount, 0},
 	{"entry_timeout", VALUE, keep_seconds,
@@ -563,6 +613,9 @@ enum options_action options_parse(struct options *options, int argc,
 		.gid = -1,
 		.entry_timeout = 1,
 		.attr_timeout = 1,
+		.stat_timeout = 20,
+		.link_timeout = 20,
+		.dir_timeout = 20,
 	};
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
@@ -647,9 +700,18 @@ void options_help(FILE *to)
 		"  uid=N, gid=N         show all files as this owner's, "
 		"group's\n"
 		"  umask=BITS           permission bits that are not shown\n"
-		"  entry_timeout=SECS   how long names are cached; default 1\n"
-		"  attr_timeout=SECS    how long attributes are; default 1\n"
-		"  negative_timeout=SECS  how long absence is; default 0\n"
+		"  dir_cache=yes|no     whether csftpfs remembers what is "
+		"there;\n"
+		"                       default yes\n"
+		"  dcache_timeout=SECS  how long; default 20\n"
+		"  dcache_stat_timeout=SECS, dcache_link_timeout=SECS,\n"
+		"  dcache_dir_timeout=SECS  the same, of attributes, links\n"
+		"                       and listings alone\n"
+		"  dcache_max_size=N    how many names; default about 75000\n"
+		"  entry_timeout=SECS   how long the kernel remembers names;\n"
+		"                       default 1\n"
+		"  attr_timeout=SECS    ... and attributes; default 1\n"
+		"  negative_timeout=SECS  ... and absence; default 0\n"
 		"  max_read=BYTES       the largest read\n"
 		"\n"
 		"mount:\n"

@@ -43,6 +43,10 @@ struct options {
 	double entry_timeout;
 	double attr_timeout;
 	double negative_timeout;
+	double stat_timeout; /* of our own cache */
+	double link_timeout;
+	double dir_timeout;
+	uint32_t cache_names; /* that it may hold; 0: its default */
 	uint32_t umask;
 	uint32_t max_read;
 	bool foreground;
@@ -50,6 +54,7 @@ struct options {
 	bool compression;
 	bool passive;
 	bool map_user;
+	bool no_cache; /* of our own */
 };
 
 /*

@@ -31,7 +31,8 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 		      const struct csftp_attr *attr)
 {
 	node->absent_until = 0;
-	if (node->writers > 0 || cache->blind > 0 ||
+	/* A write through the other name would not be seen by this one. */
+	if (node->writers > 0 || node->linked || cache->blind > 0 ||
 	    !(attr->mask & CSFTP_ATTR_MODE) ||
 	    cache->config.attr_ms == CACHE_NEVER)
 		return;
@@ -99,8 +100,8 @@ static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 }
 
 /* A handle's attributes are its file's, whatever name that has by now. */
-static void getattr_below(struct cache *cache, struct csftp_req *up,
-			  struct cache_node *node)
+void cache_getattr_below(struct cache *cache, struct csftp_req *up,
+			 struct cache_node *node)
 {
 	struct cache_call *call = cache_call_new(cache, up, getattr_after);
 
@@ -140,7 +141,7 @@ static void getattr_of_handle(struct cache *cache, struct csftp_req *up)
 	    !handle->node->parent && handle->node != &cache->tree.root)
 		csftp_reply_attr(up, &handle->node->attr);
 	else
-		getattr_below(cache, up, NULL);
+		cache_getattr_below(cache, up, NULL);
 }
 
 static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
@@ -155,7 +156,7 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	if (!cache_path_is_plain(up->path)) {
-		getattr_below(cache, up, NULL);
+		cache_getattr_below(cache, up, NULL);
 		return;
 	}
 	sight = cache_look(cache, up->path, &node);
@@ -173,7 +174,7 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 	if (node)
 		cache_node_pin(node);
 	/* What a link leads to says nothing about the name. */
-	getattr_below(cache, up, follow ? NULL : node);
+	cache_getattr_below(cache, up, follow ? NULL : node);
 	if (node)
 		missed(cache, node);
 	cache_let_go(cache, node);

@@ -24,8 +24,9 @@
  * somebody else's.  Paths that are not plain (relative, or with "." or "..")
  * are passed on; a change through one empties the cache.
  *
- * Attributes of a file that is open for writing are always asked for.
- * Content goes through unseen.
+ * Attributes of a file that is open for writing are always asked for.  When a
+ * file is opened to be read, what is known of it for longer than a second is
+ * asked for again, behind the OPEN.  Content goes through unseen.
  *
  * Memory is bounded; what was used longest ago is forgotten first.  No memory
  * is an answer of ENOMEM, or a fact that is not remembered.  One thread.

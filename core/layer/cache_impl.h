@@ -62,7 +62,7 @@ struct cache {
 	uint64_t moved;	   /* the last that gave paths another meaning */
 	uint32_t stamp;	   /* the last listing */
 	uint32_t blind;	   /* writers of files that have no node */
-	uint32_t pending;  /* of the listings ahead */
+	uint32_t pending;  /* of the listings ahead, and to refresh */
 	uint32_t listings; /* ahead, under way */
 	uint32_t window;   /* how many may be under way; 0: nobody walks */
 	bool quiet;
@@ -129,6 +129,10 @@ bool cache_handle_add(struct cache *cache, struct cache_handle *handle);
 void cache_handle_remove(struct cache *cache, struct cache_handle *handle);
 /* NULL: there is none of that number. */
 struct cache_handle *cache_handle_of(struct cache *cache, csftp_fh number);
+
+/* Asks below, and remembers what is said of the node, which may be NULL. */
+void cache_getattr_below(struct cache *cache, struct csftp_req *up,
+			 struct cache_node *node);
 
 /* Changes of our own (cache_change.c) */
 /*

@@ -13,6 +13,53 @@
 	(CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND | CSFTP_OPEN_CREAT |             \
 	 CSFTP_OPEN_TRUNC)
 
+/* What is known for so long is good enough for an open(2). */
+#define OPEN_MS 1000U
+
+struct refresh {
+	struct csftp_req req; /* first */
+	struct cache *cache;
+	char path[CSFTP_PATH_MAX + 1];
+};
+
+static void refreshed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct refresh *refresh = (struct refresh *)req;
+
+	(void)reply; /* it was remembered */
+	refresh->cache->pending--;
+	free(refresh);
+}
+
+/*
+ * Whoever opens a file is to see what was written and closed elsewhere before
+ * (close-to-open), so its size must be of now.
+ */
+static void refresh_attr(struct cache *cache, struct cache_node *node)
+{
+	struct refresh *refresh;
+	uint64_t left = cache->config.attr_ms - OPEN_MS;
+
+	if (cache->quiet || cache->config.attr_ms <= OPEN_MS ||
+	    node->attr_until <= cache_now(cache) ||
+	    node->attr_until > cache_now(cache) + left)
+		return;
+	refresh = malloc(sizeof(*refresh));
+	if (!refresh || !cache_path_of(node, refresh->path)) {
+		free(refresh);
+		return;
+	}
+	refresh->cache = cache;
+	refresh->req = (struct csftp_req){
+		.op = CSFTP_OP_GETATTR,
+		.flags = CSFTP_NOFOLLOW,
+		.done = refreshed,
+		.path = refresh->path,
+	};
+	cache->pending++;
+	cache_getattr_below(cache, &refresh->req, node);
+}
+
 static void open_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache_handle *handle = call->handle;
@@ -46,6 +93,40 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 	reply->fh = handle->number;
 }
 
+static void open_to_write(struct cache_call *call)
+{
+	struct csftp_req *up = call->up;
+
+	call->handle->writes = true;
+	if (!(up->flags & CSFTP_OPEN_EXCL) &&
+	    cache_may_lead_away(call->cache, up->path))
+		call->unplain = true;
+	else
+		(void)cache_hold_path(call, up->path, false,
+				      up->flags & CSFTP_OPEN_CREAT);
+	cache_change_begin(call);
+	cache_call_submit(call);
+}
+
+static void open_to_read(struct cache_call *call, bool plain)
+{
+	struct cache *cache = call->cache;
+	struct cache_node *node = NULL;
+
+	if (plain)
+		node = cache_path_make(&cache->tree, call->up->path);
+	if (!node) {
+		cache_call_submit(call);
+		return;
+	}
+	cache_call_hold(&call->node, node);
+	cache_node_pin(node);
+	cache_call_submit(call);
+	if (node->parent)
+		refresh_attr(cache, node);
+	cache_let_go(cache, node);
+}
+
 void cache_open(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct cache *cache = (struct cache *)fs;
@@ -69,20 +150,10 @@ void cache_open(struct csftp_fs *fs, struct csftp_req *up)
 		csftp_reply_err(up, ENOMEM);
 		return;
 	}
-	call->handle->writes = up->flags & OPEN_CHANGES;
-	if (call->handle->writes) {
-		if (!(up->flags & CSFTP_OPEN_EXCL) &&
-		    cache_may_lead_away(cache, up->path))
-			call->unplain = true;
-		else
-			(void)cache_hold_path(call, up->path, false,
-					      up->flags & CSFTP_OPEN_CREAT);
-		cache_change_begin(call);
-	} else if (plain) {
-		cache_call_hold(&call->node,
-				cache_path_make(&cache->tree, up->path));
-	}
-	cache_call_submit(call);
+	if (up->flags & OPEN_CHANGES)
+		open_to_write(call);
+	else
+		open_to_read(call, plain);
 }
 
 static void close_after(struct cache_call *call, struct csftp_reply *reply)

@@ -323,6 +323,43 @@ static void a_file_open_for_writing_is_always_asked_for(void **state)
 	assert_int_equal(rig->all, 0);
 }
 
+static void who_opens_a_file_finds_its_size_of_now(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	make_tree(rig);
+	list(&rig->caller, "/d", 4);
+	rig->now_ms += 1000;
+	put(&rig->other, "/d/one", "longer");
+	forget_counts(rig);
+	assert_int_equal(fs_open(&rig->caller, "/d/one", CSFTP_OPEN_READ), 0);
+	fh = rig->caller.fh;
+	settle(rig);
+	assert_int_equal(rig->asked[CSFTP_OP_GETATTR], 1);
+	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
+	assert_int_equal(rig->caller.attr.size, 6);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	/* And no sooner than that: it was asked a moment ago. */
+	assert_int_equal(fs_open(&rig->caller, "/d/one", CSFTP_OPEN_READ), 0);
+	assert_int_equal(fs_close(&rig->caller, rig->caller.fh), 0);
+	settle(rig);
+	assert_int_equal(rig->asked[CSFTP_OP_GETATTR], 1);
+}
+
+static void two_names_we_made_of_one_file_agree(void **state)
+{
+	struct rig *rig = *state;
+
+	make_tree(rig);
+	list(&rig->caller, "/d", 4);
+	assert_int_equal(fs_link(&rig->caller, "/d/one", "/d/uno"), 0);
+	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
+	put(&rig->caller, "/d/uno", "longer");
+	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
+	assert_int_equal(rig->caller.attr.size, 6);
+}
+
 static void after_two_misses_the_directory_is_listed(void **state)
 {
 	struct rig *rig = *state;
@@ -599,6 +636,8 @@ int main(void)
 		CACHE_TEST(what_is_renamed_takes_what_is_known_with_it),
 		CACHE_TEST(a_failed_change_is_no_knowledge),
 		CACHE_TEST(a_file_open_for_writing_is_always_asked_for),
+		CACHE_TEST(who_opens_a_file_finds_its_size_of_now),
+		CACHE_TEST(two_names_we_made_of_one_file_agree),
 		CACHE_TEST(after_two_misses_the_directory_is_listed),
 		cmocka_unit_test(nothing_above_the_top_is_listed_unasked),
 		CACHE_TEST(who_walks_finds_the_next_directories_listed),

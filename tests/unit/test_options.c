@@ -157,6 +157,28 @@ static void letters_and_options_fill_their_fields(void **state)
 	options_release(o);
 }
 
+static void the_cache_is_set_as_a_whole_and_in_parts(void **state)
+{
+	struct parsed parsed;
+	struct options *o = &parsed.options;
+
+	(void)state;
+	parse_option(&parsed, "dir_cache=yes");
+	assert_false(o->no_cache);
+	assert_true(o->stat_timeout > 19 && o->link_timeout > 19 &&
+		    o->dir_timeout > 19);
+	options_release(o);
+	parse_option(&parsed, "cache=no");
+	assert_true(o->no_cache);
+	options_release(o);
+	parse_option(&parsed, "dcache_timeout=5,dcache_link_timeout=7,"
+			      "cache_dir_timeout=0,dcache_max_size=10");
+	assert_true(o->stat_timeout > 4.9 && o->stat_timeout < 5.1);
+	assert_true(o->link_timeout > 6.9 && o->dir_timeout < 0.1);
+	assert_int_equal(o->cache_names, 10);
+	options_release(o);
+}
+
 static void debug_implies_the_foreground_and_so_does_passive(void **state)
 {
 	struct parsed parsed;
@@ -200,6 +222,10 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"max_read=0", "4096"},
 		{"entry_timeout=", "sec"},
 		{"entry_timeout=1s", "sec"},
+		{"dcache_timeout=x", "sec"},
+		{"dcache_stat_timeout=", "sec"},
+		{"dir_cache=maybe", "yes or no"},
+		{"dcache_max_size=0", "names"},
 		{"attr_timeout=-1", "sec"},
 		{"attr_timeout=nan", "sec"},
 		{"ro=1", "no value"},
@@ -324,6 +350,7 @@ static void ssh_options_go_to_ssh_behind_the_fixed_ones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_cache_is_set_as_a_whole_and_in_parts),
 		cmocka_unit_test(targets_are_taken_apart),
 		cmocka_unit_test(
 			a_host_that_ssh_would_take_for_an_option_is_refused),
