@@ -5,9 +5,11 @@
 
 #include "core/layer/ahead.h"
 #include "core/layer/cache.h"
+#include "core/layer/why.h"
 
 struct layers {
 	struct layers_config config;
+	struct why *why;
 	struct cache *cache;
 	struct ahead *ahead;
 };
@@ -43,7 +45,7 @@ static uint32_t as_ms(double seconds)
 static enum csftp_err add_cache(struct layers *layers)
 {
 	const struct cache_config config = {
-		.under = layers->config.under,
+		.under = why_fs(layers->why),
 		.now_ms = now_ms,
 		.top = layers->config.root,
 		.attr_ms = as_ms(layers->config.attr_timeout),
@@ -80,7 +82,9 @@ enum csftp_err layers_new(struct layers **out,
 	if (!layers)
 		return CSFTP_ERR_NOMEM;
 	layers->config = *config;
-	err = add_cache(layers);
+	err = why_new(&layers->why, config->under);
+	if (!err)
+		err = add_cache(layers);
 	if (!err)
 		err = add_ahead(layers);
 	if (err) {
@@ -99,6 +103,7 @@ void layers_free(struct layers *layers)
 		ahead_quiet(layers->ahead);
 	ahead_free(layers->ahead);
 	cache_free(layers->cache);
+	why_free(layers->why);
 	free(layers);
 }
 

@@ -27,16 +27,6 @@ const char *transport_name(enum transport transport)
 	return names[transport];
 }
 
-bool transport_may_say(enum transport transport, int got, int expect)
-{
-	if (got == expect)
-		return true;
-	if (transport != SSH_OPENSSH || got != EIO)
-		return false;
-	return expect == ENOTEMPTY || expect == EEXIST || expect == EISDIR ||
-	       expect == ENOTDIR || expect == EINVAL || expect == ELOOP;
-}
-
 bool transport_wanted(enum transport transport, int argc, char *argv[])
 {
 	for (int i = 1; i < argc; i++)

@@ -15,13 +15,6 @@ enum transport {
 
 const char *transport_name(enum transport transport);
 
-/*
- * Whether a call through that transport may fail with `got` where a local disk
- * says `expect`.  They are the same, but where the server is OpenSSH's: it has
- * one code for most refusals, "Failure" (filexfer-02, 7), and that is EIO.
- */
-bool transport_may_say(enum transport transport, int got, int expect);
-
 /* Without arguments all; else those whose numbers the arguments are. */
 bool transport_wanted(enum transport transport, int argc, char *argv[]);
 

@@ -1,0 +1,32 @@
+/* A layer that finds out why a server said no more than "Failure". */
+#ifndef CSFTP_CORE_LAYER_WHY_H
+#define CSFTP_CORE_LAYER_WHY_H
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * SFTP version 3 has one code for most reasons (SSH_FX_FAILURE, filexfer-02,
+ * 7), and most servers send nothing else with it; it comes as EIO.  After such
+ * an answer the layer looks what is there, all at once: do the names exist,
+ * is the directory empty, is the file system full or read-only, are both
+ * names on one?  The errno that POSIX has for that is the answer; if nothing
+ * explains the refusal it stays EIO.  Servers also call ENOTDIR "no such
+ * file" and ENAMETOOLONG a bad message; these are told apart, too.
+ *
+ * What is found is as of a moment later, so a reason that has gone meanwhile
+ * is not found.  Nothing is asked unless something failed.  Requests that do
+ * not fail pass with no more than a copy of the request.  One thread.
+ */
+struct why;
+
+/* CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err why_new(struct why **out,
+					struct csftp_fs *under);
+
+/* Nothing may be pending.  NULL is fine. */
+void why_free(struct why *why);
+
+struct csftp_fs *why_fs(struct why *why);
+
+#endif

@@ -1,0 +1,321 @@
+/* The errno behind a server's "Failure", over memfs made as vague as that. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/errmap.h"
+#include "core/layer/why.h"
+#include "csftp/memfs.h"
+#include "tests/lib/fs_suite.h"
+#include "tests/lib/later.h"
+#include "tests/lib/test.h"
+
+/* memfs below what forgets reasons, as SFTP version 3 does. */
+struct rig {
+	struct csftp_fs vague; /* first */
+	struct csftp_fs *memfs;
+	struct later later;
+	struct why *why;
+	struct fs_caller caller;
+	unsigned asked;
+	/* What statfs says, and an errno for the next write, if not 0. */
+	struct csftp_statfs space;
+	uint64_t other_fsid; /* below /other */
+	int refusal;
+	bool real_space;
+};
+
+struct vague_call {
+	struct csftp_req req; /* first */
+	struct csftp_req *up;
+};
+
+static void forget_reason(struct csftp_req *req,
+			  const struct csftp_reply *reply)
+{
+	struct csftp_req *up = ((struct vague_call *)req)->up;
+	struct csftp_reply out = *reply;
+
+	/* Of handles the client knows by itself. */
+	if (out.err && out.err != EBADF)
+		out.err = sftp_errno_from_status(
+			sftp_status_from_errno(out.err), "Failure", 7);
+	free(req);
+	csftp_reply(up, &out);
+}
+
+static bool hand_up(struct csftp_req *req, const struct csftp_entry *entry)
+{
+	struct csftp_req *up = ((struct vague_call *)req)->up;
+
+	return up->entry(up, entry);
+}
+
+static bool is_change(enum csftp_op op)
+{
+	return op == CSFTP_OP_WRITE || op == CSFTP_OP_MKDIR ||
+	       op == CSFTP_OP_UNLINK || op == CSFTP_OP_RENAME ||
+	       op == CSFTP_OP_LINK || op == CSFTP_OP_SETATTR ||
+	       op == CSFTP_OP_COPY_RANGE || op == CSFTP_OP_FSYNC;
+}
+
+static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct rig *rig = (struct rig *)fs;
+	struct vague_call *call;
+	struct csftp_statfs space = rig->space;
+
+	rig->asked++;
+	if (up->op == CSFTP_OP_STATFS && !rig->real_space) {
+		if (up->path && strncmp(up->path, "/other", 6) == 0)
+			space.fsid = rig->other_fsid;
+		csftp_reply(up, &(struct csftp_reply){.statfs = &space});
+		return;
+	}
+	if (rig->refusal && is_change(up->op)) {
+		csftp_reply_err(up, EIO);
+		return;
+	}
+	call = malloc(sizeof(*call));
+	assert_non_null(call);
+	*call = (struct vague_call){.req = *up, .up = up};
+	call->req.done = forget_reason;
+	call->req.entry = hand_up;
+	csftp_submit(&rig->later.fs, &call->req);
+}
+
+static struct csftp_fs_ops vague_ops;
+
+static int setup(void **state)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+
+	assert_non_null(rig);
+	for (int op = 0; op < CSFTP_OP_COUNT; op++)
+		vague_ops.op[op] = vaguely;
+	rig->vague.ops = &vague_ops;
+	rig->space = (struct csftp_statfs){
+		.frsize = 4096, .bavail = 1000, .files = 10, .favail = 5};
+	assert_int_equal(csftp_memfs_new(&rig->memfs, NULL), CSFTP_OK);
+	later_init(&rig->later, rig->memfs);
+	assert_int_equal(why_new(&rig->why, &rig->vague), CSFTP_OK);
+	rig->caller = (struct fs_caller){
+		.fs = why_fs(rig->why),
+		.drive = later_run,
+		.arg = &rig->later,
+	};
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	fs_caller_release(&rig->caller);
+	why_free(rig->why);
+	csftp_memfs_free(rig->memfs);
+	free(rig);
+	return 0;
+}
+
+static void put(struct fs_caller *caller, const char *path)
+{
+	assert_int_equal(
+		fs_open(caller, path, CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT), 0);
+	assert_int_equal(fs_close(caller, caller->fh), 0);
+}
+
+/* /file, /empty, /full/file, /link */
+static struct fs_caller *tree(struct rig *rig)
+{
+	struct fs_caller *caller = &rig->caller;
+
+	put(caller, "/file");
+	assert_int_equal(fs_mkdir(caller, "/empty"), 0);
+	assert_int_equal(fs_mkdir(caller, "/full"), 0);
+	put(caller, "/full/file");
+	assert_int_equal(fs_symlink(caller, "/link", "nowhere"), 0);
+	return caller;
+}
+
+static void what_exists_is_eexist(void **state)
+{
+	struct fs_caller *c = tree(*state);
+	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_EXCL;
+
+	assert_int_equal(fs_mkdir(c, "/file"), EEXIST);
+	assert_int_equal(fs_mkdir(c, "/link"), EEXIST);
+	assert_int_equal(fs_symlink(c, "/empty", "x"), EEXIST);
+	assert_int_equal(fs_link(c, "/file", "/full/file"), EEXIST);
+	assert_int_equal(fs_rename(c, "/file", "/full/file"), EEXIST);
+	assert_int_equal(fs_open(c, "/file", flags), EEXIST);
+}
+
+static void what_cannot_be_removed_says_why(void **state)
+{
+	struct fs_caller *c = tree(*state);
+
+	assert_int_equal(fs_rmdir(c, "/full"), ENOTEMPTY);
+	assert_int_equal(fs_rmdir(c, "/file"), ENOTDIR);
+	assert_int_equal(fs_rmdir(c, "/none"), ENOENT);
+	assert_int_equal(fs_unlink(c, "/empty"), EISDIR);
+	assert_int_equal(fs_unlink(c, "/none"), ENOENT);
+}
+
+static void what_cannot_be_renamed_says_why(void **state)
+{
+	struct fs_caller *c = tree(*state);
+
+	assert_int_equal(fs_replace(c, "/empty", "/full"), ENOTEMPTY);
+	assert_int_equal(fs_replace(c, "/empty", "/file"), ENOTDIR);
+	assert_int_equal(fs_replace(c, "/file", "/empty"), EISDIR);
+	assert_int_equal(fs_replace(c, "/full", "/full/below"), EINVAL);
+	assert_int_equal(fs_replace(c, "/full/file", "/full"), ENOTEMPTY);
+	assert_int_equal(fs_replace(c, "/none", "/file"), ENOENT);
+}
+
+static void a_directory_is_not_written(void **state)
+{
+	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE};
+	struct fs_caller *c = tree(*state);
+
+	assert_int_equal(fs_open(c, "/empty", CSFTP_OPEN_WRITE), EISDIR);
+	assert_int_equal(fs_setattr(c, "/empty", &attr), EISDIR);
+}
+
+static void a_name_that_is_too_long_says_so(void **state)
+{
+	struct fs_caller *c = tree(*state);
+	char name[CSFTP_NAME_MAX + 3];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[0] = '/';
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(fs_mkdir(c, name), ENAMETOOLONG);
+	assert_int_equal(fs_rename(c, "/file", name), ENAMETOOLONG);
+}
+
+static void other_file_systems_are_exdev(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(fs_mkdir(c, "/other"), 0);
+	rig->other_fsid = 7;
+	rig->refusal = EXDEV;
+	assert_int_equal(fs_replace(c, "/file", "/other/file"), EXDEV);
+	assert_int_equal(fs_link(c, "/file", "/other/file"), EXDEV);
+}
+
+static void a_full_file_system_is_enospc(void **state)
+{
+	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 5};
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(c, "/file", CSFTP_OPEN_WRITE), 0);
+	fh = c->fh;
+	rig->space.bavail = 0;
+	rig->refusal = ENOSPC;
+	assert_int_equal(fs_write(c, fh, 0, "x", 1), ENOSPC);
+	assert_int_equal(fs_fsync(c, fh), ENOSPC);
+	assert_int_equal(fs_mkdir(c, "/new"), ENOSPC);
+	assert_int_equal(fs_setattr(c, "/file", &attr), ENOSPC);
+	/* Blocks are there, but no more files. */
+	rig->space.bavail = 1000;
+	rig->space.favail = 0;
+	assert_int_equal(fs_mkdir(c, "/new"), ENOSPC);
+	rig->refusal = 0;
+	assert_int_equal(fs_close(c, fh), 0);
+}
+
+static void a_read_only_file_system_is_erofs(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	rig->space.flag = CSFTP_ST_RDONLY;
+	rig->refusal = EROFS;
+	assert_int_equal(fs_mkdir(c, "/new"), EROFS);
+	assert_int_equal(fs_unlink(c, "/file"), EROFS);
+	assert_int_equal(fs_replace(c, "/file", "/new"), EROFS);
+}
+
+static void what_nothing_explains_stays_eio(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	rig->refusal = EIO;
+	assert_int_equal(fs_mkdir(c, "/new"), EIO);
+	assert_int_equal(fs_unlink(c, "/file"), EIO);
+	assert_int_equal(fs_replace(c, "/file", "/new"), EIO);
+}
+
+static void nothing_is_asked_unless_something_failed(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	rig->asked = 0;
+	assert_int_equal(fs_mkdir(c, "/new"), 0);
+	assert_int_equal(fs_open(c, "/none", CSFTP_OPEN_READ), ENOENT);
+	assert_int_equal(fs_lgetattr(c, "/none"), ENOENT);
+	assert_int_equal(fs_unlink(c, "/none"), ENOENT);
+	assert_int_equal(rig->asked, 4);
+}
+
+/* The names may be known before the attributes are, or the other way. */
+static void answers_may_come_in_any_order(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	rig->later.order = LATER_NEWEST_FIRST;
+	assert_int_equal(fs_rmdir(c, "/full"), ENOTEMPTY);
+	assert_int_equal(fs_replace(c, "/empty", "/full"), ENOTEMPTY);
+}
+
+static int run_suite(void)
+{
+	void *state = NULL;
+	struct rig *rig;
+	struct fs_suite suite = {
+		.name = "reasons over vague memfs",
+		.base = "/base",
+		.has = FS_ALL & ~FS_EXACT_ERRNO,
+	};
+	int failed = setup(&state);
+
+	rig = state;
+	rig->real_space = true;
+	suite.caller = rig->caller;
+	failed += fs_mkdir(&suite.caller, suite.base);
+	failed += fs_suite_run(&suite);
+	fs_caller_release(&suite.caller);
+	(void)teardown(&state);
+	return failed;
+}
+
+#define WHY_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WHY_TEST(what_exists_is_eexist),
+		WHY_TEST(what_cannot_be_removed_says_why),
+		WHY_TEST(what_cannot_be_renamed_says_why),
+		WHY_TEST(a_directory_is_not_written),
+		WHY_TEST(a_name_that_is_too_long_says_so),
+		WHY_TEST(other_file_systems_are_exdev),
+		WHY_TEST(a_full_file_system_is_enospc),
+		WHY_TEST(a_read_only_file_system_is_erofs),
+		WHY_TEST(what_nothing_explains_stays_eio),
+		WHY_TEST(nothing_is_asked_unless_something_failed),
+		WHY_TEST(answers_may_come_in_any_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();
+}
