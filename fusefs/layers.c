@@ -3,15 +3,15 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "core/layer/ahead.h"
 #include "core/layer/cache.h"
+#include "core/layer/prefetch.h"
 #include "core/layer/why.h"
 
 struct layers {
 	struct layers_config config;
 	struct why *why;
 	struct cache *cache;
-	struct ahead *ahead;
+	struct prefetch *prefetch;
 };
 
 static uint64_t now_ms(void *arg)
@@ -60,9 +60,9 @@ static enum csftp_err add_cache(struct layers *layers)
 	return cache_new(&layers->cache, &config);
 }
 
-static enum csftp_err add_ahead(struct layers *layers)
+static enum csftp_err add_prefetch(struct layers *layers)
 {
-	const struct ahead_config config = {
+	const struct prefetch_config config = {
 		.under = cache_fs(layers->cache),
 		.cache = layers->cache,
 		.now_ms = now_ms,
@@ -70,7 +70,7 @@ static enum csftp_err add_ahead(struct layers *layers)
 		.arg = layers,
 	};
 
-	return ahead_new(&layers->ahead, &config);
+	return prefetch_new(&layers->prefetch, &config);
 }
 
 enum csftp_err layers_new(struct layers **out,
@@ -86,7 +86,7 @@ enum csftp_err layers_new(struct layers **out,
 	if (!err)
 		err = add_cache(layers);
 	if (!err)
-		err = add_ahead(layers);
+		err = add_prefetch(layers);
 	if (err) {
 		layers_free(layers);
 		return err;
@@ -99,9 +99,9 @@ void layers_free(struct layers *layers)
 {
 	if (!layers)
 		return;
-	if (layers->ahead)
-		ahead_quiet(layers->ahead);
-	ahead_free(layers->ahead);
+	if (layers->prefetch)
+		prefetch_quiet(layers->prefetch);
+	prefetch_free(layers->prefetch);
 	cache_free(layers->cache);
 	why_free(layers->why);
 	free(layers);
@@ -109,23 +109,24 @@ void layers_free(struct layers *layers)
 
 struct csftp_fs *layers_fs(struct layers *layers)
 {
-	return ahead_fs(layers->ahead);
+	return prefetch_fs(layers->prefetch);
 }
 
 uint32_t layers_pending(const struct layers *layers)
 {
-	return ahead_pending(layers->ahead) + cache_pending(layers->cache);
+	return prefetch_pending(layers->prefetch) +
+	       cache_pending(layers->cache);
 }
 
 void layers_quiet(struct layers *layers)
 {
-	ahead_quiet(layers->ahead);
+	prefetch_quiet(layers->prefetch);
 	cache_quiet(layers->cache);
 }
 
 uint64_t layers_tick(struct layers *layers)
 {
-	uint64_t next = ahead_tick(layers->ahead);
+	uint64_t next = prefetch_tick(layers->prefetch);
 	uint64_t now = now_ms(NULL);
 
 	if (next == 0)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/layer/ahead.h"
+#include "core/layer/prefetch.h"
 #include "csftp/memfs.h"
 #include "tests/lib/fs_suite.h"
 #include "tests/lib/later.h"
@@ -18,7 +18,7 @@ struct rig {
 	struct csftp_fs *memfs;
 	struct later later;
 	struct cache *cache;
-	struct ahead *ahead;
+	struct prefetch *prefetch;
 	uint64_t now_ms;
 	unsigned asked[CSFTP_OP_COUNT];
 	unsigned rounds; /* how often somebody above had to wait */
@@ -69,11 +69,11 @@ static bool round_trip(void *arg)
 	return waiting > 0;
 }
 
-static struct rig *rig_new(const struct ahead_config *wish)
+static struct rig *rig_new(const struct prefetch_config *wish)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 	struct cache_config caching = {.now_ms = now, .arg = rig};
-	struct ahead_config config = *wish;
+	struct prefetch_config config = *wish;
 
 	assert_non_null(rig);
 	for (int op = 0; op < CSFTP_OP_COUNT; op++)
@@ -90,9 +90,9 @@ static struct rig *rig_new(const struct ahead_config *wish)
 	config.now_ms = now;
 	config.number = number;
 	config.arg = rig;
-	assert_int_equal(ahead_new(&rig->ahead, &config), CSFTP_OK);
+	assert_int_equal(prefetch_new(&rig->prefetch, &config), CSFTP_OK);
 	rig->caller = (struct fs_caller){
-		.fs = ahead_fs(rig->ahead),
+		.fs = prefetch_fs(rig->prefetch),
 		.drive = round_trip,
 		.arg = rig,
 	};
@@ -109,13 +109,13 @@ static void settle(struct rig *rig)
 static void rig_free(struct rig *rig)
 {
 	cache_quiet(rig->cache);
-	ahead_quiet(rig->ahead);
+	prefetch_quiet(rig->prefetch);
 	settle(rig);
-	assert_int_equal(ahead_pending(rig->ahead), 0);
-	assert_int_equal(ahead_counts(rig->ahead).bytes, 0);
+	assert_int_equal(prefetch_pending(rig->prefetch), 0);
+	assert_int_equal(prefetch_counts(rig->prefetch).bytes, 0);
 	fs_caller_release(&rig->caller);
 	fs_caller_release(&rig->other);
-	ahead_free(rig->ahead);
+	prefetch_free(rig->prefetch);
 	cache_free(rig->cache);
 	csftp_memfs_free(rig->memfs);
 	free(rig);
@@ -123,7 +123,7 @@ static void rig_free(struct rig *rig)
 
 static int setup(void **state)
 {
-	*state = rig_new(&(struct ahead_config){0});
+	*state = rig_new(&(struct prefetch_config){0});
 	return 0;
 }
 
@@ -225,9 +225,9 @@ static void check_order(struct rig *rig, enum order order)
 	read_all(rig, 0, order);
 	/* Open, read and close, each for itself, are 120. */
 	assert_in_range(rig->rounds, 1, 55);
-	assert_int_equal(ahead_counts(rig->ahead).used,
-			 ahead_counts(rig->ahead).fetched);
-	assert_in_range(ahead_counts(rig->ahead).used, 30, 40);
+	assert_int_equal(prefetch_counts(rig->prefetch).used,
+			 prefetch_counts(rig->prefetch).fetched);
+	assert_in_range(prefetch_counts(rig->prefetch).used, 30, 40);
 	assert_int_equal(rig->asked[CSFTP_OP_OPEN], FILES);
 	settle(rig);
 	assert_int_equal(rig->asked[CSFTP_OP_CLOSE], FILES + 1);
@@ -272,7 +272,7 @@ static void who_opens_at_random_fetches_nothing(void **state)
 		name_of(path, 0, i * 11 % FILES);
 		read_file(rig, path);
 	}
-	assert_int_equal(ahead_counts(rig->ahead).fetched, 0);
+	assert_int_equal(prefetch_counts(rig->prefetch).fetched, 0);
 }
 
 static void what_nobody_comes_for_is_closed_in_time(void **state)
@@ -286,13 +286,13 @@ static void what_nobody_comes_for_is_closed_in_time(void **state)
 	read_file(rig, path[0]);
 	read_file(rig, path[1]);
 	settle(rig);
-	assert_in_range(ahead_counts(rig->ahead).fetched, 1, FILES);
-	assert_in_range(ahead_pending(rig->ahead), 1, FILES);
-	assert_int_equal(ahead_tick(rig->ahead), rig->now_ms + 1001);
+	assert_in_range(prefetch_counts(rig->prefetch).fetched, 1, FILES);
+	assert_in_range(prefetch_pending(rig->prefetch), 1, FILES);
+	assert_int_equal(prefetch_tick(rig->prefetch), rig->now_ms + 1001);
 	rig->now_ms += 1001;
-	assert_int_equal(ahead_tick(rig->ahead), 0);
+	assert_int_equal(prefetch_tick(rig->prefetch), 0);
 	settle(rig);
-	assert_int_equal(ahead_pending(rig->ahead), 0);
+	assert_int_equal(prefetch_pending(rig->prefetch), 0);
 	assert_int_equal(rig->asked[CSFTP_OP_CLOSE] - 1,
 			 rig->asked[CSFTP_OP_OPEN]);
 }
@@ -313,13 +313,13 @@ static void wrong_guesses_come_to_an_end(void **state)
 		list(&rig->caller, path);
 		list(&rig->caller, path);
 		rig->now_ms += 1500;
-		(void)ahead_tick(rig->ahead);
+		(void)prefetch_tick(rig->prefetch);
 		settle(rig);
 	}
-	fetched = ahead_counts(rig->ahead).fetched;
+	fetched = prefetch_counts(rig->prefetch).fetched;
 	list(&rig->caller, "/d8");
 	list(&rig->caller, "/d8");
-	assert_int_equal(ahead_counts(rig->ahead).fetched, fetched);
+	assert_int_equal(prefetch_counts(rig->prefetch).fetched, fetched);
 }
 
 /* Two files read in order, so that the next ones are fetched. */
@@ -331,7 +331,7 @@ static void begin(struct rig *rig, char path[FILES][64])
 	read_file(rig, path[0]);
 	read_file(rig, path[1]);
 	settle(rig);
-	assert_in_range(ahead_counts(rig->ahead).fetched, 2, FILES);
+	assert_in_range(prefetch_counts(rig->prefetch).fetched, 2, FILES);
 }
 
 static void expect_text(struct rig *rig, const char *path, const char *text)
@@ -437,7 +437,7 @@ static void a_file_that_has_gone_is_an_error(void **state)
 
 static void files_and_bytes_are_bounded(void **state)
 {
-	const struct ahead_config config = {.files = 3, .bytes_max = 12};
+	const struct prefetch_config config = {.files = 3, .bytes_max = 12};
 	struct rig *rig = rig_new(&config);
 
 	(void)state;
@@ -445,7 +445,7 @@ static void files_and_bytes_are_bounded(void **state)
 	/* One is 6 bytes long. */
 	read_all(rig, 0, BY_NAME);
 	assert_in_range(rig->later.most, 1, 6);
-	assert_in_range(ahead_counts(rig->ahead).used, 1, FILES);
+	assert_in_range(prefetch_counts(rig->prefetch).used, 1, FILES);
 	rig_free(rig);
 }
 
@@ -474,7 +474,7 @@ static void ask_open(struct rig *rig, struct asked *asked, const char *path)
 			.path = path,
 			.flags = CSFTP_OPEN_READ},
 	};
-	csftp_submit(ahead_fs(rig->ahead), &asked->req);
+	csftp_submit(prefetch_fs(rig->prefetch), &asked->req);
 }
 
 static void who_waits_for_a_fetch_can_be_cancelled(void **state)
@@ -489,11 +489,11 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 	list(&rig->caller, "/d0");
 	read_file(rig, path[0]);
 	ask_open(rig, &first, path[1]);
-	assert_in_range(ahead_counts(rig->ahead).fetched, 1, FILES);
+	assert_in_range(prefetch_counts(rig->prefetch).fetched, 1, FILES);
 	ask_open(rig, &second, path[2]);
 	assert_false(second.done);
-	assert_int_equal(ahead_counts(rig->ahead).used, 1);
-	csftp_cancel(ahead_fs(rig->ahead), &second.req);
+	assert_int_equal(prefetch_counts(rig->prefetch).used, 1);
+	csftp_cancel(prefetch_fs(rig->prefetch), &second.req);
 	assert_true(second.done);
 	assert_int_equal(second.err, EINTR);
 	settle(rig);
@@ -502,7 +502,7 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 
 static int run_suite(void)
 {
-	struct rig *rig = rig_new(&(struct ahead_config){0});
+	struct rig *rig = rig_new(&(struct prefetch_config){0});
 	struct fs_suite suite = {
 		.caller = rig->caller,
 		.name = "fetching ahead over memfs",
@@ -517,25 +517,26 @@ static int run_suite(void)
 	return failed;
 }
 
-#define AHEAD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define PREFETCH_TEST(name)                                                    \
+	cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AHEAD_TEST(files_in_the_listings_order_are_fetched),
-		AHEAD_TEST(files_in_the_order_of_names_are_fetched),
-		AHEAD_TEST(files_in_the_order_of_numbers_are_fetched),
-		AHEAD_TEST(an_order_holds_for_the_next_directory),
-		AHEAD_TEST(who_opens_at_random_fetches_nothing),
-		AHEAD_TEST(what_nobody_comes_for_is_closed_in_time),
-		AHEAD_TEST(wrong_guesses_come_to_an_end),
-		AHEAD_TEST(what_we_change_is_read_anew),
-		AHEAD_TEST(what_others_change_is_read_anew_in_time),
-		AHEAD_TEST(a_file_that_is_written_is_not_fetched),
-		AHEAD_TEST(a_fetched_handle_is_a_real_one),
-		AHEAD_TEST(a_file_that_has_gone_is_an_error),
+		PREFETCH_TEST(files_in_the_listings_order_are_fetched),
+		PREFETCH_TEST(files_in_the_order_of_names_are_fetched),
+		PREFETCH_TEST(files_in_the_order_of_numbers_are_fetched),
+		PREFETCH_TEST(an_order_holds_for_the_next_directory),
+		PREFETCH_TEST(who_opens_at_random_fetches_nothing),
+		PREFETCH_TEST(what_nobody_comes_for_is_closed_in_time),
+		PREFETCH_TEST(wrong_guesses_come_to_an_end),
+		PREFETCH_TEST(what_we_change_is_read_anew),
+		PREFETCH_TEST(what_others_change_is_read_anew_in_time),
+		PREFETCH_TEST(a_file_that_is_written_is_not_fetched),
+		PREFETCH_TEST(a_fetched_handle_is_a_real_one),
+		PREFETCH_TEST(a_file_that_has_gone_is_an_error),
 		cmocka_unit_test(files_and_bytes_are_bounded),
-		AHEAD_TEST(who_waits_for_a_fetch_can_be_cancelled),
+		PREFETCH_TEST(who_waits_for_a_fetch_can_be_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();

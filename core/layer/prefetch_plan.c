@@ -1,4 +1,4 @@
-#include "core/layer/ahead_plan.h"
+#include "core/layer/prefetch_plan.h"
 
 #include <stdlib.h>
 #include <string.h>

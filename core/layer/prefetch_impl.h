@@ -1,6 +1,6 @@
-/* Inside the layer that fetches ahead; its contract is ahead.h. */
-#ifndef CSFTP_CORE_LAYER_AHEAD_IMPL_H
-#define CSFTP_CORE_LAYER_AHEAD_IMPL_H
+/* Inside the layer that fetches ahead; its contract is prefetch.h. */
+#ifndef CSFTP_CORE_LAYER_PREFETCH_IMPL_H
+#define CSFTP_CORE_LAYER_PREFETCH_IMPL_H
 
 #include <stdbool.h>
 
@@ -8,10 +8,10 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "core/layer/ahead.h"
-#include "core/layer/ahead_plan.h"
+#include "core/layer/prefetch.h"
+#include "core/layer/prefetch_plan.h"
 
-#define AHEAD_PLANS 8U
+#define PREFETCH_PLANS 8U
 
 /*
  * A file that is fetched: OPEN, then READ, then it waits for somebody to open
@@ -21,7 +21,7 @@
 struct fetch {
 	struct csftp_req open; /* first; later CLOSE */
 	struct csftp_req read;
-	struct ahead *ahead;
+	struct prefetch *prefetch;
 	struct fetch *next; /* the younger one */
 	struct fetch *prev;
 	UT_hash_handle hh; /* by fh, of those that are taken and opened */
@@ -40,33 +40,34 @@ struct fetch {
 	char path[];
 };
 
-struct ahead {
+struct prefetch {
 	struct csftp_fs fs; /* first */
-	struct ahead_config config;
+	struct prefetch_config config;
 	struct fetch *first;
 	struct fetch *last;
 	struct fetch *by_fh;
-	struct plan plans[AHEAD_PLANS];
+	struct plan plans[PREFETCH_PLANS];
 	uint64_t plan_uses;
 	enum plan_order order; /* that proved right */
 	uint32_t window;       /* files ahead of the reader */
 	uint32_t waiting;      /* fetched, and not taken */
 	uint32_t pending;
 	uint32_t unused; /* in a row, that nobody came for */
-	struct ahead_counts counts;
+	struct prefetch_counts counts;
 	bool quiet;
 };
 
-/* Guessing (ahead_guess.c) */
+/* Guessing (prefetch_guess.c) */
 /* Somebody opens a file for reading; hit: it had been fetched. */
-void ahead_opened(struct ahead *ahead, const char *path, bool hit);
+void prefetch_opened(struct prefetch *prefetch, const char *path, bool hit);
 /* Somebody begins to list a directory. */
-void ahead_listed(struct ahead *ahead, const char *path);
+void prefetch_listed(struct prefetch *prefetch, const char *path);
 /* Nobody came for a file. */
-void ahead_wrong(struct ahead *ahead);
-void ahead_forget_plans(struct ahead *ahead);
+void prefetch_wrong(struct prefetch *prefetch);
+void prefetch_forget_plans(struct prefetch *prefetch);
 
-/* Fetching (ahead.c): false where there is no room for another one now. */
-bool ahead_fetch(struct ahead *ahead, const char *dir, const char *name);
+/* Fetching (prefetch.c): false where there is no room for another one now. */
+bool prefetch_fetch(struct prefetch *prefetch, const char *dir,
+		    const char *name);
 
 #endif

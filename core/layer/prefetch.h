@@ -1,6 +1,6 @@
 /* A layer that fetches small files before they are opened. */
-#ifndef CSFTP_CORE_LAYER_AHEAD_H
-#define CSFTP_CORE_LAYER_AHEAD_H
+#ifndef CSFTP_CORE_LAYER_PREFETCH_H
+#define CSFTP_CORE_LAYER_PREFETCH_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,12 +24,12 @@
  * not served from what was fetched before.
  *
  * All is bounded: files, bytes, time.  No memory means that nothing is
- * fetched.  It holds no clock: see ahead_tick().  One thread.
+ * fetched.  It holds no clock: see prefetch_tick().  One thread.
  */
-struct ahead;
+struct prefetch;
 
 /* Zero means the default given. */
-struct ahead_config {
+struct prefetch_config {
 	struct csftp_fs *under; /* the cache's file system */
 	struct cache *cache;	/* knows what files there are */
 	/* A steady clock in milliseconds, not 0. */
@@ -44,28 +44,28 @@ struct ahead_config {
 };
 
 /* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
-CSFTP_MUST_CHECK enum csftp_err ahead_new(struct ahead **out,
-					  const struct ahead_config *config);
+CSFTP_MUST_CHECK enum csftp_err
+prefetch_new(struct prefetch **out, const struct prefetch_config *config);
 
 /* Nothing may be pending, and nothing open.  NULL is fine. */
-void ahead_free(struct ahead *ahead);
+void prefetch_free(struct prefetch *prefetch);
 
-struct csftp_fs *ahead_fs(struct ahead *ahead);
+struct csftp_fs *prefetch_fs(struct prefetch *prefetch);
 
 /* Requests of its own without an answer, and files that it holds open. */
-uint32_t ahead_pending(const struct ahead *ahead);
+uint32_t prefetch_pending(const struct prefetch *prefetch);
 
 /* Fetches nothing any more, and closes what nobody came for. */
-void ahead_quiet(struct ahead *ahead);
+void prefetch_quiet(struct prefetch *prefetch);
 
 /* Closes what is too old; returns when to call again, 0: not before more. */
-uint64_t ahead_tick(struct ahead *ahead);
+uint64_t prefetch_tick(struct prefetch *prefetch);
 
-struct ahead_counts {
+struct prefetch_counts {
 	uint64_t fetched;
 	uint64_t used;
 	uint64_t bytes; /* held now */
 };
-struct ahead_counts ahead_counts(const struct ahead *ahead);
+struct prefetch_counts prefetch_counts(const struct prefetch *prefetch);
 
 #endif

@@ -1,6 +1,6 @@
 /* In which order the files of a directory are opened. */
-#ifndef CSFTP_CORE_LAYER_AHEAD_PLAN_H
-#define CSFTP_CORE_LAYER_AHEAD_PLAN_H
+#ifndef CSFTP_CORE_LAYER_PREFETCH_PLAN_H
+#define CSFTP_CORE_LAYER_PREFETCH_PLAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

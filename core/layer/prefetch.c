@@ -1,11 +1,11 @@
-#include "core/layer/ahead.h"
+#include "core/layer/prefetch.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/layer/ahead_impl.h"
+#include "core/layer/prefetch_impl.h"
 
 #define FILES	  64U
 #define FILE_MAX  (256U * 1024U)
@@ -16,15 +16,15 @@
  * Fetches
  */
 
-static uint64_t now_of(const struct ahead *ahead)
+static uint64_t now_of(const struct prefetch *prefetch)
 {
-	return ahead->config.now_ms(ahead->config.arg);
+	return prefetch->config.now_ms(prefetch->config.arg);
 }
 
 static void data_free(struct fetch *fetch)
 {
 	if (fetch->data)
-		fetch->ahead->counts.bytes -= fetch->size;
+		fetch->prefetch->counts.bytes -= fetch->size;
 	free(fetch->data);
 	fetch->data = NULL;
 	fetch->got = 0;
@@ -32,18 +32,18 @@ static void data_free(struct fetch *fetch)
 
 static void fetch_free(struct fetch *fetch)
 {
-	struct ahead *ahead = fetch->ahead;
+	struct prefetch *prefetch = fetch->prefetch;
 
 	if (fetch->hh.tbl)
-		HASH_DELETE(hh, ahead->by_fh, fetch);
+		HASH_DELETE(hh, prefetch->by_fh, fetch);
 	if (fetch->prev)
 		fetch->prev->next = fetch->next;
 	else
-		ahead->first = fetch->next;
+		prefetch->first = fetch->next;
 	if (fetch->next)
 		fetch->next->prev = fetch->prev;
 	else
-		ahead->last = fetch->prev;
+		prefetch->last = fetch->prev;
 	data_free(fetch);
 	free(fetch);
 }
@@ -59,7 +59,7 @@ static void was_closed(struct csftp_req *req, const struct csftp_reply *reply)
 	struct fetch *fetch = (struct fetch *)req;
 
 	(void)reply; /* nothing was written that could be lost */
-	fetch->ahead->pending--;
+	fetch->prefetch->pending--;
 	fetch->opening = false;
 	fetch->opened = false;
 	fetch_free(fetch);
@@ -76,13 +76,13 @@ static void settle(struct fetch *fetch)
 		fetch_free(fetch);
 	} else if (fetch->stale) {
 		fetch->opening = true;
-		fetch->ahead->pending++;
+		fetch->prefetch->pending++;
 		fetch->open = (struct csftp_req){
 			.op = CSFTP_OP_CLOSE,
 			.done = was_closed,
 			.fh = fetch->fh,
 		};
-		csftp_submit(fetch->ahead->config.under, &fetch->open);
+		csftp_submit(fetch->prefetch->config.under, &fetch->open);
 	}
 }
 
@@ -92,7 +92,7 @@ static void drop(struct fetch *fetch)
 	if (fetch->stale)
 		return;
 	if (is_waiting(fetch))
-		fetch->ahead->waiting--;
+		fetch->prefetch->waiting--;
 	fetch->stale = true;
 	settle(fetch);
 }
@@ -100,11 +100,11 @@ static void drop(struct fetch *fetch)
 /* Answers a READ from what is there, or lets the handle be read. */
 static void serve(struct fetch *fetch, struct csftp_req *up)
 {
-	struct ahead *ahead = fetch->ahead;
+	struct prefetch *prefetch = fetch->prefetch;
 	uint64_t left;
 
 	if (fetch->stale || up->off >= fetch->got) {
-		csftp_submit(ahead->config.under, up);
+		csftp_submit(prefetch->config.under, up);
 		return;
 	}
 	left = fetch->got - up->off;
@@ -121,7 +121,7 @@ static void was_read(struct csftp_req *req, const struct csftp_reply *reply)
 	struct csftp_req *up = fetch->readers;
 	size_t len = reply->data.len;
 
-	fetch->ahead->pending--;
+	fetch->prefetch->pending--;
 	if (!reply->err && len <= fetch->size) {
 		if (len > 0 && reply->data.ptr != fetch->data)
 			memcpy(fetch->data, reply->data.ptr, len);
@@ -143,15 +143,15 @@ static void was_read(struct csftp_req *req, const struct csftp_reply *reply)
 
 static void read_it(struct fetch *fetch)
 {
-	struct ahead *ahead = fetch->ahead;
+	struct prefetch *prefetch = fetch->prefetch;
 
 	if (fetch->size == 0 || fetch->stale)
 		return;
 	fetch->data = malloc(fetch->size);
 	if (!fetch->data)
 		return;
-	ahead->counts.bytes += fetch->size;
-	ahead->pending++;
+	prefetch->counts.bytes += fetch->size;
+	prefetch->pending++;
 	fetch->reading = true;
 	fetch->read = (struct csftp_req){
 		.op = CSFTP_OP_READ,
@@ -160,7 +160,7 @@ static void read_it(struct fetch *fetch)
 		.len = fetch->size,
 		.into = fetch->data,
 	};
-	csftp_submit(ahead->config.under, &fetch->read);
+	csftp_submit(prefetch->config.under, &fetch->read);
 }
 
 /* From now on the handle is the user's. */
@@ -168,7 +168,7 @@ static void hand_over(struct fetch *fetch, struct csftp_req *up)
 {
 	csftp_fh fh = fetch->fh;
 
-	HASH_ADD(hh, fetch->ahead->by_fh, fh, sizeof(fetch->fh), fetch);
+	HASH_ADD(hh, fetch->prefetch->by_fh, fh, sizeof(fetch->fh), fetch);
 	if (!fetch->hh.tbl)
 		fetch->stale = true;
 	settle(fetch);
@@ -178,19 +178,19 @@ static void hand_over(struct fetch *fetch, struct csftp_req *up)
 static void was_opened(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct fetch *fetch = (struct fetch *)req;
-	struct ahead *ahead = fetch->ahead;
+	struct prefetch *prefetch = fetch->prefetch;
 	struct csftp_req *up = fetch->opener;
 
-	ahead->pending--;
+	prefetch->pending--;
 	fetch->opener = NULL;
 	if (reply->err) {
 		fetch->opening = false;
 		if (is_waiting(fetch))
-			ahead->waiting--;
+			prefetch->waiting--;
 		fetch_free(fetch);
 		/* Whoever opens it is told why by the file system. */
 		if (up)
-			csftp_submit(ahead->config.under, up);
+			csftp_submit(prefetch->config.under, up);
 		return;
 	}
 	fetch->fh = reply->fh;
@@ -203,13 +203,13 @@ static void was_opened(struct csftp_req *req, const struct csftp_reply *reply)
 		settle(fetch);
 }
 
-static bool has_room(const struct ahead *ahead, uint64_t size)
+static bool has_room(const struct prefetch *prefetch, uint64_t size)
 {
-	return ahead->waiting < ahead->config.files &&
-	       ahead->counts.bytes + size <= ahead->config.bytes_max;
+	return prefetch->waiting < prefetch->config.files &&
+	       prefetch->counts.bytes + size <= prefetch->config.bytes_max;
 }
 
-static struct fetch *fetch_new(struct ahead *ahead, const char *path,
+static struct fetch *fetch_new(struct prefetch *prefetch, const char *path,
 			       uint32_t size)
 {
 	size_t len = strlen(path) + 1;
@@ -218,28 +218,29 @@ static struct fetch *fetch_new(struct ahead *ahead, const char *path,
 	if (!fetch)
 		return NULL;
 	memcpy(fetch->path, path, len);
-	fetch->ahead = ahead;
+	fetch->prefetch = prefetch;
 	fetch->size = size;
-	fetch->born_ms = now_of(ahead);
-	fetch->prev = ahead->last;
-	if (ahead->last)
-		ahead->last->next = fetch;
+	fetch->born_ms = now_of(prefetch);
+	fetch->prev = prefetch->last;
+	if (prefetch->last)
+		prefetch->last->next = fetch;
 	else
-		ahead->first = fetch;
-	ahead->last = fetch;
+		prefetch->first = fetch;
+	prefetch->last = fetch;
 	return fetch;
 }
 
-static struct fetch *find(const struct ahead *ahead, const char *path)
+static struct fetch *find(const struct prefetch *prefetch, const char *path)
 {
-	struct fetch *fetch = ahead->first;
+	struct fetch *fetch = prefetch->first;
 
 	while (fetch && !(is_waiting(fetch) && strcmp(fetch->path, path) == 0))
 		fetch = fetch->next;
 	return fetch;
 }
 
-bool ahead_fetch(struct ahead *ahead, const char *dir, const char *name)
+bool prefetch_fetch(struct prefetch *prefetch, const char *dir,
+		    const char *name)
 {
 	char path[CSFTP_PATH_MAX + 1];
 	size_t dir_len = strlen(dir);
@@ -247,22 +248,22 @@ bool ahead_fetch(struct ahead *ahead, const char *dir, const char *name)
 	struct fetch *fetch;
 	uint64_t size;
 
-	if (ahead->quiet || dir_len + 1 + name_len > CSFTP_PATH_MAX)
+	if (prefetch->quiet || dir_len + 1 + name_len > CSFTP_PATH_MAX)
 		return true;
 	memcpy(path, dir, dir_len);
 	path[dir_len] = '/';
 	memcpy(path + dir_len + 1, name, name_len + 1);
-	size = cache_file_size(ahead->config.cache, path);
-	if (size > ahead->config.file_max || find(ahead, path))
+	size = cache_file_size(prefetch->config.cache, path);
+	if (size > prefetch->config.file_max || find(prefetch, path))
 		return true;
-	if (!has_room(ahead, size))
+	if (!has_room(prefetch, size))
 		return false;
-	fetch = fetch_new(ahead, path, (uint32_t)size);
+	fetch = fetch_new(prefetch, path, (uint32_t)size);
 	if (!fetch)
 		return true;
-	ahead->waiting++;
-	ahead->pending++;
-	ahead->counts.fetched++;
+	prefetch->waiting++;
+	prefetch->pending++;
+	prefetch->counts.fetched++;
 	fetch->opening = true;
 	fetch->open = (struct csftp_req){
 		.op = CSFTP_OP_OPEN,
@@ -270,7 +271,7 @@ bool ahead_fetch(struct ahead *ahead, const char *dir, const char *name)
 		.path = fetch->path,
 		.flags = CSFTP_OPEN_READ,
 	};
-	csftp_submit(ahead->config.under, &fetch->open);
+	csftp_submit(prefetch->config.under, &fetch->open);
 	return true;
 }
 
@@ -280,7 +281,7 @@ bool ahead_fetch(struct ahead *ahead, const char *dir, const char *name)
 
 static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
 {
-	csftp_submit(((struct ahead *)fs)->config.under, up);
+	csftp_submit(((struct prefetch *)fs)->config.under, up);
 }
 
 static bool is_at_or_below(const char *path, const char *top)
@@ -292,9 +293,9 @@ static bool is_at_or_below(const char *path, const char *top)
 }
 
 /* path is about to change; NULL: anything may be. */
-static void drop_path(struct ahead *ahead, const char *path)
+static void drop_path(struct prefetch *prefetch, const char *path)
 {
-	struct fetch *fetch = ahead->first;
+	struct fetch *fetch = prefetch->first;
 
 	while (fetch) {
 		struct fetch *next = fetch->next;
@@ -307,31 +308,31 @@ static void drop_path(struct ahead *ahead, const char *path)
 
 static void op_change(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct ahead *ahead = (struct ahead *)fs;
+	struct prefetch *prefetch = (struct prefetch *)fs;
 
 	/* What is open goes by another name then. */
 	if (up->op == CSFTP_OP_RENAME)
-		drop_path(ahead, NULL);
+		drop_path(prefetch, NULL);
 	else if (up->path)
-		drop_path(ahead, up->path);
-	csftp_submit(ahead->config.under, up);
+		drop_path(prefetch, up->path);
+	csftp_submit(prefetch->config.under, up);
 }
 
 static void take(struct fetch *fetch, struct csftp_req *up)
 {
-	struct ahead *ahead = fetch->ahead;
+	struct prefetch *prefetch = fetch->prefetch;
 
 	fetch->taken = true;
-	ahead->waiting--;
-	ahead->counts.used++;
-	ahead_opened(ahead, up->path, true);
+	prefetch->waiting--;
+	prefetch->counts.used++;
+	prefetch_opened(prefetch, up->path, true);
 	if (fetch->opened)
 		hand_over(fetch, up);
 	else
 		fetch->opener = up;
 }
 
-static void open_below(struct ahead *ahead, struct csftp_req *up)
+static void open_below(struct prefetch *prefetch, struct csftp_req *up)
 {
 	char path[CSFTP_PATH_MAX + 1];
 	size_t len = strlen(up->path);
@@ -341,50 +342,51 @@ static void open_below(struct ahead *ahead, struct csftp_req *up)
 		len = 0;
 	memcpy(path, up->path, len);
 	path[len] = '\0';
-	csftp_submit(ahead->config.under, up);
+	csftp_submit(prefetch->config.under, up);
 	if (path[0] == '/')
-		ahead_opened(ahead, path, false);
+		prefetch_opened(prefetch, path, false);
 }
 
 static void op_open(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct ahead *ahead = (struct ahead *)fs;
+	struct prefetch *prefetch = (struct prefetch *)fs;
 	struct fetch *fetch;
 
 	if (up->flags != CSFTP_OPEN_READ) {
-		drop_path(ahead, up->path);
-		csftp_submit(ahead->config.under, up);
+		drop_path(prefetch, up->path);
+		csftp_submit(prefetch->config.under, up);
 		return;
 	}
-	(void)ahead_tick(ahead);
-	fetch = find(ahead, up->path);
+	(void)prefetch_tick(prefetch);
+	fetch = find(prefetch, up->path);
 	if (fetch)
 		take(fetch, up);
 	else
-		open_below(ahead, up);
+		open_below(prefetch, up);
 }
 
-static struct fetch *taken_with(const struct ahead *ahead, csftp_fh fh)
+static struct fetch *taken_with(const struct prefetch *prefetch, csftp_fh fh)
 {
 	struct fetch *fetch = NULL;
 
-	HASH_FIND(hh, ahead->by_fh, &fh, sizeof(fh), fetch);
+	HASH_FIND(hh, prefetch->by_fh, &fh, sizeof(fh), fetch);
 	return fetch;
 }
 
 static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct ahead *ahead = (struct ahead *)fs;
-	struct fetch *fetch = taken_with(ahead, up->fh);
+	struct prefetch *prefetch = (struct prefetch *)fs;
+	struct fetch *fetch = taken_with(prefetch, up->fh);
 	csftp_fh fh = up->fh;
 	uint64_t end = up->off + up->len;
 
-	if (fetch && now_of(ahead) - fetch->born_ms > ahead->config.fresh_ms) {
+	if (fetch &&
+	    now_of(prefetch) - fetch->born_ms > prefetch->config.fresh_ms) {
 		drop(fetch);
 		fetch = NULL;
 	}
 	if (!fetch || fetch->stale) {
-		csftp_submit(ahead->config.under, up);
+		csftp_submit(prefetch->config.under, up);
 		return;
 	}
 	if (fetch->reading && up->off < fetch->size) {
@@ -394,30 +396,30 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	}
 	serve(fetch, up);
 	/* Who has read to the end does not read it again. */
-	fetch = taken_with(ahead, fh);
+	fetch = taken_with(prefetch, fh);
 	if (fetch && !fetch->reading && end >= fetch->got)
 		drop(fetch);
 }
 
 static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct ahead *ahead = (struct ahead *)fs;
-	struct fetch *fetch = taken_with(ahead, up->fh);
+	struct prefetch *prefetch = (struct prefetch *)fs;
+	struct fetch *fetch = taken_with(prefetch, up->fh);
 
 	if (fetch) {
-		HASH_DELETE(hh, ahead->by_fh, fetch);
+		HASH_DELETE(hh, prefetch->by_fh, fetch);
 		fetch->hh.tbl = NULL;
 		drop(fetch);
 	}
-	csftp_submit(ahead->config.under, up);
+	csftp_submit(prefetch->config.under, up);
 }
 
 static void op_opendir(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct ahead *ahead = (struct ahead *)fs;
+	struct prefetch *prefetch = (struct prefetch *)fs;
 
-	ahead_listed(ahead, up->path);
-	csftp_submit(ahead->config.under, up);
+	prefetch_listed(prefetch, up->path);
+	csftp_submit(prefetch->config.under, up);
 }
 
 static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
@@ -432,8 +434,8 @@ static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
 
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct ahead *ahead = (struct ahead *)fs;
-	struct fetch *fetch = ahead->first;
+	struct prefetch *prefetch = (struct prefetch *)fs;
+	struct fetch *fetch = prefetch->first;
 
 	for (; fetch; fetch = fetch->next) {
 		if (fetch->opener == up) {
@@ -448,7 +450,7 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 			return;
 		}
 	}
-	csftp_cancel(ahead->config.under, up);
+	csftp_cancel(prefetch->config.under, up);
 }
 
 static const struct csftp_fs_ops ops = {
@@ -484,79 +486,80 @@ static uint32_t otherwise(uint32_t value, uint32_t standard)
 	return value ? value : standard;
 }
 
-enum csftp_err ahead_new(struct ahead **out, const struct ahead_config *config)
+enum csftp_err prefetch_new(struct prefetch **out,
+			    const struct prefetch_config *config)
 {
-	struct ahead *ahead;
+	struct prefetch *prefetch;
 	uint32_t largest;
 
 	if (!config->under || !config->cache || !config->now_ms)
 		return CSFTP_ERR_ARG;
-	ahead = calloc(1, sizeof(*ahead));
-	if (!ahead)
+	prefetch = calloc(1, sizeof(*prefetch));
+	if (!prefetch)
 		return CSFTP_ERR_NOMEM;
-	ahead->config = *config;
-	ahead->config.files = otherwise(config->files, FILES);
-	ahead->config.bytes_max = otherwise(config->bytes_max, BYTES_MAX);
-	ahead->config.fresh_ms = otherwise(config->fresh_ms, FRESH_MS);
-	ahead->config.file_max = otherwise(config->file_max, FILE_MAX);
+	prefetch->config = *config;
+	prefetch->config.files = otherwise(config->files, FILES);
+	prefetch->config.bytes_max = otherwise(config->bytes_max, BYTES_MAX);
+	prefetch->config.fresh_ms = otherwise(config->fresh_ms, FRESH_MS);
+	prefetch->config.file_max = otherwise(config->file_max, FILE_MAX);
 	largest = config->under->max_read;
-	if (largest > 0 && largest < ahead->config.file_max)
-		ahead->config.file_max = largest;
-	ahead->order = PLAN_UNKNOWN;
-	ahead->fs = (struct csftp_fs){
+	if (largest > 0 && largest < prefetch->config.file_max)
+		prefetch->config.file_max = largest;
+	prefetch->order = PLAN_UNKNOWN;
+	prefetch->fs = (struct csftp_fs){
 		.ops = &ops,
 		.max_read = config->under->max_read,
 		.max_write = config->under->max_write,
 		.traits = config->under->traits,
 	};
-	*out = ahead;
+	*out = prefetch;
 	return CSFTP_OK;
 }
 
-void ahead_free(struct ahead *ahead)
+void prefetch_free(struct prefetch *prefetch)
 {
-	if (!ahead)
+	if (!prefetch)
 		return;
 	/* Taken ones are the users', who were to close them. */
-	while (ahead->first)
-		fetch_free(ahead->first);
-	ahead_forget_plans(ahead);
-	free(ahead);
+	while (prefetch->first)
+		fetch_free(prefetch->first);
+	prefetch_forget_plans(prefetch);
+	free(prefetch);
 }
 
-struct csftp_fs *ahead_fs(struct ahead *ahead)
+struct csftp_fs *prefetch_fs(struct prefetch *prefetch)
 {
-	return &ahead->fs;
+	return &prefetch->fs;
 }
 
-uint32_t ahead_pending(const struct ahead *ahead)
+uint32_t prefetch_pending(const struct prefetch *prefetch)
 {
-	return ahead->pending + ahead->waiting;
+	return prefetch->pending + prefetch->waiting;
 }
 
-void ahead_quiet(struct ahead *ahead)
+void prefetch_quiet(struct prefetch *prefetch)
 {
-	ahead->quiet = true;
-	drop_path(ahead, NULL);
+	prefetch->quiet = true;
+	drop_path(prefetch, NULL);
 }
 
-uint64_t ahead_tick(struct ahead *ahead)
+uint64_t prefetch_tick(struct prefetch *prefetch)
 {
-	uint64_t now = now_of(ahead);
-	struct fetch *fetch = ahead->first;
+	uint64_t now = now_of(prefetch);
+	struct fetch *fetch = prefetch->first;
 
-	while (fetch && now - fetch->born_ms > ahead->config.fresh_ms) {
+	while (fetch && now - fetch->born_ms > prefetch->config.fresh_ms) {
 		struct fetch *next = fetch->next;
 
 		if (is_waiting(fetch))
-			ahead_wrong(ahead);
+			prefetch_wrong(prefetch);
 		drop(fetch);
 		fetch = next;
 	}
-	return fetch ? fetch->born_ms + ahead->config.fresh_ms + 1 : 0;
+	return fetch ? fetch->born_ms + prefetch->config.fresh_ms + 1 : 0;
 }
 
-struct ahead_counts ahead_counts(const struct ahead *ahead)
+struct prefetch_counts prefetch_counts(const struct prefetch *prefetch)
 {
-	return ahead->counts;
+	return prefetch->counts;
 }
