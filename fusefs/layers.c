@@ -5,12 +5,14 @@
 
 #include "core/layer/cache.h"
 #include "core/layer/prefetch.h"
+#include "core/layer/readahead.h"
 #include "core/layer/why.h"
 
 struct layers {
 	struct layers_config config;
 	struct why *why;
 	struct cache *cache;
+	struct readahead *readahead;
 	struct prefetch *prefetch;
 };
 
@@ -60,10 +62,21 @@ static enum csftp_err add_cache(struct layers *layers)
 	return cache_new(&layers->cache, &config);
 }
 
+static enum csftp_err add_readahead(struct layers *layers)
+{
+	const struct readahead_config config = {
+		.under = cache_fs(layers->cache),
+		.cache = layers->cache,
+		.now_ms = now_ms,
+	};
+
+	return readahead_new(&layers->readahead, &config);
+}
+
 static enum csftp_err add_prefetch(struct layers *layers)
 {
 	const struct prefetch_config config = {
-		.under = cache_fs(layers->cache),
+		.under = readahead_fs(layers->readahead),
 		.cache = layers->cache,
 		.now_ms = now_ms,
 		.number = layers->config.number ? number : NULL,
@@ -86,6 +99,8 @@ enum csftp_err layers_new(struct layers **out,
 	if (!err)
 		err = add_cache(layers);
 	if (!err)
+		err = add_readahead(layers);
+	if (!err)
 		err = add_prefetch(layers);
 	if (err) {
 		layers_free(layers);
@@ -102,6 +117,7 @@ void layers_free(struct layers *layers)
 	if (layers->prefetch)
 		prefetch_quiet(layers->prefetch);
 	prefetch_free(layers->prefetch);
+	readahead_free(layers->readahead);
 	cache_free(layers->cache);
 	why_free(layers->why);
 	free(layers);
@@ -121,6 +137,7 @@ uint32_t layers_pending(const struct layers *layers)
 void layers_quiet(struct layers *layers)
 {
 	prefetch_quiet(layers->prefetch);
+	readahead_quiet(layers->readahead);
 	cache_quiet(layers->cache);
 }
 

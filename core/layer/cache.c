@@ -383,3 +383,13 @@ uint64_t cache_file_size(struct cache *cache, const char *path)
 		return UINT64_MAX;
 	return node->attr.size;
 }
+
+bool cache_is_written(struct cache *cache, const char *path)
+{
+	struct cache_node *node = NULL;
+
+	if (cache->blind > 0 || !cache_path_is_plain(path))
+		return true;
+	return cache_look(cache, path, &node) == CACHE_KNOWN &&
+	       (node->writers > 0 || node->changing > 0 || node->linked);
+}

@@ -92,4 +92,7 @@ bool cache_each_file(struct cache *cache, const char *dir,
  */
 uint64_t cache_file_size(struct cache *cache, const char *path);
 
+/* Whether the file is open for writing, by this name or perhaps another. */
+bool cache_is_written(struct cache *cache, const char *path);
+
 #endif

@@ -1,0 +1,632 @@
+#include "core/layer/readahead.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Running out of memory is no reason to end the program. */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#define CHUNK	     (128U * 1024U)
+#define WINDOW_MAX   (16U << 20)
+#define BYTES_MAX    (64U << 20)
+#define FRESH_MS     1000U
+#define WINDOW_FIRST 4U /* chunks */
+#define STREAK	     2U /* READs that make a reader from front to back */
+
+/* How long a window is tried at least before it is judged. */
+#define TRIAL_MS 8U
+
+/* A part of a file that was asked for before anybody wanted it. */
+struct chunk {
+	struct csftp_req req; /* first */
+	struct readahead *readahead;
+	struct chunk *next;	   /* of the file, with a higher offset */
+	struct csftp_req *waiting; /* READs from above */
+	uint64_t off;
+	uint64_t born_ms;
+	uint32_t len;
+	uint32_t got;
+	bool pending;
+	bool dropped; /* goes when it is answered */
+	uint8_t data[];
+};
+
+/* An open file. */
+struct file {
+	UT_hash_handle hh;
+	csftp_fh fh;
+	struct chunk *first;
+	struct file *next_active; /* those that have chunks */
+	struct file *prev_active;
+	bool active;
+	uint64_t next;	      /* where the next READ is expected */
+	uint64_t end;	      /* up to where was asked */
+	uint64_t size;	      /* there is nothing behind it */
+	uint32_t streak;      /* READs one behind the other */
+	uint32_t window;      /* chunks */
+	uint64_t trial_ms;    /* when the window was set */
+	uint64_t trial_bytes; /* read since */
+	uint64_t best;	      /* bytes per second of the last window */
+	bool waited;	      /* in this trial */
+	bool settled;	      /* a larger window is no use */
+	char path[];	      /* it was opened by; "": not known any more */
+};
+
+/* An OPEN on its way. */
+struct opening {
+	struct csftp_req low; /* first */
+	struct csftp_req *up;
+	struct readahead *readahead;
+	struct file *file;
+};
+
+struct readahead {
+	struct csftp_fs fs; /* first */
+	struct readahead_config config;
+	struct file *files;
+	struct file *active;
+	struct readahead_counts counts;
+	uint32_t pending;
+	bool quiet;
+};
+
+static uint64_t now_of(const struct readahead *readahead)
+{
+	return readahead->config.now_ms(readahead->config.arg);
+}
+
+static struct file *find(const struct readahead *readahead, csftp_fh fh)
+{
+	struct file *file = NULL;
+
+	HASH_FIND(hh, readahead->files, &fh, sizeof(fh), file);
+	return file;
+}
+
+/*
+ * Chunks
+ */
+
+static void chunk_free(struct chunk *chunk)
+{
+	chunk->readahead->counts.bytes -= chunk->len;
+	free(chunk);
+}
+
+/* It is of no use; who waits for it asks the file system. */
+static void chunk_drop(struct chunk *chunk)
+{
+	struct csftp_req *up = chunk->waiting;
+
+	chunk->waiting = NULL;
+	chunk->dropped = true;
+	while (up) {
+		struct csftp_req *next = up->next;
+
+		csftp_submit(chunk->readahead->config.under, up);
+		up = next;
+	}
+	if (!chunk->pending)
+		chunk_free(chunk);
+}
+
+static void deactivate(struct readahead *readahead, struct file *file)
+{
+	if (!file->active)
+		return;
+	file->active = false;
+	if (file->prev_active)
+		file->prev_active->next_active = file->next_active;
+	else
+		readahead->active = file->next_active;
+	if (file->next_active)
+		file->next_active->prev_active = file->prev_active;
+}
+
+static void activate(struct readahead *readahead, struct file *file)
+{
+	if (file->active)
+		return;
+	file->active = true;
+	file->prev_active = NULL;
+	file->next_active = readahead->active;
+	if (readahead->active)
+		readahead->active->prev_active = file;
+	readahead->active = file;
+}
+
+/* All of a file.  It begins anew with the next READs. */
+static void drop_all(struct readahead *readahead, struct file *file)
+{
+	struct chunk *chunk = file->first;
+
+	file->first = NULL;
+	file->end = 0;
+	file->streak = 0;
+	file->size = UINT64_MAX;
+	deactivate(readahead, file);
+	while (chunk) {
+		struct chunk *next = chunk->next;
+
+		chunk_drop(chunk);
+		chunk = next;
+	}
+}
+
+/* Those that the reader has passed, and that nobody waits for any more. */
+static void drop_passed(struct readahead *readahead, struct file *file)
+{
+	struct chunk **at = &file->first;
+
+	while (*at && (*at)->off + (*at)->len <= file->next) {
+		struct chunk *chunk = *at;
+
+		if (chunk->waiting) {
+			at = &chunk->next;
+			continue;
+		}
+		*at = chunk->next;
+		chunk_drop(chunk);
+	}
+	if (!file->first)
+		deactivate(readahead, file);
+}
+
+static struct chunk *chunk_at(const struct file *file, uint64_t off)
+{
+	struct chunk *chunk = file->first;
+
+	while (chunk && chunk->off + chunk->len <= off)
+		chunk = chunk->next;
+	return chunk && chunk->off <= off ? chunk : NULL;
+}
+
+/* Answers from what has come, or lets the file system be asked. */
+static void serve(struct chunk *chunk, struct csftp_req *up)
+{
+	uint64_t at = up->off - chunk->off;
+	uint64_t left = at < chunk->got ? chunk->got - at : 0;
+
+	if (left == 0) {
+		csftp_submit(chunk->readahead->config.under, up);
+		return;
+	}
+	chunk->readahead->counts.served++;
+	csftp_reply(up, &(struct csftp_reply){
+				.data = {chunk->data + at,
+					 up->len < left ? up->len : left},
+			});
+}
+
+static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct chunk *chunk = (struct chunk *)req;
+	struct readahead *readahead = chunk->readahead;
+	struct file *file = find(readahead, req->fh);
+	struct csftp_req *up = chunk->waiting;
+	size_t len = reply->data.len;
+
+	readahead->pending--;
+	chunk->pending = false;
+	if (chunk->dropped) {
+		chunk_free(chunk);
+		return;
+	}
+	if (reply->err || len > chunk->len) {
+		/* Whoever reads there is told why by the file system. */
+		drop_all(readahead, file);
+		return;
+	}
+	if (len > 0 && reply->data.ptr != chunk->data)
+		memcpy(chunk->data, reply->data.ptr, len);
+	chunk->got = (uint32_t)len;
+	chunk->born_ms = now_of(readahead);
+	if (len < chunk->len)
+		file->size = chunk->off + len;
+	/* It stays while others are told, who may read, write or close. */
+	chunk->waiting = NULL;
+	chunk->pending = true;
+	while (up) {
+		struct csftp_req *next = up->next;
+
+		serve(chunk, up);
+		up = next;
+	}
+	chunk->pending = false;
+	file = chunk->dropped ? NULL : find(readahead, req->fh);
+	if (file)
+		drop_passed(readahead, file);
+	else
+		chunk_free(chunk);
+}
+
+static bool chunk_ask(struct readahead *readahead, struct file *file)
+{
+	uint32_t len = readahead->config.chunk;
+	struct chunk **at = &file->first;
+	struct chunk *chunk;
+
+	if (readahead->counts.bytes + len > readahead->config.bytes_max)
+		return false;
+	chunk = malloc(sizeof(*chunk) + len);
+	if (!chunk)
+		return false;
+	*chunk = (struct chunk){
+		.req = {.op = CSFTP_OP_READ,
+			.done = chunk_done,
+			.fh = file->fh,
+			.off = file->end,
+			.len = len,
+			.into = chunk->data},
+		.readahead = readahead,
+		.off = file->end,
+		.len = len,
+		.pending = true,
+	};
+	while (*at)
+		at = &(*at)->next;
+	*at = chunk;
+	file->end += len;
+	activate(readahead, file);
+	readahead->counts.bytes += len;
+	readahead->counts.asked++;
+	readahead->pending++;
+	csftp_submit(readahead->config.under, &chunk->req);
+	return true;
+}
+
+/*
+ * The window
+ */
+
+static void begin_trial(struct readahead *readahead, struct file *file)
+{
+	file->trial_ms = now_of(readahead);
+	file->trial_bytes = 0;
+	file->waited = false;
+}
+
+/* After a window's worth of bytes: does a larger one bring more? */
+static void judge(struct readahead *readahead, struct file *file)
+{
+	uint64_t chunk = readahead->config.chunk;
+	uint64_t ms = now_of(readahead) - file->trial_ms;
+	uint64_t rate;
+
+	if (file->settled || ms < TRIAL_MS ||
+	    file->trial_bytes < file->window * chunk)
+		return;
+	rate = file->trial_bytes * 1000 / ms;
+	if (file->waited && rate > file->best + file->best / 4 &&
+	    file->window * 2 * chunk <= readahead->config.window_max) {
+		file->best = rate;
+		file->window *= 2;
+	} else if (file->waited) {
+		file->settled = true;
+	}
+	begin_trial(readahead, file);
+}
+
+/* False: somebody writes to the file, or may. */
+static bool restart(struct readahead *readahead, struct file *file)
+{
+	struct cache *cache = readahead->config.cache;
+
+	if (!*file->path)
+		return false;
+	if (cache && cache_is_written(cache, file->path))
+		return false;
+	file->end = file->next;
+	if (cache)
+		file->size = cache_file_size(cache, file->path);
+	return true;
+}
+
+static void pump(struct readahead *readahead, struct file *file)
+{
+	uint64_t chunk = readahead->config.chunk;
+	uint64_t target;
+
+	if (file->streak < STREAK || readahead->quiet)
+		return;
+	if (file->window == 0) {
+		file->window = WINDOW_FIRST;
+		begin_trial(readahead, file);
+	}
+	judge(readahead, file);
+	if (file->end < file->next && !restart(readahead, file))
+		return;
+	target = file->next + file->window * chunk;
+	if (file->window * chunk > readahead->counts.window)
+		readahead->counts.window = file->window * chunk;
+	while (file->end + chunk <= target && file->end < file->size) {
+		if (!chunk_ask(readahead, file))
+			return;
+	}
+}
+
+/*
+ * Operations
+ */
+
+static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
+{
+	csftp_submit(((struct readahead *)fs)->config.under, up);
+}
+
+static void op_read(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct readahead *readahead = (struct readahead *)fs;
+	struct file *file = find(readahead, up->fh);
+	csftp_fh fh = up->fh;
+	uint64_t off = up->off;
+	struct chunk *chunk;
+
+	if (!file || off > UINT64_MAX / 2) {
+		csftp_submit(readahead->config.under, up);
+		return;
+	}
+	chunk = chunk_at(file, off);
+	if (chunk && !chunk->pending &&
+	    now_of(readahead) - chunk->born_ms > readahead->config.fresh_ms) {
+		drop_all(readahead, file);
+		chunk = NULL;
+	}
+	if (!chunk && off != file->next)
+		drop_all(readahead, file);
+	file->streak++;
+	file->trial_bytes += up->len;
+	file->next = off + up->len;
+	if (chunk && chunk->pending) {
+		file->waited = true;
+		up->next = chunk->waiting;
+		chunk->waiting = up;
+	} else if (chunk) {
+		serve(chunk, up);
+	} else {
+		csftp_submit(readahead->config.under, up);
+	}
+	/* Whoever was answered may have closed it. */
+	file = find(readahead, fh);
+	if (!file)
+		return;
+	drop_passed(readahead, file);
+	pump(readahead, file);
+}
+
+static void op_close(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct readahead *readahead = (struct readahead *)fs;
+	struct file *file = find(readahead, up->fh);
+
+	if (file) {
+		drop_all(readahead, file);
+		HASH_DELETE(hh, readahead->files, file);
+		free(file);
+	}
+	csftp_submit(readahead->config.under, up);
+}
+
+/* path is about to change; NULL: any file may be. */
+static void drop_path(struct readahead *readahead, const char *path)
+{
+	struct file *file = readahead->active;
+
+	while (file) {
+		struct file *next = file->next_active;
+
+		if (!path || !*path || !*file->path ||
+		    strcmp(file->path, path) == 0)
+			drop_all(readahead, file);
+		file = next;
+	}
+}
+
+static void op_change(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct readahead *readahead = (struct readahead *)fs;
+	const struct file *file;
+
+	if (readahead->active) {
+		file = find(readahead,
+			    up->op == CSFTP_OP_COPY_RANGE ? up->fh2 : up->fh);
+		drop_path(readahead, up->path ? up->path
+				     : file   ? file->path
+					      : NULL);
+	}
+	csftp_submit(readahead->config.under, up);
+}
+
+/* What is open may go by another name now: nobody knows which. */
+static void op_rename(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct readahead *readahead = (struct readahead *)fs;
+	struct file *file = readahead->files;
+
+	drop_path(readahead, NULL);
+	for (; file; file = file->hh.next)
+		file->path[0] = '\0';
+	csftp_submit(readahead->config.under, up);
+}
+
+static void open_done(struct csftp_req *low, const struct csftp_reply *reply)
+{
+	struct opening *opening = (struct opening *)low;
+	struct readahead *readahead = opening->readahead;
+	struct csftp_req *up = opening->up;
+	struct file *file = opening->file;
+
+	free(opening);
+	if (reply->err) {
+		free(file);
+	} else {
+		file->fh = reply->fh;
+		HASH_ADD(hh, readahead->files, fh, sizeof(file->fh), file);
+		if (!file->hh.tbl)
+			free(file);
+	}
+	csftp_reply(up, reply);
+}
+
+static void op_open(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct readahead *readahead = (struct readahead *)fs;
+	size_t len = strlen(up->path) + 1;
+	struct opening *opening = malloc(sizeof(*opening));
+	struct file *file = calloc(1, sizeof(*file) + len);
+
+	if (!opening || !file) {
+		free(opening);
+		free(file);
+		csftp_reply_err(up, ENOMEM);
+		return;
+	}
+	memcpy(file->path, up->path, len);
+	file->size = UINT64_MAX;
+	if (up->flags & CSFTP_OPEN_TRUNC)
+		drop_path(readahead, up->path);
+	*opening = (struct opening){
+		.low = *up,
+		.up = up,
+		.readahead = readahead,
+		.file = file,
+	};
+	opening->low.done = open_done;
+	up->own = (uintptr_t)opening;
+	csftp_submit(readahead->config.under, &opening->low);
+}
+
+static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
+{
+	while (*list && *list != up)
+		list = &(*list)->next;
+	if (!*list)
+		return false;
+	*list = up->next;
+	return true;
+}
+
+static bool is_waiting(const struct readahead *readahead, struct csftp_req *up)
+{
+	struct file *file = find(readahead, up->fh);
+	struct chunk *chunk = file ? file->first : NULL;
+
+	for (; chunk; chunk = chunk->next) {
+		if (unlink_from(&chunk->waiting, up))
+			return true;
+	}
+	return false;
+}
+
+static void cancel(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct readahead *readahead = (struct readahead *)fs;
+	struct opening *opening = (struct opening *)(uintptr_t)up->own;
+
+	if (up->op == CSFTP_OP_OPEN)
+		csftp_cancel(readahead->config.under, &opening->low);
+	else if (up->op == CSFTP_OP_READ && is_waiting(readahead, up))
+		csftp_reply_err(up, EINTR);
+	else
+		csftp_cancel(readahead->config.under, up);
+}
+
+static const struct csftp_fs_ops ops = {
+	.op =
+		{
+			[CSFTP_OP_GETATTR] = op_forward,
+			[CSFTP_OP_SETATTR] = op_change,
+			[CSFTP_OP_READLINK] = op_forward,
+			[CSFTP_OP_REALPATH] = op_forward,
+			[CSFTP_OP_MKDIR] = op_forward,
+			[CSFTP_OP_RMDIR] = op_forward,
+			[CSFTP_OP_UNLINK] = op_forward,
+			[CSFTP_OP_SYMLINK] = op_forward,
+			[CSFTP_OP_LINK] = op_change,
+			[CSFTP_OP_RENAME] = op_rename,
+			[CSFTP_OP_OPEN] = op_open,
+			[CSFTP_OP_READ] = op_read,
+			[CSFTP_OP_WRITE] = op_change,
+			[CSFTP_OP_FSYNC] = op_forward,
+			[CSFTP_OP_CLOSE] = op_close,
+			[CSFTP_OP_OPENDIR] = op_forward,
+			[CSFTP_OP_READDIR] = op_forward,
+			[CSFTP_OP_STATFS] = op_forward,
+			[CSFTP_OP_COPY_RANGE] = op_change,
+			[CSFTP_OP_HOMEDIR] = op_forward,
+			[CSFTP_OP_IDNAME] = op_forward,
+		},
+	.cancel = cancel,
+};
+
+static uint32_t otherwise(uint32_t value, uint32_t standard)
+{
+	return value ? value : standard;
+}
+
+enum csftp_err readahead_new(struct readahead **out,
+			     const struct readahead_config *config)
+{
+	struct readahead *readahead;
+	uint32_t largest;
+
+	if (!config->under || !config->now_ms)
+		return CSFTP_ERR_ARG;
+	readahead = calloc(1, sizeof(*readahead));
+	if (!readahead)
+		return CSFTP_ERR_NOMEM;
+	readahead->config = *config;
+	readahead->config.chunk = otherwise(config->chunk, CHUNK);
+	readahead->config.window_max =
+		otherwise(config->window_max, WINDOW_MAX);
+	readahead->config.bytes_max = otherwise(config->bytes_max, BYTES_MAX);
+	readahead->config.fresh_ms = otherwise(config->fresh_ms, FRESH_MS);
+	largest = config->under->max_read;
+	if (largest > 0 && largest < readahead->config.chunk)
+		readahead->config.chunk = largest;
+	readahead->fs = (struct csftp_fs){
+		.ops = &ops,
+		.max_read = config->under->max_read,
+		.max_write = config->under->max_write,
+		.traits = config->under->traits,
+	};
+	*out = readahead;
+	return CSFTP_OK;
+}
+
+void readahead_free(struct readahead *readahead)
+{
+	if (!readahead)
+		return;
+	while (readahead->files) {
+		struct file *file = readahead->files;
+
+		drop_all(readahead, file);
+		HASH_DELETE(hh, readahead->files, file);
+		free(file);
+	}
+	free(readahead);
+}
+
+struct csftp_fs *readahead_fs(struct readahead *readahead)
+{
+	return &readahead->fs;
+}
+
+uint32_t readahead_pending(const struct readahead *readahead)
+{
+	return readahead->pending;
+}
+
+void readahead_quiet(struct readahead *readahead)
+{
+	readahead->quiet = true;
+}
+
+struct readahead_counts readahead_counts(const struct readahead *readahead)
+{
+	return readahead->counts;
+}

@@ -1,0 +1,441 @@
+/* Reading ahead within a file, over the cache over memfs. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/readahead.h"
+#include "csftp/memfs.h"
+#include "tests/lib/fs_suite.h"
+#include "tests/lib/later.h"
+#include "tests/lib/test.h"
+
+#define CHUNK 16U
+#define SIZE  (CHUNK * 200)
+
+struct rig {
+	struct csftp_fs *memfs;
+	struct later later;
+	struct cache *cache;
+	struct readahead *readahead;
+	uint64_t now_ms;
+	uint64_t trip_ms; /* that a round trip takes */
+	unsigned rounds;  /* how often somebody above had to wait */
+	struct fs_caller caller;
+	struct fs_caller other; /* of memfs, behind its back */
+	uint8_t content[SIZE];
+};
+
+static uint64_t now(void *arg)
+{
+	return ((struct rig *)arg)->now_ms;
+}
+
+/* All that waits below, at once: a round trip. */
+static bool round_trip(void *arg)
+{
+	struct rig *rig = arg;
+	size_t waiting = rig->later.waiting;
+
+	rig->rounds++;
+	rig->now_ms += rig->trip_ms;
+	for (size_t i = 0; i < waiting; i++)
+		(void)later_run(&rig->later);
+	return waiting > 0;
+}
+
+static struct rig *rig_new(const struct readahead_config *wish)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct cache_config caching = {.now_ms = now, .arg = rig};
+	struct readahead_config config = *wish;
+
+	assert_non_null(rig);
+	rig->now_ms = 1000000;
+	assert_int_equal(csftp_memfs_new(&rig->memfs, NULL), CSFTP_OK);
+	later_init(&rig->later, rig->memfs);
+	caching.under = &rig->later.fs;
+	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
+	config.under = cache_fs(rig->cache);
+	config.cache = rig->cache;
+	config.now_ms = now;
+	config.arg = rig;
+	assert_int_equal(readahead_new(&rig->readahead, &config), CSFTP_OK);
+	rig->caller = (struct fs_caller){
+		.fs = readahead_fs(rig->readahead),
+		.drive = round_trip,
+		.arg = rig,
+	};
+	rig->other.fs = rig->memfs;
+	for (size_t i = 0; i < SIZE; i++)
+		rig->content[i] = (uint8_t)(i * 7 + i / 251);
+	return rig;
+}
+
+static void settle(struct rig *rig)
+{
+	while (later_run(&rig->later))
+		continue;
+}
+
+static void rig_free(struct rig *rig)
+{
+	settle(rig);
+	assert_int_equal(readahead_pending(rig->readahead), 0);
+	fs_caller_release(&rig->caller);
+	fs_caller_release(&rig->other);
+	readahead_free(rig->readahead);
+	cache_free(rig->cache);
+	csftp_memfs_free(rig->memfs);
+	free(rig);
+}
+
+static int setup(void **state)
+{
+	*state = rig_new(&(struct readahead_config){.chunk = CHUNK});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+static void put(struct fs_caller *caller, const char *path, const void *data,
+		size_t len)
+{
+	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC;
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(caller, path, flags), 0);
+	fh = caller->fh;
+	assert_int_equal(fs_write(caller, fh, 0, data, len), 0);
+	assert_int_equal(fs_close(caller, fh), 0);
+}
+
+/* A file of SIZE bytes, open for reading, its size known. */
+static csftp_fh ready(struct rig *rig)
+{
+	put(&rig->other, "/file", rig->content, SIZE);
+	assert_int_equal(fs_lgetattr(&rig->caller, "/file"), 0);
+	assert_int_equal(fs_open(&rig->caller, "/file", CSFTP_OPEN_READ), 0);
+	rig->rounds = 0;
+	return rig->caller.fh;
+}
+
+/* Reads exactly that, and knows what it is. */
+static void expect(struct rig *rig, csftp_fh fh, uint64_t off, size_t len)
+{
+	struct fs_caller *caller = &rig->caller;
+
+	assert_int_equal(fs_read_all(caller, fh, off, len), 0);
+	assert_int_equal(caller->data_len, len);
+	assert_memory_equal(caller->data, rig->content + off, len);
+}
+
+static void who_reads_from_front_to_back_does_not_wait_for_each(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	struct readahead_counts counts;
+
+	rig->trip_ms = 20;
+	for (uint64_t off = 0; off < SIZE; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	counts = readahead_counts(rig->readahead);
+	/* One by one they are 200. */
+	assert_in_range(rig->rounds, 5, 40);
+	assert_int_equal(counts.asked, 198);
+	assert_int_equal(counts.served, 198);
+	assert_int_equal(counts.bytes, 0);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void nothing_is_asked_for_behind_the_end(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	for (uint64_t off = 0; off < SIZE; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	settle(rig);
+	assert_int_equal(readahead_counts(rig->readahead).asked, 198);
+	assert_int_equal(fs_read(&rig->caller, fh, SIZE, CHUNK), 0);
+	assert_int_equal(rig->caller.data_len, 0);
+	assert_true(rig->caller.eof);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void the_window_grows_with_the_round_trip(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	/* What is on its way all comes after one trip, however much it is. */
+	rig->trip_ms = 100;
+	for (uint64_t off = 0; off < SIZE; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	assert_in_range(readahead_counts(rig->readahead).window, 16 * CHUNK,
+			SIZE);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void the_window_stays_where_more_brings_nothing(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	/* One READ at a time is answered, and takes a while: a thin line. */
+	for (uint64_t off = 0; off < SIZE; off += CHUNK) {
+		expect(rig, fh, off, CHUNK);
+		rig->now_ms += 5;
+	}
+	assert_in_range(readahead_counts(rig->readahead).window, 4 * CHUNK,
+			8 * CHUNK);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void who_reads_here_and_there_reads_nothing_ahead(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	for (unsigned i = 0; i < 100; i++)
+		expect(rig, fh, i * 37 % 100 * 2 * CHUNK, CHUNK);
+	assert_int_equal(readahead_counts(rig->readahead).asked, 0);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void a_seek_ends_it_and_it_begins_again(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	for (uint64_t off = 0; off < 10 * CHUNK; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	expect(rig, fh, 100 * CHUNK, CHUNK);
+	settle(rig);
+	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
+	expect(rig, fh, 101 * CHUNK, CHUNK);
+	assert_true(readahead_counts(rig->readahead).bytes > 0);
+	expect(rig, fh, 102 * CHUNK, CHUNK);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	settle(rig);
+	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
+}
+
+static void odd_pieces_come_out_right(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	uint64_t off = 0;
+
+	for (unsigned i = 1; off < SIZE; i++) {
+		size_t len = i * 5 % 41 + 1;
+
+		if (len > SIZE - off)
+			len = SIZE - off;
+		expect(rig, fh, off, len);
+		off += len;
+	}
+	assert_true(readahead_counts(rig->readahead).served > 0);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void begin(struct rig *rig, csftp_fh fh)
+{
+	for (uint64_t off = 0; off < 10 * CHUNK; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	settle(rig);
+	assert_true(readahead_counts(rig->readahead).bytes > 0);
+}
+
+static void what_we_write_is_read(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	csftp_fh to;
+
+	begin(rig, fh);
+	assert_int_equal(fs_open(&rig->caller, "/file", CSFTP_OPEN_WRITE), 0);
+	to = rig->caller.fh;
+	memset(rig->content + 10 * CHUNK, 'x', CHUNK);
+	assert_int_equal(fs_write(&rig->caller, to, 10 * CHUNK,
+				  rig->content + 10 * CHUNK, CHUNK),
+			 0);
+	expect(rig, fh, 10 * CHUNK, CHUNK);
+	/* As long as it is being written to, nothing is read ahead. */
+	expect(rig, fh, 11 * CHUNK, CHUNK);
+	expect(rig, fh, 12 * CHUNK, CHUNK);
+	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
+	assert_int_equal(fs_close(&rig->caller, to), 0);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void what_we_write_by_another_name_is_read(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	csftp_fh to;
+
+	begin(rig, fh);
+	assert_int_equal(fs_rename(&rig->caller, "/file", "/other"), 0);
+	assert_int_equal(fs_open(&rig->caller, "/other", CSFTP_OPEN_WRITE), 0);
+	to = rig->caller.fh;
+	memset(rig->content + 10 * CHUNK, 'x', CHUNK);
+	assert_int_equal(fs_write(&rig->caller, to, 10 * CHUNK,
+				  rig->content + 10 * CHUNK, CHUNK),
+			 0);
+	expect(rig, fh, 10 * CHUNK, CHUNK);
+	assert_int_equal(fs_close(&rig->caller, to), 0);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void what_is_cut_off_is_not_read(void **state)
+{
+	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 11 * CHUNK};
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	begin(rig, fh);
+	assert_int_equal(fs_setattr(&rig->caller, "/file", &attr), 0);
+	expect(rig, fh, 10 * CHUNK, CHUNK);
+	assert_int_equal(fs_read(&rig->caller, fh, 11 * CHUNK, CHUNK), 0);
+	assert_int_equal(rig->caller.data_len, 0);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void what_others_write_is_read_in_time(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	begin(rig, fh);
+	memset(rig->content, 'y', SIZE);
+	put(&rig->other, "/file", rig->content, SIZE);
+	rig->now_ms += 1001;
+	expect(rig, fh, 10 * CHUNK, CHUNK);
+	expect(rig, fh, 11 * CHUNK, CHUNK);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void memory_is_bounded(void **state)
+{
+	const struct readahead_config config = {.chunk = CHUNK,
+						.bytes_max = 3 * CHUNK};
+	struct rig *rig = rig_new(&config);
+	csftp_fh fh = ready(rig);
+
+	(void)state;
+	for (uint64_t off = 0; off < SIZE; off += CHUNK) {
+		expect(rig, fh, off, CHUNK);
+		assert_in_range(readahead_counts(rig->readahead).bytes, 0,
+				3 * CHUNK);
+	}
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	rig_free(rig);
+}
+
+struct asked {
+	struct csftp_req req; /* first */
+	int err;
+	bool done;
+};
+
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct asked *asked = (struct asked *)req;
+
+	assert_false(asked->done);
+	asked->done = true;
+	asked->err = reply->err;
+}
+
+static void ask_read(struct rig *rig, struct asked *asked, csftp_fh fh,
+		     uint64_t off)
+{
+	*asked = (struct asked){
+		.req = {.op = CSFTP_OP_READ,
+			.done = asked_done,
+			.fh = fh,
+			.off = off,
+			.len = CHUNK},
+	};
+	csftp_submit(readahead_fs(rig->readahead), &asked->req);
+}
+
+static void who_waits_for_it_can_be_cancelled(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	struct asked asked[4];
+
+	for (unsigned i = 0; i < 4; i++)
+		ask_read(rig, &asked[i], fh, i * CHUNK);
+	assert_true(readahead_counts(rig->readahead).asked > 0);
+	for (unsigned i = 0; i < 4; i++) {
+		csftp_cancel(readahead_fs(rig->readahead), &asked[i].req);
+		assert_true(asked[i].done);
+		assert_int_equal(asked[i].err, EINTR);
+	}
+	settle(rig);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+}
+
+static void a_file_can_be_closed_while_it_is_read_ahead(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	struct asked asked[6];
+
+	for (unsigned i = 0; i < 6; i++)
+		ask_read(rig, &asked[i], fh, i * CHUNK);
+	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	settle(rig);
+	for (unsigned i = 0; i < 6; i++)
+		assert_true(asked[i].done);
+	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
+}
+
+static int run_suite(uint32_t chunk)
+{
+	struct rig *rig = rig_new(&(struct readahead_config){.chunk = chunk});
+	struct fs_suite suite = {
+		.caller = rig->caller,
+		.name = "reading ahead over memfs",
+		.base = "/base",
+		.has = FS_ALL,
+	};
+	int failed = fs_mkdir(&rig->other, suite.base);
+
+	failed += fs_suite_run(&suite);
+	fs_caller_release(&suite.caller);
+	rig_free(rig);
+	return failed;
+}
+
+#define READ_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		READ_TEST(who_reads_from_front_to_back_does_not_wait_for_each),
+		READ_TEST(nothing_is_asked_for_behind_the_end),
+		READ_TEST(the_window_grows_with_the_round_trip),
+		READ_TEST(the_window_stays_where_more_brings_nothing),
+		READ_TEST(who_reads_here_and_there_reads_nothing_ahead),
+		READ_TEST(a_seek_ends_it_and_it_begins_again),
+		READ_TEST(odd_pieces_come_out_right),
+		READ_TEST(what_we_write_is_read),
+		READ_TEST(what_we_write_by_another_name_is_read),
+		READ_TEST(what_is_cut_off_is_not_read),
+		READ_TEST(what_others_write_is_read_in_time),
+		cmocka_unit_test(memory_is_bounded),
+		READ_TEST(who_waits_for_it_can_be_cancelled),
+		READ_TEST(a_file_can_be_closed_while_it_is_read_ahead),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite(0) +
+	       run_suite(7);
+}
