@@ -4,11 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Whether a request can change files; what OPEN does, its flags say. */
+enum effect { READS, WRITES };
+
 /*
  * What a kind of request asks of the file system, and who answers.  A row
  * without an answer is a kind that clients do not send.
  */
 struct handler {
+	const char *name; /* as "sftp-server -Q requests" says it */
+	enum effect effect;
 	enum csftp_op op;
 	uint32_t flags;
 	size_t room; /* the longest answer, in bytes */
@@ -246,36 +251,100 @@ static bool begin_limits(struct serve_slot *slot, const struct sftp_msg *msg)
 #define IDS    SERVE_NAMES_MAX, serve_ids_reply
 
 static const struct handler handlers[SFTP_KINDS] = {
-	[SFTP_OPEN] = {CSFTP_OP_OPEN, 0, HANDLE, begin_open},
-	[SFTP_CLOSE] = {CSFTP_OP_CLOSE, 0, STATUS, NULL},
-	[SFTP_READ] = {CSFTP_OP_READ, 0, DATA, begin_read},
-	[SFTP_WRITE] = {CSFTP_OP_WRITE, 0, STATUS, begin_write},
-	[SFTP_LSTAT] = {CSFTP_OP_GETATTR, CSFTP_NOFOLLOW, ATTRS, NULL},
-	[SFTP_FSTAT] = {CSFTP_OP_GETATTR, 0, ATTRS, NULL},
-	[SFTP_SETSTAT] = {CSFTP_OP_SETATTR, 0, STATUS, NULL},
-	[SFTP_FSETSTAT] = {CSFTP_OP_SETATTR, 0, STATUS, NULL},
-	[SFTP_OPENDIR] = {CSFTP_OP_OPENDIR, 0, HANDLE, begin_open},
-	[SFTP_READDIR] = {CSFTP_OP_READDIR, 0, NAMES, begin_readdir},
-	[SFTP_REMOVE] = {CSFTP_OP_UNLINK, 0, STATUS, NULL},
-	[SFTP_MKDIR] = {CSFTP_OP_MKDIR, 0, STATUS, NULL},
-	[SFTP_RMDIR] = {CSFTP_OP_RMDIR, 0, STATUS, NULL},
-	[SFTP_REALPATH] = {CSFTP_OP_REALPATH, 0, TEXT, NULL},
-	[SFTP_STAT] = {CSFTP_OP_GETATTR, 0, ATTRS, NULL},
-	[SFTP_RENAME] = {CSFTP_OP_RENAME, 0, STATUS, NULL},
-	[SFTP_READLINK] = {CSFTP_OP_READLINK, 0, TEXT, NULL},
-	[SFTP_SYMLINK] = {CSFTP_OP_SYMLINK, 0, STATUS, NULL},
-	[SFTP_POSIX_RENAME] = {CSFTP_OP_RENAME, CSFTP_REPLACE, STATUS, NULL},
-	[SFTP_STATVFS] = {CSFTP_OP_STATFS, 0, STATFS, NULL},
-	[SFTP_FSTATVFS] = {CSFTP_OP_STATFS, 0, STATFS, NULL},
-	[SFTP_HARDLINK] = {CSFTP_OP_LINK, 0, STATUS, NULL},
-	[SFTP_FSYNC] = {CSFTP_OP_FSYNC, 0, STATUS, NULL},
-	[SFTP_LSETSTAT] = {CSFTP_OP_SETATTR, CSFTP_NOFOLLOW, STATUS, NULL},
-	[SFTP_LIMITS] = {CSFTP_OP_COUNT, 0, STATUS, begin_limits},
-	[SFTP_EXPAND_PATH] = {CSFTP_OP_REALPATH, CSFTP_EXPAND, TEXT, NULL},
-	[SFTP_COPY_DATA] = {CSFTP_OP_COPY_RANGE, 0, STATUS, NULL},
-	[SFTP_HOME_DIRECTORY] = {CSFTP_OP_HOMEDIR, 0, TEXT, NULL},
-	[SFTP_USERS_GROUPS_BY_ID] = {CSFTP_OP_IDNAME, 0, IDS, serve_ids_begin},
+	[SFTP_OPEN] = {"open", READS, CSFTP_OP_OPEN, 0, HANDLE, begin_open},
+	[SFTP_CLOSE] = {"close", READS, CSFTP_OP_CLOSE, 0, STATUS, NULL},
+	[SFTP_READ] = {"read", READS, CSFTP_OP_READ, 0, DATA, begin_read},
+	[SFTP_WRITE] = {"write", WRITES, CSFTP_OP_WRITE, 0, STATUS,
+			begin_write},
+	[SFTP_LSTAT] = {"lstat", READS, CSFTP_OP_GETATTR, CSFTP_NOFOLLOW, ATTRS,
+			NULL},
+	[SFTP_FSTAT] = {"fstat", READS, CSFTP_OP_GETATTR, 0, ATTRS, NULL},
+	[SFTP_SETSTAT] = {"setstat", WRITES, CSFTP_OP_SETATTR, 0, STATUS, NULL},
+	[SFTP_FSETSTAT] = {"fsetstat", WRITES, CSFTP_OP_SETATTR, 0, STATUS,
+			   NULL},
+	[SFTP_OPENDIR] = {"opendir", READS, CSFTP_OP_OPENDIR, 0, HANDLE,
+			  begin_open},
+	[SFTP_READDIR] = {"readdir", READS, CSFTP_OP_READDIR, 0, NAMES,
+			  begin_readdir},
+	[SFTP_REMOVE] = {"remove", WRITES, CSFTP_OP_UNLINK, 0, STATUS, NULL},
+	[SFTP_MKDIR] = {"mkdir", WRITES, CSFTP_OP_MKDIR, 0, STATUS, NULL},
+	[SFTP_RMDIR] = {"rmdir", WRITES, CSFTP_OP_RMDIR, 0, STATUS, NULL},
+	[SFTP_REALPATH] = {"realpath", READS, CSFTP_OP_REALPATH, 0, TEXT, NULL},
+	[SFTP_STAT] = {"stat", READS, CSFTP_OP_GETATTR, 0, ATTRS, NULL},
+	[SFTP_RENAME] = {"rename", WRITES, CSFTP_OP_RENAME, 0, STATUS, NULL},
+	[SFTP_READLINK] = {"readlink", READS, CSFTP_OP_READLINK, 0, TEXT, NULL},
+	[SFTP_SYMLINK] = {"symlink", WRITES, CSFTP_OP_SYMLINK, 0, STATUS, NULL},
+	[SFTP_POSIX_RENAME] = {"posix-rename", WRITES, CSFTP_OP_RENAME,
+			       CSFTP_REPLACE, STATUS, NULL},
+	[SFTP_STATVFS] = {"statvfs", READS, CSFTP_OP_STATFS, 0, STATFS, NULL},
+	[SFTP_FSTATVFS] = {"fstatvfs", READS, CSFTP_OP_STATFS, 0, STATFS, NULL},
+	[SFTP_HARDLINK] = {"hardlink", WRITES, CSFTP_OP_LINK, 0, STATUS, NULL},
+	[SFTP_FSYNC] = {"fsync", WRITES, CSFTP_OP_FSYNC, 0, STATUS, NULL},
+	[SFTP_LSETSTAT] = {"lsetstat", WRITES, CSFTP_OP_SETATTR, CSFTP_NOFOLLOW,
+			   STATUS, NULL},
+	[SFTP_LIMITS] = {"limits", READS, CSFTP_OP_COUNT, 0, STATUS,
+			 begin_limits},
+	[SFTP_EXPAND_PATH] = {"expand-path", READS, CSFTP_OP_REALPATH,
+			      CSFTP_EXPAND, TEXT, NULL},
+	[SFTP_COPY_DATA] = {"copy-data", WRITES, CSFTP_OP_COPY_RANGE, 0, STATUS,
+			    NULL},
+	[SFTP_HOME_DIRECTORY] = {"home-directory", READS, CSFTP_OP_HOMEDIR, 0,
+				 TEXT, NULL},
+	[SFTP_USERS_GROUPS_BY_ID] = {"users-groups-by-id", READS,
+				     CSFTP_OP_IDNAME, 0, IDS, serve_ids_begin},
 };
+
+/* Requests have numbers without a gap, in the order of the table. */
+#define PLAIN_COUNT   (SFTP_SYMLINK - SFTP_OPEN + 1)
+#define REQUEST_COUNT (PLAIN_COUNT + SFTP_EXT_COUNT)
+
+_Static_assert(REQUEST_COUNT <= 64, "csftp_serve_config.denied is too short");
+
+static enum sftp_kind kind_of_request(int index)
+{
+	return (enum sftp_kind)(index < PLAIN_COUNT
+					? SFTP_OPEN + index
+					: SFTP_EXT_FIRST + index - PLAIN_COUNT);
+}
+
+static int request_of_kind(enum sftp_kind kind)
+{
+	return (int)kind - (kind >= SFTP_EXT_FIRST
+				    ? SFTP_EXT_FIRST - PLAIN_COUNT
+				    : SFTP_OPEN);
+}
+
+const char *csftp_serve_request_name(int index)
+{
+	if (index < 0 || index >= REQUEST_COUNT)
+		return NULL;
+	return handlers[kind_of_request(index)].name;
+}
+
+int csftp_serve_request(const char *name)
+{
+	for (int i = 0; name && i < REQUEST_COUNT; i++)
+		if (strcmp(csftp_serve_request_name(i), name) == 0)
+			return i;
+	return -1;
+}
+
+bool serve_denies(const struct csftp_serve *serve, enum sftp_kind kind)
+{
+	const struct csftp_serve_config *config = &serve->config;
+
+	if (config->read_only && handlers[kind].effect == WRITES)
+		return true;
+	return config->denied >> request_of_kind(kind) & 1;
+}
+
+/* An OPEN that could change the file, or make one. */
+static bool opens_to_write(const struct sftp_msg *msg)
+{
+	return msg->kind == SFTP_OPEN &&
+	       (msg->num &
+		(CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC));
+}
 
 /* Whether a slot and room for the longest answer can be had now. */
 static bool can_take(const struct csftp_serve *serve,
@@ -311,8 +380,12 @@ static void serve_request(struct csftp_serve *serve, uint8_t *body,
 	if (!handler->answer)
 		serve_status(slot, SSH_FX_OP_UNSUPPORTED,
 			     sftp_errno_text(EOPNOTSUPP));
+	else if (serve_denies(serve, msg->kind))
+		serve_errno(slot, EACCES);
 	else if (err != CSFTP_OK && err != CSFTP_ERR_TRAILING)
 		serve_status(slot, SSH_FX_BAD_MESSAGE, csftp_strerror(err));
+	else if (serve->config.read_only && opens_to_write(msg))
+		serve_errno(slot, EACCES);
 	else if (fill(slot, body, msg) &&
 		 (!handler->begin || handler->begin(slot, msg)))
 		slot_submit(slot);

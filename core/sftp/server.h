@@ -77,6 +77,9 @@ static inline bool serve_inline(const struct csftp_serve *serve)
 	return serve->config.fs->traits & CSFTP_FS_INLINE;
 }
 
+/* Whether the policy excludes all requests of a kind that can be sent. */
+bool serve_denies(const struct csftp_serve *serve, enum sftp_kind kind);
+
 /* Handles (server_handle.c).  The index is good until serve_handle_drop(). */
 CSFTP_MUST_CHECK bool serve_handle_keep(struct csftp_serve *serve,
 					uint32_t *index);

@@ -64,6 +64,8 @@ void serve_version(struct csftp_serve *serve)
 		const char *name = sftp_kind_name((enum sftp_kind)i);
 		const char *version = sftp_ext_version((enum sftp_kind)i);
 
+		if (serve_denies(serve, (enum sftp_kind)i))
+			continue;
 		wire_wr_string(&wr, name, strlen(name));
 		wire_wr_string(&wr, version, strlen(version));
 	}

@@ -2,6 +2,7 @@
 #ifndef CSFTP_SERVE_H
 #define CSFTP_SERVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -27,9 +28,29 @@ struct csftp_serve;
 #define CSFTP_SERVE_PACKET_MAX (256U * 1024U)
 #define CSFTP_SERVE_DATA_MAX   (CSFTP_SERVE_PACKET_MAX - 1024U)
 
+/*
+ * The requests that a client can make, by the names that OpenSSH's sftp-server
+ * has for them ("open", "posix-rename", ...).  Their numbers begin with 0 and
+ * have no gap; they are good for this version of the library only.
+ */
+
+/* The number of a request; -1 where no request has that name. */
+CSFTP_API int csftp_serve_request(const char *name);
+
+/* The name of a request; static; NULL where no request has that number. */
+CSFTP_API const char *csftp_serve_request_name(int request);
+
 /* Zero means the default given. */
 struct csftp_serve_config {
 	struct csftp_fs *fs;
+	/*
+	 * Policy.  A request that is denied is answered with PERMISSION_DENIED
+	 * whatever its fields say, and nothing of it reaches the file system;
+	 * an extension that is denied is not announced.  A denied "close"
+	 * leaves handles open until the session ends.
+	 */
+	uint64_t denied;  /* a bit for each request: 1 << its number */
+	bool read_only;	  /* what writes is denied, and OPEN for writing */
 	uint32_t handles; /* files and directories open at once: 1024 */
 	/*
 	 * Names for the numbers in "ls -l" lines; may be NULL, and may answer
