@@ -24,6 +24,7 @@ pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(shell pkg-config \
 	pkg-config),$(3),pkg-config), or run: make deps))
 fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \
 	$(call pkg,$(1),libuv,libuv1-dev)
+crypto_pkg = $(call pkg,$(1),libcrypto,libssl-dev)
 cmocka_pkg = $(call pkg,$(1),cmocka,libcmocka-dev)
 
 lib_src    := $(wildcard core/*.c core/*/*.c)
@@ -51,6 +52,7 @@ all: $(libs) $(programs)
 fresh := $(if $(filter check check-long demo bench,$(MAKECMDGOALS)),deps)
 
 $(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
+$(B)/core/%.o: own_cflags += $(call crypto_pkg,--cflags)
 $(B)/tests/%.o: own_cflags += $(call cmocka_pkg,--cflags)
 $(B)/tests/cage.o: own_cflags = -std=c11 -D_GNU_SOURCE $(WARN) $(WERROR)
 $(B)/%.o: %.c | $$(@D)/. $(fresh)
@@ -75,7 +77,8 @@ $(B)/libcsftp.a: $(B)/libcsftp.o
 $(B)/libcsftp.so.0: $(call obj,$(lib_src)) core/libcsftp.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
-		-Wl,--version-script=core/libcsftp.map -o $@ $(filter %.o,$^)
+		-Wl,--version-script=core/libcsftp.map -o $@ $(filter %.o,$^) \
+		$(call crypto_pkg,--libs)
 $(B)/libcsftp.so: $(B)/libcsftp.so.0
 	$(Q)ln -sf $(<F) $@
 
@@ -83,17 +86,18 @@ link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
 $(B)/csftp-server: $(call obj,server/csftp-server.c) $(B)/libserver.a \
 		$(B)/libcore.a
 	$(call say,LD,$@)
-	$(link)
+	$(link) $(call crypto_pkg,--libs)
 $(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) $(call fuse_pkg,--libs)
+	$(link) $(call fuse_pkg,--libs) $(call crypto_pkg,--libs)
 $(B)/tests/cage: $(B)/tests/cage.o
 	$(call say,LD,$@)
 	$(link)
 $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs)
+	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
+		$(call crypto_pkg,--libs)
 
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
 check-build: all fast-build $(call bin,$(slow_test))
@@ -116,7 +120,7 @@ fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz-build: $(call bin,$(fuzz_src))
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/lib/later.o $(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) -fsanitize=fuzzer
+	$(link) -fsanitize=fuzzer $(call crypto_pkg,--libs)
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang LDFLAGS= \
 		CFLAGS='$(asan_flags) -fsanitize=fuzzer-no-link' fuzz-build
@@ -146,6 +150,7 @@ install: all
 	@mkdir -p $(to)/lib/pkgconfig
 	printf '%s\n' 'Name: csftp' 'Description: SFTP client and server core' \
 		'Version: $(VERSION)' 'Libs: -L$(PREFIX)/lib -lcsftp' \
+		'Requires.private: libcrypto' \
 		'Cflags: -I$(PREFIX)/include' >$(to)/lib/pkgconfig/csftp.pc
 	@$(foreach m,$(man),$(put) 644 $(m) $(call mandest,$(m)) &&) :
 uninstall:

@@ -3,8 +3,8 @@
 # own archive.  Says and does nothing when all of it is there.
 set -eu
 
-build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libuv1-dev make
-	pkg-config uthash-dev'
+build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libssl-dev libuv1-dev
+	make pkg-config uthash-dev'
 check='fuse3 git openssh-client openssh-server openssh-sftp-server rsync
 	sqlite3 sshfs tar util-linux valgrind'
 lint='clang clang-format groff-base libclang-rt-14-dev shellcheck'

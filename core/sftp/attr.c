@@ -138,6 +138,31 @@ void sftp_statfs_get(struct wire_rd *rd, struct csftp_statfs *fs)
 	fs->namemax = wire_rd_u64(rd);
 }
 
+/* What a file system of impossible size would overflow is the most there is */
+static uint64_t bytes_of(uint64_t blocks, uint64_t size)
+{
+	uint64_t bytes;
+
+	return __builtin_mul_overflow(blocks, size, &bytes) ? UINT64_MAX
+							    : bytes;
+}
+
+/*
+ * Quotas are not known here: what is available to the user is taken for all
+ * that is used and what may be used still.
+ */
+void sftp_space_put(struct wire_wr *wr, const struct csftp_statfs *fs)
+{
+	uint64_t used = fs->blocks > fs->bfree ? fs->blocks - fs->bfree : 0;
+
+	wire_wr_u64(wr, bytes_of(fs->blocks, fs->frsize));
+	wire_wr_u64(wr, bytes_of(fs->bfree, fs->frsize));
+	wire_wr_u64(wr, bytes_of(used + fs->bavail, fs->frsize));
+	wire_wr_u64(wr, bytes_of(fs->bavail, fs->frsize));
+	wire_wr_u32(wr, fs->frsize > UINT32_MAX ? UINT32_MAX
+						: (uint32_t)fs->frsize);
+}
+
 void sftp_limits_put(struct wire_wr *wr, const struct sftp_limits *limits)
 {
 	wire_wr_u64(wr, limits->packet);

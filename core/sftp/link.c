@@ -144,7 +144,19 @@ unsigned csftp_link_wants(const struct csftp_link *link)
 		wants |= CSFTP_WANT_IN;
 	if (link->seg_count > 0)
 		wants |= CSFTP_WANT_OUT;
+	if (link->work && link->err == CSFTP_OK)
+		wants |= CSFTP_WANT_WORK;
 	return wants;
+}
+
+enum csftp_err csftp_link_work(struct csftp_link *link)
+{
+	if (link->work && link->err == CSFTP_OK) {
+		link->work = false;
+		link->ops->work(link);
+		link_run(link);
+	}
+	return link->err;
 }
 
 static struct link_seg *seg_at(const struct csftp_link *link, uint32_t i)

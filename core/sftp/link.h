@@ -36,6 +36,8 @@ struct link_ops {
 	void (*sent)(struct csftp_link *link, uint32_t tag); /* may be NULL */
 	void (*closed)(struct csftp_link *link);  /* after the first error */
 	void (*drained)(struct csftp_link *link); /* out has more room */
+	/* A piece of the work that was announced; NULL where there is none. */
+	void (*work)(struct csftp_link *link);
 };
 
 /* An engine embeds it as its first member. */
@@ -44,6 +46,7 @@ struct csftp_link {
 	enum csftp_err err;
 	bool running; /* link_run() is on the stack */
 	bool stalled; /* a whole packet waits for the engine */
+	bool work;    /* ops->work is to be called; it may set this again */
 	uint32_t pins;
 
 	uint8_t *in;

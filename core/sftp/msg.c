@@ -6,6 +6,7 @@
 enum field {
 	END,
 	NUM,
+	FLAG,
 	OFF,
 	OFF2,
 	LEN32,
@@ -88,6 +89,18 @@ static const struct row rows[SFTP_KINDS] = {
 				     "1",
 				     EXTENDED,
 				     {DATA, DATA2}},
+	[SFTP_CHECK_FILE_HANDLE] = {"check-file-handle",
+				    "1",
+				    EXTENDED,
+				    {HANDLE, DATA, OFF, LEN64, NUM}},
+	[SFTP_CHECK_FILE_NAME] = {"check-file-name",
+				  "1",
+				  EXTENDED,
+				  {PATH, DATA, OFF, LEN64, NUM}},
+	[SFTP_SPACE_AVAILABLE] = {"space-available", "1", EXTENDED, {PATH}},
+	[SFTP_COPY_FILE] = {"copy-file", "1", EXTENDED, {PATH, PATH2, FLAG}},
+	/* Some send the structure as it is, some as a string. */
+	[SFTP_VENDOR_ID] = {"vendor-id", "", EXTENDED, {REST}},
 };
 
 static const uint8_t kind_of_type[256] = {
@@ -125,10 +138,11 @@ enum sftp_kind sftp_ext_find(struct wire_bytes name, struct wire_bytes version)
 {
 	enum sftp_kind kind = name.len > 0 ? ext_by_name(name) : SFTP_UNKNOWN;
 
-	if (kind != SFTP_UNKNOWN && version.len > 0 &&
-	    equals(version, rows[kind].version))
+	if (kind == SFTP_UNKNOWN || !*rows[kind].version)
 		return kind;
-	return SFTP_UNKNOWN;
+	return version.len > 0 && equals(version, rows[kind].version)
+		       ? kind
+		       : SFTP_UNKNOWN;
 }
 
 const char *sftp_kind_name(enum sftp_kind kind)
@@ -155,6 +169,9 @@ static void get_field(struct wire_rd *rd, struct sftp_msg *msg, uint8_t field)
 		break;
 	case NUM:
 		msg->num = wire_rd_u32(rd);
+		break;
+	case FLAG:
+		msg->num = wire_rd_u8(rd);
 		break;
 	case OFF:
 		msg->off = wire_rd_u64(rd);
@@ -226,6 +243,9 @@ static void put_field(struct wire_wr *wr, const struct sftp_msg *msg,
 		break;
 	case NUM:
 		wire_wr_u32(wr, msg->num);
+		break;
+	case FLAG:
+		wire_wr_u8(wr, msg->num != 0);
 		break;
 	case OFF:
 		wire_wr_u64(wr, msg->off);

@@ -1,4 +1,7 @@
-/* Every SFTP v3 message: filexfer-02, and section 4 of OpenSSH's PROTOCOL. */
+/*
+ * Every SFTP v3 message: filexfer-02, section 4 of OpenSSH's PROTOCOL,
+ * filexfer-extensions-00, and vendor-id of filexfer-13, 4.4.
+ */
 #ifndef CSFTP_CORE_SFTP_MSG_H
 #define CSFTP_CORE_SFTP_MSG_H
 
@@ -61,6 +64,11 @@ enum sftp_kind {
 	SFTP_COPY_DATA,
 	SFTP_HOME_DIRECTORY,
 	SFTP_USERS_GROUPS_BY_ID,
+	SFTP_CHECK_FILE_HANDLE,
+	SFTP_CHECK_FILE_NAME,
+	SFTP_SPACE_AVAILABLE,
+	SFTP_COPY_FILE,
+	SFTP_VENDOR_ID,
 	SFTP_KINDS
 };
 
@@ -73,8 +81,9 @@ enum sftp_kind {
  */
 struct sftp_msg {
 	enum sftp_kind kind;
-	uint32_t id;  /* of all but INIT and VERSION */
-	uint32_t num; /* version, pflags, status code, count of names */
+	uint32_t id; /* of all but INIT and VERSION */
+	/* version, pflags, status code, count of names, size of a block, flag */
+	uint32_t num;
 	uint64_t off;
 	uint64_t off2; /* copy-data: of the file written to */
 	uint64_t len;
@@ -82,7 +91,7 @@ struct sftp_msg {
 	struct wire_bytes path2; /* a new name, a link's target, a language */
 	struct wire_bytes handle;
 	struct wire_bytes handle2; /* copy-data: the file written to */
-	struct wire_bytes data;	   /* payload; ids; all the rest */
+	struct wire_bytes data;	   /* payload; ids; algorithms; all the rest */
 	struct wire_bytes data2;   /* users-groups-by-id: the groups */
 	struct csftp_attr attr;
 };
@@ -105,10 +114,16 @@ void sftp_msg_encode(struct wire_wr *wr, const struct sftp_msg *msg);
 /* "SSH_FXP_OPEN", or the extension's name; static. */
 const char *sftp_kind_name(enum sftp_kind kind);
 
-/* The version an extension is announced with; NULL for what is none. */
+/*
+ * The version an extension is announced with; NULL for what is none; "" where
+ * it is announced with data of its own (vendor-id).
+ */
 const char *sftp_ext_version(enum sftp_kind kind);
 
-/* The kind of a pair of VERSION; SFTP_UNKNOWN unless both are as ours. */
+/*
+ * The kind of a pair of VERSION; SFTP_UNKNOWN unless both are as ours, but
+ * for data of its own, which is not looked at.
+ */
 enum sftp_kind sftp_ext_find(struct wire_bytes name, struct wire_bytes version);
 
 /* ATTRS (filexfer-02, section 5).  Times outside of 32 bits are clamped. */
@@ -122,6 +137,9 @@ void sftp_entry_get(struct wire_rd *rd, struct csftp_entry *entry);
 /* The body of the reply to statvfs@openssh.com and fstatvfs@openssh.com. */
 void sftp_statfs_put(struct wire_wr *wr, const struct csftp_statfs *fs);
 void sftp_statfs_get(struct wire_rd *rd, struct csftp_statfs *fs);
+
+/* The body of the reply to space-available (filexfer-extensions-00, 4). */
+void sftp_space_put(struct wire_wr *wr, const struct csftp_statfs *fs);
 
 /* The body of the reply to limits@openssh.com; 0: the server does not say. */
 struct sftp_limits {

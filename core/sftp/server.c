@@ -45,6 +45,7 @@ static struct serve_slot *slot_take(struct csftp_serve *serve,
 	slot->answer_max = answer_max(msg);
 	slot->answered = false;
 	slot->again = false;
+	slot->kept = false;
 	slot->holds_scratch = false;
 	slot->pinned = false;
 	slot->reserved = 0;
@@ -55,28 +56,23 @@ void serve_slot_end(struct serve_slot *slot)
 {
 	struct csftp_serve *serve = slot->serve;
 
-	if (slot->pinned)
-		serve->link.pins--;
+	serve_slot_unpin(slot);
 	if (slot->holds_scratch)
 		serve->scratch_taken = false;
 	serve->reserved -= slot->reserved;
-	slot->pinned = false;
 	slot->answered = true;
 	slot->next_free = serve->free_slot;
 	serve->free_slot = slot;
 	serve->pending--;
 }
 
-/*
- * The packet and the room for its answer belong to a request that the file
- * system keeps.
- */
-static void slot_keep(struct serve_slot *slot)
+void serve_slot_keep(struct serve_slot *slot)
 {
 	struct csftp_serve *serve = slot->serve;
 
-	if (slot->pinned)
+	if (slot->kept)
 		return;
+	slot->kept = true;
 	slot->pinned = true;
 	serve->link.pins++;
 	slot->reserved = slot->answer_max;
@@ -87,13 +83,20 @@ static void slot_keep(struct serve_slot *slot)
 	}
 }
 
+void serve_slot_unpin(struct serve_slot *slot)
+{
+	if (slot->pinned)
+		slot->serve->link.pins--;
+	slot->pinned = false;
+}
+
 /* Submits, again and again while the answer asks for it, without recursion. */
-static void slot_submit(struct serve_slot *slot)
+void serve_slot_submit(struct serve_slot *slot)
 {
 	struct csftp_serve *serve = slot->serve;
 
 	if (!serve_inline(serve))
-		slot_keep(slot);
+		serve_slot_keep(slot);
 	do {
 		slot->again = false;
 		slot->inside = true;
@@ -114,7 +117,7 @@ static void request_done(struct csftp_req *req, const struct csftp_reply *reply)
 	if (inside)
 		return;
 	if (slot->again)
-		slot_submit(slot);
+		serve_slot_submit(slot);
 	if (serve->closing)
 		close_next(serve);
 	else
@@ -241,6 +244,14 @@ static bool begin_limits(struct serve_slot *slot, const struct sftp_msg *msg)
 	return false;
 }
 
+/* Who the client is makes no difference here. */
+static bool begin_vendor(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	(void)msg;
+	serve_errno(slot, 0);
+	return false;
+}
+
 #define STATUS SERVE_REPLY_MAX, serve_status_reply
 #define ATTRS  SERVE_REPLY_MAX, serve_attr_reply
 #define HANDLE SERVE_REPLY_MAX, serve_handle_reply
@@ -249,6 +260,9 @@ static bool begin_limits(struct serve_slot *slot, const struct sftp_msg *msg)
 #define DATA   SERVE_DATA_HEAD + CSFTP_SERVE_DATA_MAX, serve_data_reply
 #define NAMES  SERVE_NAMES_MAX, serve_names_reply
 #define IDS    SERVE_NAMES_MAX, serve_ids_reply
+#define SPACE  SERVE_REPLY_MAX, serve_space_reply
+#define COPY   SERVE_REPLY_MAX, serve_copy_reply
+#define CHECK  SERVE_HASHES_MAX, serve_check_reply
 
 static const struct handler handlers[SFTP_KINDS] = {
 	[SFTP_OPEN] = {"open", READS, CSFTP_OP_OPEN, 0, HANDLE, begin_open},
@@ -292,6 +306,16 @@ static const struct handler handlers[SFTP_KINDS] = {
 				 TEXT, NULL},
 	[SFTP_USERS_GROUPS_BY_ID] = {"users-groups-by-id", READS,
 				     CSFTP_OP_IDNAME, 0, IDS, serve_ids_begin},
+	[SFTP_CHECK_FILE_HANDLE] = {"check-file-handle", READS, CSFTP_OP_COUNT,
+				    0, CHECK, serve_check_begin},
+	[SFTP_CHECK_FILE_NAME] = {"check-file-name", READS, CSFTP_OP_COUNT, 0,
+				  CHECK, serve_check_begin},
+	[SFTP_SPACE_AVAILABLE] = {"space-available", READS, CSFTP_OP_STATFS, 0,
+				  SPACE, NULL},
+	[SFTP_COPY_FILE] = {"copy-file", WRITES, CSFTP_OP_COUNT, 0, COPY,
+			    serve_copy_begin},
+	[SFTP_VENDOR_ID] = {"vendor-id", READS, CSFTP_OP_COUNT, 0, STATUS,
+			    begin_vendor},
 };
 
 /* Requests have numbers without a gap, in the order of the table. */
@@ -355,6 +379,7 @@ static bool can_take(const struct csftp_serve *serve,
 	size_t room = answer_max(msg);
 
 	return serve->free_slot && !wait_for_scratch &&
+	       !serve_check_first(serve, msg) &&
 	       room + serve->reserved <= link_room(&serve->link);
 }
 
@@ -388,7 +413,7 @@ static void serve_request(struct csftp_serve *serve, uint8_t *body,
 		serve_errno(slot, EACCES);
 	else if (fill(slot, body, msg) &&
 		 (!handler->begin || handler->begin(slot, msg)))
-		slot_submit(slot);
+		serve_slot_submit(slot);
 }
 
 static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
@@ -430,7 +455,7 @@ static void close_next(struct csftp_serve *serve)
 	for (uint32_t i = 0; i < serve->config.handles; i++) {
 		struct serve_slot *slot;
 
-		if (serve->handles[i].state != HANDLE_OPEN)
+		if (serve->handles[i].state < HANDLE_OPEN)
 			continue;
 		if (!serve->free_slot)
 			return;
@@ -450,6 +475,7 @@ static void closed(struct csftp_link *link)
 	struct csftp_serve *serve = (struct csftp_serve *)link;
 
 	serve->closing = true;
+	serve_check_stop(serve);
 	close_next(serve);
 }
 
@@ -458,10 +484,18 @@ static void drained(struct csftp_link *link)
 	(void)link; /* link_run() follows and offers what had to wait */
 }
 
+static void work(struct csftp_link *link)
+{
+	struct csftp_serve *serve = (struct csftp_serve *)link;
+
+	serve_slot_submit(serve->check.slot);
+}
+
 static const struct link_ops ops = {
 	.packet = packet,
 	.closed = closed,
 	.drained = drained,
+	.work = work,
 };
 
 #define HANDLES_DEFAULT 1024U
@@ -479,7 +513,9 @@ static enum csftp_err serve_init(struct csftp_serve *serve)
 	serve->link.ops = &ops;
 	serve->handles = calloc(handles, sizeof(*serve->handles));
 	serve->scratch = serve_inline(serve) ? NULL : malloc(SERVE_NAMES_MAX);
-	if (!serve->handles || (!serve->scratch && !serve_inline(serve)))
+	serve->check.buf = malloc(SERVE_HASHES_MAX);
+	if (!serve->handles || !serve->check.buf ||
+	    (!serve->scratch && !serve_inline(serve)))
 		return CSFTP_ERR_NOMEM;
 	for (uint32_t i = 0; i < handles; i++)
 		serve->handles[i].next_free = i + 1;
@@ -490,6 +526,15 @@ static enum csftp_err serve_init(struct csftp_serve *serve)
 	}
 	return link_init(&serve->link, IN_CAP, CSFTP_SERVE_PACKET_MAX, OUT_CAP,
 			 2);
+}
+
+static void serve_release(struct csftp_serve *serve)
+{
+	hash_release(&serve->check.hash);
+	free(serve->check.buf);
+	free(serve->handles);
+	free(serve->scratch);
+	free(serve);
 }
 
 enum csftp_err csftp_serve_new(struct csftp_serve **out,
@@ -508,9 +553,7 @@ enum csftp_err csftp_serve_new(struct csftp_serve **out,
 		serve->config.handles = HANDLES_DEFAULT;
 	err = serve_init(serve);
 	if (err != CSFTP_OK) {
-		free(serve->handles);
-		free(serve->scratch);
-		free(serve);
+		serve_release(serve);
 		return err;
 	}
 	*out = serve;
@@ -523,9 +566,7 @@ void csftp_serve_free(struct csftp_serve *serve)
 		return;
 	link_fail(&serve->link, CSFTP_ERR_EOF);
 	link_release(&serve->link);
-	free(serve->handles);
-	free(serve->scratch);
-	free(serve);
+	serve_release(serve);
 }
 
 struct csftp_link *csftp_serve_link(struct csftp_serve *serve)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "core/errmap.h"
+#include "core/hash.h"
 #include "core/sftp/link.h"
 #include "core/sftp/msg.h"
 #include "csftp/serve.h"
@@ -18,6 +19,12 @@
  * above 128 KiB (sshfs), so it stays well below.
  */
 #define SERVE_NAMES_MAX (64U * 1024U)
+
+/* The longest answer of check-file: 4000 blocks by sha256. */
+#define SERVE_HASHES_MAX (128U * 1024U)
+
+/* What is hashed at a time, while other requests wait. */
+#define SERVE_HASHED_MAX (256U * 1024U)
 
 /* Any other reply but DATA: two paths and attributes are the longest. */
 #define SERVE_REPLY_MAX (10U * 1024U)
@@ -37,8 +44,9 @@ struct serve_slot {
 	bool inside;	 /* csftp_submit() is on the stack */
 	bool answered;
 	bool again; /* submit once more: READDIR, users-groups-by-id */
+	bool kept;  /* answered later: has its room */
 	bool holds_scratch;
-	bool pinned;
+	bool pinned; /* and the packet it came in */
 	struct csftp_attr attr;
 	/* The answer under way, for those that grow over several calls. */
 	struct wire_wr wr;
@@ -46,9 +54,35 @@ struct serve_slot {
 	struct wire_rd uids;
 	struct wire_rd gids;
 	size_t mark;
+	/* Of a request that takes several of the file system. */
+	uint8_t step;
+	bool overwrite;
+	int err;
+	uint32_t source; /* copy-file: index of the handle copied from */
 };
 
-enum handle_state { HANDLE_FREE, HANDLE_KEPT, HANDLE_OPEN };
+/*
+ * check-file: the one that is under way; another waits, and so does whatever
+ * comes for the handle whose file is hashed (filexfer-02, 6).
+ */
+struct serve_check {
+	struct serve_slot *slot; /* NULL: none */
+	struct hash hash;
+	uint32_t handle; /* index of what is read */
+	uint64_t off;
+	uint64_t left;	     /* bytes to hash; UINT64_MAX: all there are */
+	uint32_t block;	     /* 0: all is one */
+	uint64_t block_left; /* 0: none has begun */
+	uint8_t *buf;	     /* the answer, as far as it is known */
+	struct wire_wr wr;
+};
+
+enum handle_state {
+	HANDLE_FREE,
+	HANDLE_KEPT,  /* for a file that is being opened, or closed */
+	HANDLE_OPEN,  /* the client has it */
+	HANDLE_INSIDE /* open, but the client does not know it */
+};
 
 struct serve_handle {
 	csftp_fh fh;
@@ -67,6 +101,7 @@ struct csftp_serve {
 	uint8_t *scratch;
 	bool scratch_taken;
 	struct serve_slot *free_slot;
+	struct serve_check check;
 	struct serve_handle *handles;
 	uint32_t free_handle; /* index; config.handles: none */
 	struct serve_slot slots[SERVE_SLOTS];
@@ -84,6 +119,10 @@ bool serve_denies(const struct csftp_serve *serve, enum sftp_kind kind);
 CSFTP_MUST_CHECK bool serve_handle_keep(struct csftp_serve *serve,
 					uint32_t *index);
 void serve_handle_open(struct csftp_serve *serve, uint32_t index, csftp_fh fh);
+void serve_handle_inside(struct csftp_serve *serve, uint32_t index,
+			 csftp_fh fh);
+/* Nothing is open there any more; it stays kept. */
+void serve_handle_empty(struct csftp_serve *serve, uint32_t index);
 void serve_handle_drop(struct csftp_serve *serve, uint32_t index);
 CSFTP_MUST_CHECK bool serve_handle_find(const struct csftp_serve *serve,
 					struct wire_bytes handle,
@@ -105,6 +144,8 @@ void serve_attr_reply(struct serve_slot *slot, const struct csftp_reply *reply);
 void serve_text_reply(struct serve_slot *slot, const struct csftp_reply *reply);
 void serve_statfs_reply(struct serve_slot *slot,
 			const struct csftp_reply *reply);
+void serve_space_reply(struct serve_slot *slot,
+		       const struct csftp_reply *reply);
 void serve_status_reply(struct serve_slot *slot,
 			const struct csftp_reply *reply);
 
@@ -115,6 +156,24 @@ void serve_names_reply(struct serve_slot *slot,
 		       const struct csftp_reply *reply);
 bool serve_ids_begin(struct serve_slot *slot, const struct sftp_msg *msg);
 void serve_ids_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+
+/* Requests that take several of the file system. */
+bool serve_copy_begin(struct serve_slot *slot, const struct sftp_msg *msg);
+void serve_copy_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+bool serve_check_begin(struct serve_slot *slot, const struct sftp_msg *msg);
+void serve_check_reply(struct serve_slot *slot,
+		       const struct csftp_reply *reply);
+/* Whether a message has to wait for the check-file that is under way. */
+bool serve_check_first(const struct csftp_serve *serve,
+		       const struct sftp_msg *msg);
+/* At the end of the session: it is not gone on with. */
+void serve_check_stop(struct csftp_serve *serve);
+
+/* The slot's answer comes later, so its room and its packet are kept ... */
+void serve_slot_keep(struct serve_slot *slot);
+/* ... but nothing points into the packet any more. */
+void serve_slot_unpin(struct serve_slot *slot);
+void serve_slot_submit(struct serve_slot *slot);
 
 /* The slot's request is over: its answer was sent, or will never be. */
 void serve_slot_end(struct serve_slot *slot);

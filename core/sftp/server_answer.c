@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/version.h"
+
 struct wire_wr serve_writer(struct serve_slot *slot, size_t len)
 {
 	return link_writer(&slot->serve->link, len);
@@ -52,6 +54,50 @@ void serve_status_reply(struct serve_slot *slot,
 	serve_errno(slot, reply->err);
 }
 
+static void put_text(struct wire_wr *wr, const char *text)
+{
+	wire_wr_string(wr, text, strlen(text));
+}
+
+/* filexfer-13, 4.4: vendor, product, version and number of the build. */
+static void put_vendor(struct wire_wr *wr)
+{
+	size_t mark = wire_wr_open(wr);
+
+	put_text(wr, "csftp");
+	put_text(wr, "libcsftp");
+	put_text(wr, CSFTP_VERSION);
+	wire_wr_u64(wr, 0);
+	wire_wr_close(wr, mark);
+}
+
+/*
+ * There are clients that look for the requests' own names, and others for
+ * "check-file", by which later drafts announce both.
+ */
+static void put_extensions(const struct csftp_serve *serve, struct wire_wr *wr)
+{
+	bool checks = false;
+
+	for (int i = SFTP_EXT_FIRST; i < SFTP_KINDS; i++) {
+		enum sftp_kind kind = (enum sftp_kind)i;
+
+		if (serve_denies(serve, kind))
+			continue;
+		checks = checks || kind == SFTP_CHECK_FILE_HANDLE ||
+			 kind == SFTP_CHECK_FILE_NAME;
+		put_text(wr, sftp_kind_name(kind));
+		if (kind == SFTP_VENDOR_ID)
+			put_vendor(wr);
+		else
+			put_text(wr, sftp_ext_version(kind));
+	}
+	if (checks) {
+		put_text(wr, "check-file");
+		put_text(wr, "1");
+	}
+}
+
 void serve_version(struct csftp_serve *serve)
 {
 	struct wire_wr wr = link_writer(&serve->link, SERVE_REPLY_MAX);
@@ -60,29 +106,29 @@ void serve_version(struct csftp_serve *serve)
 
 	wire_wr_u8(&wr, 2);
 	wire_wr_u32(&wr, msg.num);
-	for (int i = SFTP_EXT_FIRST; i < SFTP_KINDS; i++) {
-		const char *name = sftp_kind_name((enum sftp_kind)i);
-		const char *version = sftp_ext_version((enum sftp_kind)i);
-
-		if (serve_denies(serve, (enum sftp_kind)i))
-			continue;
-		wire_wr_string(&wr, name, strlen(name));
-		wire_wr_string(&wr, version, strlen(version));
-	}
+	put_extensions(serve, &wr);
 	wire_wr_close(&wr, mark);
 	if (wire_wr_end(&wr) == CSFTP_OK)
 		link_put(&serve->link, &wr);
 }
 
+/* The file system takes no more than max at a time; 0: any length. */
+static uint64_t at_most(uint32_t max)
+{
+	return max > 0 && max < CSFTP_SERVE_DATA_MAX ? max
+						     : CSFTP_SERVE_DATA_MAX;
+}
+
 void serve_limits(struct serve_slot *slot)
 {
+	const struct csftp_fs *fs = slot->serve->config.fs;
 	uint8_t body[32];
 	struct wire_wr wr = {.base = body, .cap = sizeof(body)};
 
 	sftp_limits_put(&wr, &(struct sftp_limits){
 				     .packet = CSFTP_SERVE_PACKET_MAX,
-				     .read = CSFTP_SERVE_DATA_MAX,
-				     .write = CSFTP_SERVE_DATA_MAX,
+				     .read = at_most(fs->max_read),
+				     .write = at_most(fs->max_write),
 				     .handles = slot->serve->config.handles,
 			     });
 	send_msg(slot, &(struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
@@ -174,6 +220,20 @@ void serve_statfs_reply(struct serve_slot *slot,
 		return;
 	}
 	sftp_statfs_put(&wr, reply->statfs);
+	send_msg(slot, &(struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
+					  .data = {body, wr.len}});
+}
+
+void serve_space_reply(struct serve_slot *slot, const struct csftp_reply *reply)
+{
+	uint8_t body[4 * 8 + 4];
+	struct wire_wr wr = {.base = body, .cap = sizeof(body)};
+
+	if (reply->err != 0) {
+		serve_errno(slot, reply->err);
+		return;
+	}
+	sftp_space_put(&wr, reply->statfs);
 	send_msg(slot, &(struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
 					  .data = {body, wr.len}});
 }

@@ -19,6 +19,17 @@ void serve_handle_open(struct csftp_serve *serve, uint32_t index, csftp_fh fh)
 	serve->handles[index].state = HANDLE_OPEN;
 }
 
+void serve_handle_inside(struct csftp_serve *serve, uint32_t index, csftp_fh fh)
+{
+	serve->handles[index].fh = fh;
+	serve->handles[index].state = HANDLE_INSIDE;
+}
+
+void serve_handle_empty(struct csftp_serve *serve, uint32_t index)
+{
+	serve->handles[index].state = HANDLE_KEPT;
+}
+
 void serve_handle_drop(struct csftp_serve *serve, uint32_t index)
 {
 	struct serve_handle *handle = &serve->handles[index];

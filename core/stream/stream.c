@@ -120,11 +120,15 @@ enum csftp_err csftp_stream_step(struct csftp_stream *stream,
 	enum csftp_err werr;
 	bool readable = false;
 
+	if (csftp_link_wants(link) & CSFTP_WANT_WORK)
+		timeout_ms = 0;
 	err = wait_for(stream, csftp_link_wants(link), timeout_ms, &readable);
 	if (err != CSFTP_OK)
 		return err;
 	if (readable)
 		err = csftp_stream_read(stream, link, STEP_BUDGET);
+	if (err == CSFTP_OK && (csftp_link_wants(link) & CSFTP_WANT_WORK))
+		err = csftp_link_work(link);
 	werr = csftp_stream_write(stream, link);
 	return err != CSFTP_OK ? err : werr;
 }

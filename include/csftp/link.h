@@ -15,16 +15,19 @@
  *
  *   room to read to     csftp_link_in(), then csftp_link_in_ack()
  *   bytes to write      csftp_link_out(), then csftp_link_out_ack()
+ *   work to go on with  csftp_link_work()
  *
  * Any split of either stream is as good as any other.  Packets are handled,
- * and requests answered, inside in_ack, out_ack and csftp_link_close().
+ * and requests answered, inside in_ack, out_ack, csftp_link_work() and
+ * csftp_link_close().
  *
  * A link belongs to its engine and lives as long.  One thread.
  */
 struct csftp_link;
 
-#define CSFTP_WANT_IN  0x1U /* there is room to read to */
-#define CSFTP_WANT_OUT 0x2U /* there are bytes to write */
+#define CSFTP_WANT_IN	0x1U /* there is room to read to */
+#define CSFTP_WANT_OUT	0x2U /* there are bytes to write */
+#define CSFTP_WANT_WORK 0x4U /* csftp_link_work() has something to do */
 
 /*
  * What the engine can use now; 0 while it waits for answers of its file
@@ -52,6 +55,14 @@ csftp_link_in_ack(struct csftp_link *link, size_t len);
  */
 CSFTP_API size_t csftp_link_out(const struct csftp_link *link,
 				struct csftp_slice *slice, size_t max);
+
+/*
+ * Does a piece of what takes longer, such as hashing a file.  As long as the
+ * link wants it, call it whenever there is nothing else to do, and do not
+ * sleep; so that input and output have their turn in between.
+ */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_link_work(struct csftp_link *link);
 
 /* The first len bytes of the output have been taken. */
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err

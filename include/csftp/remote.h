@@ -55,6 +55,11 @@ struct csftp_remote_config {
 #define CSFTP_EXT_COPY_DATA    0x100U
 #define CSFTP_EXT_HOME_DIR     0x200U
 #define CSFTP_EXT_IDNAMES      0x400U
+#define CSFTP_EXT_CHECK_HANDLE 0x800U
+#define CSFTP_EXT_CHECK_NAME   0x1000U
+#define CSFTP_EXT_SPACE	       0x2000U
+#define CSFTP_EXT_COPY_FILE    0x4000U
+#define CSFTP_EXT_VENDOR_ID    0x8000U
 
 /* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM.  INIT is queued for output at once. */
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err

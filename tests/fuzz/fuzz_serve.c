@@ -161,14 +161,25 @@ static bool drain(struct session *session, size_t most)
 	return true;
 }
 
+static bool work(struct session *session)
+{
+	if (!(csftp_link_wants(session->link) & CSFTP_WANT_WORK))
+		return false;
+	(void)csftp_link_work(session->link);
+	return true;
+}
+
 static void some_rounds(struct session *session, unsigned rounds)
 {
 	for (unsigned i = 0; i < rounds; i++) {
 		size_t most = (size_t)1 << chance(session, 18);
 
-		switch (chance(session, 4)) {
+		switch (chance(session, 5)) {
 		case 0:
 			(void)drain(session, most);
+			break;
+		case 2:
+			(void)work(session);
 			break;
 		case 1:
 			(void)later_run(&session->later);
@@ -186,6 +197,7 @@ static void the_rest(struct session *session)
 
 	while (more) {
 		more = later_run(&session->later);
+		more = work(session) || more;
 		more = feed(session, SIZE_MAX) || more;
 		more = drain(session, SIZE_MAX) || more;
 	}

@@ -59,6 +59,11 @@ bool joined_drive(void *arg)
 			   &joined->hash_down);
 	bool also = joined->also && joined->also(joined->arg);
 
+	if (csftp_link_wants(server) & CSFTP_WANT_WORK) {
+		also = true;
+		assert_int_equal(csftp_link_work(server), CSFTP_OK);
+	}
+
 	joined->to_server += up;
 	joined->to_client += down;
 	return up > 0 || down > 0 || also;

@@ -72,11 +72,22 @@ void served_send(struct served *served, const struct sftp_msg *msg)
 	assert_true(served_feed(served, buf, wr.len));
 }
 
+bool served_work(struct served *served)
+{
+	if (served->later && later_run(served->later))
+		return true;
+	if (!(csftp_link_wants(served->link) & CSFTP_WANT_WORK))
+		return false;
+	assert_int_equal(csftp_link_work(served->link), CSFTP_OK);
+	return true;
+}
+
 const struct sftp_msg *served_ask(struct served *served,
 				  const struct sftp_msg *msg)
 {
 	served_send(served, msg);
-	assert_true(served_next(served));
+	while (!served_next(served))
+		assert_true(served_work(served));
 	assert_int_equal(served->answer.id, msg->id);
 	return &served->answer;
 }
@@ -110,6 +121,8 @@ void served_start(struct served *served,
 void served_stop(struct served *served)
 {
 	csftp_link_close(served->link, CSFTP_ERR_EOF);
+	while (served->later && later_run(served->later))
+		;
 	assert_int_equal(csftp_serve_pending(served->serve), 0);
 	csftp_serve_free(served->serve);
 }

@@ -8,6 +8,7 @@
 #include "core/errmap.h"
 #include "core/sftp/msg.h"
 #include "csftp/serve.h"
+#include "tests/lib/later.h"
 
 #define BYTES(s)                                                               \
 	{                                                                      \
@@ -18,6 +19,8 @@
 struct served {
 	struct csftp_serve *serve;
 	struct csftp_link *link;
+	/* A file system that answers later; NULL where there is none. */
+	struct later *later;
 	struct sftp_msg greeting; /* VERSION; its bytes lie in greeting_buf */
 	struct sftp_msg answer;	  /* the last; its bytes lie in buf */
 	uint8_t greeting_buf[2048];
@@ -41,7 +44,10 @@ void served_send(struct served *served, const struct sftp_msg *msg);
 /* Takes one answer off the output; false if there is none. */
 bool served_next(struct served *served);
 
-/* A request and its answer. */
+/* Does some of what is left to do inside; false where there is nothing. */
+bool served_work(struct served *served);
+
+/* A request and its answer, which is the next. */
 const struct sftp_msg *served_ask(struct served *served,
 				  const struct sftp_msg *msg);
 

@@ -87,7 +87,7 @@ cflags=(-std=c11 -D_GNU_SOURCE -I. -Iinclude -fsyntax-only)
 libs()
 {
 	# shellcheck disable=SC2046 # words
-	printf '%s\n' $(pkg-config --cflags fuse3 libuv cmocka)
+	printf '%s\n' $(pkg-config --cflags fuse3 libuv cmocka libcrypto)
 }
 
 headers_alone()
@@ -139,6 +139,9 @@ engines()
 				n = split("memcpy memmove memset memcmp memchr " \
 				"strlen strcmp strncmp strchr strrchr strnlen " \
 				"strspn strcspn " \
+				"EVP_MD_CTX_new EVP_MD_CTX_free EVP_DigestInit_ex " \
+				"EVP_DigestUpdate EVP_DigestFinal_ex EVP_sha256 " \
+				"EVP_sha384 EVP_sha512 EVP_sha224 EVP_sha1 EVP_md5 " \
 				"malloc calloc realloc free __stack_chk_fail " \
 				"__memcpy_chk __memmove_chk __memset_chk " \
 				"__assert_fail _GLOBAL_OFFSET_TABLE_", names, " ")

@@ -77,6 +77,8 @@ static size_t shortest(enum sftp_kind kind)
 		return 9;
 	case SFTP_EXTENDED_REPLY:
 		return 5;
+	case SFTP_VENDOR_ID:
+		return 18;
 	default:
 		return SIZE_MAX;
 	}
@@ -395,6 +397,12 @@ static void extensions_are_found_by_name_and_version(void **state)
 		struct wire_bytes v = {(const uint8_t *)version, 1};
 		struct wire_bytes other = BYTES("9");
 
+		/* It is announced with data of its own. */
+		if (kind == SFTP_VENDOR_ID) {
+			assert_string_equal(version, "");
+			assert_int_equal(sftp_ext_find(n, other), kind);
+			continue;
+		}
 		assert_int_equal(sftp_ext_find(n, v), kind);
 		assert_int_equal(sftp_ext_find(n, other), SFTP_UNKNOWN);
 		n.len--;
@@ -414,7 +422,9 @@ static void extension_bits_follow_the_table(void **state)
 		CSFTP_EXT_FSYNC,	CSFTP_EXT_LSETSTAT,
 		CSFTP_EXT_LIMITS,	CSFTP_EXT_EXPAND_PATH,
 		CSFTP_EXT_COPY_DATA,	CSFTP_EXT_HOME_DIR,
-		CSFTP_EXT_IDNAMES};
+		CSFTP_EXT_IDNAMES,	CSFTP_EXT_CHECK_HANDLE,
+		CSFTP_EXT_CHECK_NAME,	CSFTP_EXT_SPACE,
+		CSFTP_EXT_COPY_FILE,	CSFTP_EXT_VENDOR_ID};
 
 	(void)state;
 	assert_int_equal(sizeof(bits) / sizeof(bits[0]), SFTP_EXT_COUNT);

@@ -146,7 +146,7 @@ static const struct sftp_msg full = {
 static bool is_request(int kind)
 {
 	return (kind >= SFTP_OPEN && kind <= SFTP_SYMLINK) ||
-	       kind >= SFTP_EXT_FIRST;
+	       (kind >= SFTP_EXT_FIRST && kind != SFTP_VENDOR_ID);
 }
 
 /* Cut anywhere behind its id, a request touches nothing. */

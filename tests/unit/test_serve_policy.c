@@ -73,6 +73,11 @@ static const struct {
 	{"copy-data", SFTP_COPY_DATA, true},
 	{"home-directory", SFTP_HOME_DIRECTORY, false},
 	{"users-groups-by-id", SFTP_USERS_GROUPS_BY_ID, false},
+	{"check-file-handle", SFTP_CHECK_FILE_HANDLE, false},
+	{"check-file-name", SFTP_CHECK_FILE_NAME, false},
+	{"space-available", SFTP_SPACE_AVAILABLE, false},
+	{"copy-file", SFTP_COPY_FILE, true},
+	{"vendor-id", SFTP_VENDOR_ID, false},
 };
 
 #define REQUESTS ((int)(sizeof(requests) / sizeof(requests[0])))
