@@ -210,17 +210,24 @@ static void valgrind_finds_no_fault(void **state)
 		"ln -s x soft\ncopy big copied\nchmod 600 big\ndf\n"
 		"chown 1 big\nchgrp 1 big\nls -l new\n-mkdir new\n-rm nothing\n"
 		"-get nothing\n-rmdir there\nrm hard\nrm soft\nrmdir there/x\n";
+	/* In libc both are one function, which the checker calls by either. */
+	static const char alias[] = "{\n alias\n Memcheck:Overlap\n"
+				    " fun:__memcpy_chk\n fun:memmove\n}\n";
 	struct pair *pair = *state;
 	char server[3 * PROC_PATH_MAX];
+	char path[2 * PROC_PATH_MAX];
 
 	if (proc_sh(0, "command -v valgrind >/dev/null") != 0)
 		skip_because("valgrind is not installed");
 	must_sh("mkdir '%s/ours/remote/there/x'", pair->dir);
+	proc_print(path, sizeof(path), "%s/alias", pair->dir);
+	file_write(path, alias, strlen(alias));
 	proc_print(server, sizeof(server),
 		   "valgrind -q --error-exitcode=99 --leak-check=full "
 		   "--show-leak-kinds=all --errors-for-leak-kinds=all "
-		   "--track-fds=no --log-file=%s/valgrind %s",
-		   pair->dir, pair->ours);
+		   "--track-fds=no --suppressions=%s/alias "
+		   "--log-file=%s/valgrind %s",
+		   pair->dir, pair->dir, pair->ours);
 	assert_int_equal(run_batch(pair, "ours", server, batch, 0), 0);
 	must_sh("cat '%s/valgrind' >&2; test ! -s '%s/valgrind'", pair->dir,
 		pair->dir);
