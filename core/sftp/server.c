@@ -189,7 +189,11 @@ static bool fill(struct serve_slot *slot, uint8_t *body,
 	slot->attr = msg->attr;
 	if (!take_handle(slot, msg->handle, &req->fh) ||
 	    !take_handle(slot, msg->handle2, &req->fh2)) {
-		serve_status(slot, SSH_FX_FAILURE, "Invalid handle");
+		/* As OpenSSH's server has it. */
+		if (msg->kind == SFTP_CLOSE || msg->kind == SFTP_FSYNC)
+			serve_errno(slot, EBADF);
+		else
+			serve_status(slot, SSH_FX_FAILURE, "Invalid handle");
 		return false;
 	}
 	if (msg->path.ptr)
@@ -261,6 +265,7 @@ static bool begin_vendor(struct serve_slot *slot, const struct sftp_msg *msg)
 #define NAMES  SERVE_NAMES_MAX, serve_names_reply
 #define IDS    SERVE_NAMES_MAX, serve_ids_reply
 #define SPACE  SERVE_REPLY_MAX, serve_space_reply
+#define COPIED SERVE_REPLY_MAX, serve_copied_reply
 #define COPY   SERVE_REPLY_MAX, serve_copy_reply
 #define CHECK  SERVE_HASHES_MAX, serve_check_reply
 
@@ -300,7 +305,7 @@ static const struct handler handlers[SFTP_KINDS] = {
 			 begin_limits},
 	[SFTP_EXPAND_PATH] = {"expand-path", READS, CSFTP_OP_REALPATH,
 			      CSFTP_EXPAND, TEXT, NULL},
-	[SFTP_COPY_DATA] = {"copy-data", WRITES, CSFTP_OP_COPY_RANGE, 0, STATUS,
+	[SFTP_COPY_DATA] = {"copy-data", WRITES, CSFTP_OP_COPY_RANGE, 0, COPIED,
 			    NULL},
 	[SFTP_HOME_DIRECTORY] = {"home-directory", READS, CSFTP_OP_HOMEDIR, 0,
 				 TEXT, NULL},

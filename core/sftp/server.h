@@ -146,6 +146,8 @@ void serve_statfs_reply(struct serve_slot *slot,
 			const struct csftp_reply *reply);
 void serve_space_reply(struct serve_slot *slot,
 		       const struct csftp_reply *reply);
+void serve_copied_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply);
 void serve_status_reply(struct serve_slot *slot,
 			const struct csftp_reply *reply);
 

@@ -162,7 +162,8 @@ void serve_data_reply(struct serve_slot *slot, const struct csftp_reply *reply)
 		serve_errno(slot, reply->err);
 		return;
 	}
-	if (len == 0 || len > slot->req.len) {
+	/* Nothing is what was asked for, or it is the end. */
+	if ((len == 0 && slot->req.len > 0) || len > slot->req.len) {
 		serve_status(slot, len == 0 ? SSH_FX_EOF : SSH_FX_FAILURE,
 			     len == 0 ? "End of file" : "Failure");
 		return;
@@ -222,6 +223,16 @@ void serve_statfs_reply(struct serve_slot *slot,
 	sftp_statfs_put(&wr, reply->statfs);
 	send_msg(slot, &(struct sftp_msg){.kind = SFTP_EXTENDED_REPLY,
 					  .data = {body, wr.len}});
+}
+
+/* filexfer-extensions-00, 7: what there is was copied, but it is less. */
+void serve_copied_reply(struct serve_slot *slot,
+			const struct csftp_reply *reply)
+{
+	if (reply->err == 0 && reply->count < slot->req.len)
+		serve_status(slot, SSH_FX_EOF, "End of file");
+	else
+		serve_errno(slot, reply->err);
 }
 
 void serve_space_reply(struct serve_slot *slot, const struct csftp_reply *reply)
