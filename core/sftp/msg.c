@@ -3,23 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum field {
-	END,
-	NUM,
-	FLAG,
-	OFF,
-	OFF2,
-	LEN32,
-	LEN64,
-	PATH,
-	PATH2,
-	HANDLE,
-	HANDLE2,
-	DATA,
-	DATA2,
-	ATTRS,
-	REST /* into data, without a length */
-};
+#include "core/sftp/fields.h"
 
 #define FIELDS_MAX     5
 #define EXTENDED       200
@@ -157,6 +141,11 @@ const char *sftp_ext_version(enum sftp_kind kind)
 	return (unsigned)kind < SFTP_KINDS ? rows[kind].version : NULL;
 }
 
+const uint8_t *sftp_kind_fields(enum sftp_kind kind)
+{
+	return rows[kind].fields;
+}
+
 static bool has_id(enum sftp_kind kind)
 {
 	return kind != SFTP_INIT && kind != SFTP_VERSION_MSG;
@@ -164,7 +153,7 @@ static bool has_id(enum sftp_kind kind)
 
 static void get_field(struct wire_rd *rd, struct sftp_msg *msg, uint8_t field)
 {
-	switch ((enum field)field) {
+	switch ((enum sftp_field)field) {
 	case END:
 		break;
 	case NUM:
@@ -238,7 +227,7 @@ static void put_bytes(struct wire_wr *wr, struct wire_bytes bytes)
 static void put_field(struct wire_wr *wr, const struct sftp_msg *msg,
 		      uint8_t field)
 {
-	switch ((enum field)field) {
+	switch ((enum sftp_field)field) {
 	case END:
 		break;
 	case NUM:

@@ -326,7 +326,7 @@ static void ask_limits(struct csftp_remote *remote)
 
 	remote->state = REMOTE_LIMITS;
 	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_LIMITS});
-	link_put(&remote->link, &wr);
+	remote_put(remote, &wr);
 }
 
 static void take_extensions(struct csftp_remote *remote, struct wire_bytes list)
@@ -398,6 +398,7 @@ static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
 	struct sftp_msg msg;
 	enum csftp_err err = sftp_msg_decode(&msg, body, len);
 
+	remote_trace(remote, SFTP_RECEIVED, body, len, len);
 	if (remote->state == REMOTE_INIT) {
 		err = err == CSFTP_OK ? take_version(remote, &msg) : err;
 	} else if (len < 5) {
@@ -437,7 +438,7 @@ static void send_init(struct csftp_remote *remote)
 
 	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_INIT,
 						.num = SFTP_VERSION});
-	link_put(&remote->link, &wr);
+	remote_put(remote, &wr);
 }
 
 static enum csftp_err remote_init(struct csftp_remote *remote)

@@ -7,6 +7,7 @@
 
 #include "core/sftp/link.h"
 #include "core/sftp/msg.h"
+#include "core/sftp/trace.h"
 #include "csftp/remote.h"
 
 /* A request id is a slot's index below its generation. */
@@ -95,6 +96,13 @@ void remote_finish(struct csftp_remote *remote, struct remote_slot *slot,
 		   const struct csftp_reply *reply);
 void remote_finish_err(struct csftp_remote *remote, struct remote_slot *slot,
 		       int err);
+
+/* Tells config.trace of a packet, if it is set; see sftp_trace(). */
+void remote_trace(const struct csftp_remote *remote, enum sftp_way way,
+		  const uint8_t *body, size_t len, size_t whole);
+
+/* Sends a packet, or the head of one whose payload follows. */
+void remote_put(struct csftp_remote *remote, const struct wire_wr *wr);
 
 /* Handles (remote_handle.c). */
 CSFTP_MUST_CHECK bool remote_handle_keep(struct csftp_remote *remote,

@@ -18,6 +18,24 @@ bool remote_can_send(const struct csftp_remote *remote)
 	       remote_has_room(remote);
 }
 
+void remote_trace(const struct csftp_remote *remote, enum sftp_way way,
+		  const uint8_t *body, size_t len, size_t whole)
+{
+	char line[SFTP_TRACE_MAX];
+
+	if (!remote->config.trace)
+		return;
+	sftp_trace(line, way, body, len, whole);
+	remote->config.trace(remote->config.arg, line);
+}
+
+void remote_put(struct csftp_remote *remote, const struct wire_wr *wr)
+{
+	remote_trace(remote, SFTP_SENT, wr->base + 4, wr->len - 4,
+		     wire_get_u32(wr->base));
+	link_put(&remote->link, wr);
+}
+
 void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
 		     struct sftp_msg *msg)
 {
@@ -33,10 +51,12 @@ void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
 	slot->kind = msg->kind;
 	slot->state = SLOT_SENT;
 	if (msg->kind != SFTP_WRITE || msg->data.len == 0) {
-		link_put(&remote->link, &wr);
+		remote_put(remote, &wr);
 		return;
 	}
 	slot->state = SLOT_SENDING;
+	remote_trace(remote, SFTP_SENT, wr.base + 4, wr.len - 4,
+		     wire_get_u32(wr.base));
 	link_put_extra(&remote->link, &wr, payload, msg->data.len,
 		       (uint32_t)(slot - remote->slots));
 }

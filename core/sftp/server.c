@@ -429,6 +429,7 @@ static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
 
 	if (!can_take(serve, &msg))
 		return LINK_LATER;
+	serve_trace(serve, SFTP_RECEIVED, body, len, len);
 	if (msg.kind == SFTP_INIT && err == CSFTP_OK)
 		return greet(serve);
 	if (!serve->greeted || msg.kind == SFTP_INIT ||

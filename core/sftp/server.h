@@ -9,6 +9,7 @@
 #include "core/hash.h"
 #include "core/sftp/link.h"
 #include "core/sftp/msg.h"
+#include "core/sftp/trace.h"
 #include "csftp/serve.h"
 
 /* Requests that an asynchronous file system may hold at a time. */
@@ -183,5 +184,9 @@ void serve_slot_end(struct serve_slot *slot);
 /* A writer for the answer; its room was made sure of before the request. */
 struct wire_wr serve_writer(struct serve_slot *slot, size_t len);
 void serve_send(struct serve_slot *slot, const struct wire_wr *wr);
+
+/* Tells config.trace of a packet, if it is set; see sftp_trace(). */
+void serve_trace(const struct csftp_serve *serve, enum sftp_way way,
+		 const uint8_t *body, size_t len, size_t whole);
 
 #endif

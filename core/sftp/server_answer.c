@@ -10,6 +10,25 @@ struct wire_wr serve_writer(struct serve_slot *slot, size_t len)
 	return link_writer(&slot->serve->link, len);
 }
 
+void serve_trace(const struct csftp_serve *serve, enum sftp_way way,
+		 const uint8_t *body, size_t len, size_t whole)
+{
+	char line[SFTP_TRACE_MAX];
+
+	if (!serve->config.trace)
+		return;
+	sftp_trace(line, way, body, len, whole);
+	serve->config.trace(serve->config.arg, line);
+}
+
+/* Sends a packet; the length that it begins with counts all of it. */
+static void put_packet(struct csftp_serve *serve, const struct wire_wr *wr)
+{
+	serve_trace(serve, SFTP_SENT, wr->base + 4, wr->len - 4,
+		    wire_get_u32(wr->base));
+	link_put(&serve->link, wr);
+}
+
 void serve_send(struct serve_slot *slot, const struct wire_wr *wr)
 {
 	struct csftp_link *link = &slot->serve->link;
@@ -17,7 +36,7 @@ void serve_send(struct serve_slot *slot, const struct wire_wr *wr)
 	if (wire_wr_end(wr) != CSFTP_OK)
 		link_fail(link, CSFTP_ERR_NO_ROOM);
 	else if (link->err == CSFTP_OK)
-		link_put(link, wr);
+		put_packet(slot->serve, wr);
 	serve_slot_end(slot);
 }
 
@@ -109,7 +128,7 @@ void serve_version(struct csftp_serve *serve)
 	put_extensions(serve, &wr);
 	wire_wr_close(&wr, mark);
 	if (wire_wr_end(&wr) == CSFTP_OK)
-		link_put(&serve->link, &wr);
+		put_packet(serve, &wr);
 }
 
 /* The file system takes no more than max at a time; 0: any length. */

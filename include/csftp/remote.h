@@ -40,6 +40,8 @@ struct csftp_remote_config {
 	 * After 20 sentences one more says that there are no more.
 	 */
 	void (*log)(void *arg, const char *text);
+	/* As csftp_serve_config.trace, for requests sent and answers. */
+	void (*trace)(void *arg, const char *line);
 	void *arg;
 };
 

@@ -68,6 +68,13 @@ struct csftp_serve_config {
 	 * and seconds east of UTC.  May be NULL: then UTC, with the year.
 	 */
 	void (*clock)(void *arg, int64_t when, int64_t *now, int32_t *offset);
+	/*
+	 * Called with a line, without newline, for each request that is taken
+	 * up and each answer: "<- 7 OPEN "a b" pflags 0x1", "-> 7 STATUS 0
+	 * "Success"".  It is printable ASCII whatever the client sends, and of
+	 * payload it has the length only.  May be NULL, and then costs nothing.
+	 */
+	void (*trace)(void *arg, const char *line);
 	void *arg;
 };
 
