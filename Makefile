@@ -33,6 +33,7 @@ fusefs_src := $(filter-out fusefs/csftpfs.c,$(wildcard fusefs/*.c))
 support    := $(wildcard tests/lib/*.c)
 fast_test  := $(wildcard tests/unit/test_*.c tests/loopback/test_*.c)
 slow_test  := $(wildcard tests/interop/test_*.c)
+examples   := $(wildcard tests/examples/*.c)
 headers    := $(wildcard include/csftp/*.h)
 man        := $(wildcard man/*.[1-9])
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
@@ -99,8 +100,15 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
 		$(call crypto_pkg,--libs)
 
+# With what is installed, and nothing else.
+$(B)/tests/examples/%: tests/examples/%.c $(B)/libcsftp.a $(headers) \
+		| $(B)/tests/examples/.
+	$(call say,LD,$@)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(WERROR) $(CFLAGS) \
+		$(LDFLAGS) -o $@ $< $(B)/libcsftp.a $(call crypto_pkg,--libs)
+
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
-check-build: all fast-build $(call bin,$(slow_test))
+check-build: all fast-build $(call bin,$(slow_test) $(examples))
 
 # The sanitizers and the fuzzer want all objects their own way: B is theirs.
 asan-build: | $(fresh)

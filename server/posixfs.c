@@ -79,7 +79,10 @@ int posixfs_handle_close(struct posixfs *px, struct posixfs_handle *handle)
 {
 	int fd = handle->fd;
 
-	free(handle->listing);
+	if (handle->listing) {
+		handle->listing->next = px->listings;
+		px->listings = handle->listing;
+	}
 	handle->listing = NULL;
 	handle->fd = -1;
 	handle->generation++;
@@ -496,6 +499,12 @@ void posixfs_free(struct csftp_fs *fs)
 	for (uint32_t i = 0; px->handle && i < px->handle_count; i++)
 		if (px->handle[i].fd >= 0)
 			close(posixfs_handle_close(px, &px->handle[i]));
+	while (px->listings) {
+		struct posixfs_listing *listing = px->listings;
+
+		px->listings = listing->next;
+		free(listing);
+	}
 	if (px->dirfd >= 0)
 		close(px->dirfd);
 	free(px->handle);

@@ -7,6 +7,21 @@
 #include <string.h>
 #include <unistd.h>
 
+static struct posixfs_listing *listing_new(struct posixfs *px)
+{
+	struct posixfs_listing *listing = px->listings;
+
+	if (listing)
+		px->listings = listing->next;
+	else
+		listing = malloc(sizeof(*listing));
+	if (!listing)
+		return NULL;
+	listing->len = 0;
+	listing->used = 0;
+	return listing;
+}
+
 void posixfs_opendir(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct posixfs *px = posixfs_of(fs);
@@ -22,14 +37,12 @@ void posixfs_opendir(struct csftp_fs *fs, struct csftp_req *req)
 		csftp_reply_err(req, err);
 		return;
 	}
-	handle.listing = malloc(sizeof(*handle.listing));
+	handle.listing = listing_new(px);
 	if (!handle.listing) {
 		close(handle.fd);
 		csftp_reply_err(req, ENOMEM);
 		return;
 	}
-	handle.listing->len = 0;
-	handle.listing->used = 0;
 	csftp_reply_fh(req, posixfs_handle_open(px, &handle));
 }
 

@@ -22,6 +22,7 @@
 
 /* An open directory: what getdents64(2) gave, and how much is used up. */
 struct posixfs_listing {
+	struct posixfs_listing *next; /* of those that are in no handle */
 	size_t len;
 	size_t used;
 	_Alignas(8) char buf[POSIXFS_LISTING];
@@ -51,6 +52,8 @@ struct posixfs {
 	uint32_t handle_free; /* handle_count: none */
 	char *scratch;
 	bool scratch_lent; /* a reply points there */
+	/* Used before; there are no more than were open at a time. */
+	struct posixfs_listing *listings;
 	struct posixfs_idname idname[POSIXFS_IDNAMES];
 };
 

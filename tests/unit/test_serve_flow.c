@@ -1,0 +1,184 @@
+/* Clients that ask faster than they listen. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "csftp/memfs.h"
+#include "tests/lib/served.h"
+#include "tests/lib/test.h"
+
+#define FILE_LEN 200000U
+
+struct flow {
+	struct csftp_fs *memfs;
+	struct later later;
+	struct served served;
+	struct wire_bytes handle;
+	uint8_t keep[8];
+};
+
+static struct flow *flow_start(bool later)
+{
+	struct flow *flow = calloc(1, sizeof(*flow));
+	struct csftp_serve_config config = {.handles = 8};
+	uint8_t *data = calloc(1, FILE_LEN);
+	const struct sftp_msg *got;
+
+	assert_true(flow && data);
+	assert_int_equal(csftp_memfs_new(&flow->memfs, NULL), CSFTP_OK);
+	config.fs = flow->memfs;
+	if (later) {
+		later_init(&flow->later, flow->memfs);
+		flow->served.later = &flow->later;
+		config.fs = &flow->later.fs;
+	}
+	served_start(&flow->served, &config);
+	got = served_ask(&flow->served,
+			 &(struct sftp_msg){.kind = SFTP_OPEN,
+					    .path = BYTES("f"),
+					    .num = CSFTP_OPEN_READ |
+						   CSFTP_OPEN_WRITE |
+						   CSFTP_OPEN_CREAT});
+	assert_int_equal(got->kind, SFTP_HANDLE);
+	memcpy(flow->keep, got->handle.ptr, 8);
+	flow->handle = (struct wire_bytes){flow->keep, 8};
+	for (size_t off = 0; off < FILE_LEN; off += 10000)
+		assert_int_equal(served_status(&flow->served,
+					       &(struct sftp_msg){
+						       .kind = SFTP_WRITE,
+						       .handle = flow->handle,
+						       .off = off,
+						       .data = {data, 10000}}),
+				 SSH_FX_OK);
+	free(data);
+	return flow;
+}
+
+static void flow_stop(struct flow *flow)
+{
+	served_stop(&flow->served);
+	csftp_memfs_free(flow->memfs);
+	free(flow);
+}
+
+/* Bytes of requests that the server takes while nothing is read from it. */
+static size_t say_until_full(struct flow *flow, const struct sftp_msg *request,
+			     uint32_t *asked)
+{
+	size_t taken = 0;
+
+	for (;;) {
+		struct sftp_msg msg = *request;
+		uint8_t buf[512];
+		struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
+		size_t room;
+
+		(void)csftp_link_in(flow->served.link, &room);
+		if (room < sizeof(buf) && !served_work(&flow->served)) {
+			assert_true(room == 0 || taken > 0);
+			break;
+		}
+		if (room < sizeof(buf))
+			continue;
+		msg.id = (*asked)++;
+		sftp_msg_encode(&wr, &msg);
+		assert_true(served_feed(&flow->served, buf, wr.len));
+		taken += wr.len;
+		/* As much as there is in any session at a time, and more. */
+		assert_true(taken < 16U * 1024 * 1024);
+	}
+	return taken;
+}
+
+static size_t waiting_output(const struct flow *flow)
+{
+	struct csftp_slice slice[8];
+	size_t n = csftp_link_out(flow->served.link, slice, 8);
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		len += slice[i].len;
+	return len;
+}
+
+/* All that was asked is answered in the end, each once. */
+static void hear_all(struct flow *flow, enum sftp_kind kind, uint32_t asked)
+{
+	bool *heard = calloc(asked, sizeof(*heard));
+	uint32_t count = 0;
+
+	assert_non_null(heard);
+	while (count < asked) {
+		if (!served_next(&flow->served)) {
+			assert_true(served_work(&flow->served));
+			continue;
+		}
+		assert_int_equal(flow->served.answer.kind, kind);
+		assert_true(flow->served.answer.id < asked);
+		assert_false(heard[flow->served.answer.id]);
+		heard[flow->served.answer.id] = true;
+		count++;
+	}
+	assert_false(served_next(&flow->served));
+	assert_true(csftp_link_wants(flow->served.link) & CSFTP_WANT_IN);
+	free(heard);
+}
+
+static void greedy(bool later, const struct sftp_msg *request,
+		   enum sftp_kind answer)
+{
+	struct flow *flow = flow_start(later);
+	struct sftp_msg msg = *request;
+	uint32_t asked = 0;
+
+	if (!msg.path.ptr)
+		msg.handle = flow->handle;
+	for (int round = 0; round < 3; round++) {
+		size_t taken = say_until_full(flow, &msg, &asked);
+
+		assert_true(taken > 0);
+		/* It is not asked for more, and holds no more. */
+		assert_false(csftp_link_wants(flow->served.link) &
+			     CSFTP_WANT_IN);
+		assert_true(waiting_output(flow) <= 3 * CSFTP_SERVE_PACKET_MAX);
+		hear_all(flow, answer, asked);
+		asked = 0;
+	}
+	flow_stop(flow);
+}
+
+static const struct sftp_msg reading = {.kind = SFTP_READ, .len = 200000};
+static const struct sftp_msg looking = {.kind = SFTP_STAT, .path = BYTES("/")};
+static const struct sftp_msg resolving = {.kind = SFTP_REALPATH,
+					  .path = BYTES("f")};
+static const struct sftp_msg hashing = {.kind = SFTP_CHECK_FILE_NAME,
+					.path = BYTES("f"),
+					.data = BYTES("crc32"),
+					.num = 256};
+
+static void a_client_that_does_not_listen_is_not_read(void **state)
+{
+	(void)state;
+	greedy(false, &reading, SFTP_DATA);
+	greedy(false, &looking, SFTP_ATTRS);
+	greedy(false, &resolving, SFTP_NAME);
+	greedy(false, &hashing, SFTP_EXTENDED_REPLY);
+}
+
+static void nor_is_it_where_answers_come_later(void **state)
+{
+	(void)state;
+	greedy(true, &reading, SFTP_DATA);
+	greedy(true, &looking, SFTP_ATTRS);
+	greedy(true, &resolving, SFTP_NAME);
+	greedy(true, &hashing, SFTP_EXTENDED_REPLY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_client_that_does_not_listen_is_not_read),
+		cmocka_unit_test(nor_is_it_where_answers_come_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
