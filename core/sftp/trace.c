@@ -192,7 +192,8 @@ void sftp_trace(char line[SFTP_TRACE_MAX], enum sftp_way way,
 			     .cap = SFTP_TRACE_MAX - 1};
 	struct sftp_msg msg;
 	enum csftp_err err = sftp_msg_decode(&msg, body, len);
-	bool cut = whole > len;
+	bool cut = whole > len &&
+		   (msg.kind == SFTP_WRITE || msg.kind == SFTP_DATA);
 
 	put(&wr, way == SFTP_SENT ? "->" : "<-");
 	if (msg.kind != SFTP_INIT && msg.kind != SFTP_VERSION_MSG)
