@@ -82,7 +82,7 @@ enum sftp_kind {
 struct sftp_msg {
 	enum sftp_kind kind;
 	uint32_t id; /* of all but INIT and VERSION */
-	/* version, pflags, status code, count of names, size of a block, flag */
+	/* version, pflags, status, count of names, size of a block, flag */
 	uint32_t num;
 	uint64_t off;
 	uint64_t off2; /* copy-data: of the file written to */

@@ -166,7 +166,7 @@ void serve_copy_reply(struct serve_slot *slot, const struct csftp_reply *reply)
 		slot->again = true;
 		return;
 	}
-	/* What is open at the end of the session is closed, or was, elsewhere. */
+	/* What is open at the end of the session is closed elsewhere. */
 	copy_drop(slot, slot->handle);
 	copy_drop(slot, slot->source);
 	serve_errno(slot, slot->err);

@@ -52,12 +52,44 @@ static struct wire_bytes handle_of(const struct sftp_msg *msg, uint8_t keep[8])
 	return (struct wire_bytes){keep, 8};
 }
 
+static unsigned change_things(struct sftp_msg msg)
+{
+	static const struct wire_bytes ids = BYTES("\0\0\0\0");
+	struct sftp_msg missing = {.kind = SFTP_STAT, .path = BYTES("gone")};
+
+	msg.kind = SFTP_COPY_FILE;
+	msg.num = 1;
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_SETSTAT;
+	msg.attr = (struct csftp_attr){.mask = CSFTP_ATTR_MODE, .mode = 0600};
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_POSIX_RENAME;
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_SYMLINK;
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_READLINK;
+	(void)served_ask(&served, &msg);
+	msg.kind = SFTP_REMOVE;
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_MKDIR;
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_RMDIR;
+	assert_int_equal(status(&msg), SSH_FX_OK);
+	msg.kind = SFTP_LIMITS;
+	(void)served_ask(&served, &msg);
+	msg.kind = SFTP_USERS_GROUPS_BY_ID;
+	msg.data = ids;
+	msg.data2 = ids;
+	(void)served_ask(&served, &msg);
+	assert_int_equal(status(&missing), SSH_FX_NO_SUCH_FILE);
+	return 11;
+}
+
 /* Each request once that does not end in a data base of libc's. */
 static unsigned mixed_requests(void)
 {
 	static const struct wire_bytes file = BYTES("file");
 	static const struct wire_bytes other = BYTES("other");
-	static const struct wire_bytes ids = BYTES("\0\0\0\0");
 	static const enum sftp_kind looks[] = {
 		SFTP_STAT,    SFTP_LSTAT,	    SFTP_REALPATH,
 		SFTP_STATVFS, SFTP_SPACE_AVAILABLE, SFTP_EXPAND_PATH};
@@ -67,7 +99,6 @@ static unsigned mixed_requests(void)
 				.num = CSFTP_OPEN_READ | CSFTP_OPEN_WRITE |
 				       CSFTP_OPEN_CREAT};
 	struct sftp_msg opendir = {.kind = SFTP_OPENDIR, .path = BYTES(".")};
-	struct sftp_msg missing = {.kind = SFTP_STAT, .path = BYTES("gone")};
 	uint8_t keep[8], keep2[8];
 	unsigned asked = 0;
 
@@ -95,34 +126,8 @@ static unsigned mixed_requests(void)
 		msg.kind = looks[i];
 		(void)served_ask(&served, &msg);
 	}
-	msg.kind = SFTP_COPY_FILE;
-	msg.num = 1;
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_SETSTAT;
-	msg.attr = (struct csftp_attr){.mask = CSFTP_ATTR_MODE, .mode = 0600};
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_POSIX_RENAME;
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_SYMLINK;
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_READLINK;
-	(void)served_ask(&served, &msg);
-	msg.kind = SFTP_REMOVE;
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_MKDIR;
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_RMDIR;
-	assert_int_equal(status(&msg), SSH_FX_OK);
-	msg.kind = SFTP_LIMITS;
-	(void)served_ask(&served, &msg);
-	msg.kind = SFTP_USERS_GROUPS_BY_ID;
-	msg.data = ids;
-	msg.data2 = ids;
-	(void)served_ask(&served, &msg);
-	assert_int_equal(status(&missing), SSH_FX_NO_SUCH_FILE);
-	return asked + 11;
+	return asked + change_things(msg);
 }
-
 static void requests_allocate_nothing(void **state)
 {
 	char dir[PROC_PATH_MAX];

@@ -19,18 +19,11 @@
 #include "tests/lib/sshd.h"
 #include "tests/lib/test.h"
 #include "tests/lib/tree.h"
+#include "tests/lib/twins_text.h"
 
 #define NOBODY	   65534
-#define SAID_MAX   (1024U * 1024U)
 #define ANSWER_MS  20000
 #define LINE_SHOWN 200
-
-static const uint8_t handle_marks[TWINS_HANDLES];
-
-struct wire_bytes twins_handle(unsigned i)
-{
-	return (struct wire_bytes){&handle_marks[i], 1};
-}
 
 /* The trees. */
 
@@ -251,209 +244,6 @@ static bool hear(struct twin *twin)
 	return true;
 }
 
-/* Answers as text. */
-
-__attribute__((format(printf, 2, 3))) static void say(char *said,
-						      const char *format, ...)
-{
-	size_t len = strlen(said);
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(said + len, SAID_MAX - len, format, args);
-	va_end(args);
-}
-
-static void say_bytes(char *said, const uint8_t *bytes, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (bytes[i] > ' ' && bytes[i] <= '~' && bytes[i] != '\\')
-			say(said, "%c", bytes[i]);
-		else
-			say(said, "\\%02x", bytes[i]);
-	}
-}
-
-/* The tree's own path is the same for both. */
-static void say_path(char *said, const struct twin *twin,
-		     struct csftp_slice path)
-{
-	size_t len = strlen(twin->root);
-
-	if (path.len >= len && memcmp(path.ptr, twin->root, len) == 0) {
-		say(said, "<tree>");
-		say_bytes(said, (const uint8_t *)path.ptr + len,
-			  path.len - len);
-	} else {
-		say_bytes(said, path.ptr, path.len);
-	}
-}
-
-/* Times of this run are the same, too. */
-static void say_time(char *said, const struct twins *twins, int64_t sec)
-{
-	if (sec >= twins->began)
-		say(said, " now");
-	else
-		say(said, " %lld", (long long)sec);
-}
-
-static void say_attr(char *said, const struct twins *twins,
-		     const struct csftp_attr *attr)
-{
-	say(said, "%x", attr->mask);
-	if (attr->mask & CSFTP_ATTR_SIZE)
-		say(said, " size %llu", (unsigned long long)attr->size);
-	if (attr->mask & CSFTP_ATTR_UID)
-		say(said, " %u:%u", attr->uid, attr->gid);
-	if (attr->mask & CSFTP_ATTR_MODE)
-		say(said, " %o", attr->mode);
-	if (attr->mask & CSFTP_ATTR_ATIME) {
-		say_time(said, twins, attr->atime.sec);
-		say_time(said, twins, attr->mtime.sec);
-	}
-}
-
-/* "Nov 22 10:00" stands before the name. */
-#define DATE_LEN 13
-
-static void say_entry(char *said, const struct twins *twins,
-		      const struct twin *twin, struct wire_rd *rd)
-{
-	struct csftp_entry entry;
-	size_t shown;
-
-	sftp_entry_get(rd, &entry);
-	assert_int_equal(rd->err, CSFTP_OK);
-	say(said, " <");
-	say_path(said, twin, entry.name);
-	say(said, "|");
-	shown = entry.longname.len;
-	if (entry.attr.mask == 0)
-		say_path(said, twin, entry.longname);
-	else if (entry.attr.mtime.sec >= twins->began)
-		say_bytes(said, entry.longname.ptr,
-			  shown - entry.name.len - DATE_LEN);
-	else
-		say_bytes(said, entry.longname.ptr, shown);
-	say(said, "|");
-	say_attr(said, twins, &entry.attr);
-	say(said, ">");
-}
-
-static void say_data(char *said, struct wire_bytes data)
-{
-	uint64_t hash = 14695981039346656037U;
-
-	for (size_t i = 0; i < data.len; i++)
-		hash = (hash ^ data.ptr[i]) * 1099511628211U;
-	say(said, "DATA %zu ", data.len);
-	say_bytes(said, data.ptr, data.len < 40 ? data.len : 40);
-	say(said, " %016llx", (unsigned long long)hash);
-}
-
-/* How much is free changes between two questions. */
-static void say_reply(char *said, const struct sftp_msg *answer)
-{
-	struct wire_rd rd = {.next = answer->data.ptr,
-			     .left = answer->data.len};
-	struct csftp_statfs fs;
-
-	say(said, "REPLY ");
-	if (answer->data.len != 88) {
-		say_bytes(said, answer->data.ptr, answer->data.len);
-		return;
-	}
-	sftp_statfs_get(&rd, &fs);
-	say(said, "%llu %llu %llu %llu %llx %llx %llu",
-	    (unsigned long long)fs.bsize, (unsigned long long)fs.frsize,
-	    (unsigned long long)fs.blocks, (unsigned long long)fs.files,
-	    (unsigned long long)fs.fsid, (unsigned long long)fs.flag,
-	    (unsigned long long)fs.namemax);
-}
-
-static void say_answer(const struct twins *twins, struct twin *twin)
-{
-	const struct sftp_msg *answer = &twin->answer;
-	struct wire_rd rd = {.next = answer->data.ptr,
-			     .left = answer->data.len};
-	char *said = twin->said;
-
-	switch ((int)answer->kind) {
-	case SFTP_STATUS:
-		say(said, "STATUS %u", answer->num);
-		assert_true(answer->path.len > 0);
-		break;
-	case SFTP_HANDLE:
-		say(said, "HANDLE");
-		break;
-	case SFTP_DATA:
-		say_data(said, answer->data);
-		break;
-	case SFTP_NAME:
-		say(said, "NAME %u", answer->num);
-		while (rd.left > 0)
-			say_entry(said, twins, twin, &rd);
-		break;
-	case SFTP_ATTRS:
-		say(said, "ATTRS ");
-		say_attr(said, twins, &answer->attr);
-		break;
-	case SFTP_EXTENDED_REPLY:
-		say_reply(said, answer);
-		break;
-	case SFTP_VERSION_MSG:
-		say(said, "VERSION %u ", answer->num);
-		say_bytes(said, answer->data.ptr, answer->data.len);
-		break;
-	default:
-		say(said, "an answer of kind %d", (int)answer->kind);
-		break;
-	}
-}
-
-/* Requests as text. */
-
-static void ask_bytes(char *text, const char *name, struct wire_bytes bytes)
-{
-	if (!bytes.ptr)
-		return;
-	for (unsigned i = 0; i < TWINS_HANDLES; i++) {
-		if (bytes.ptr == &handle_marks[i]) {
-			say(text, " %s #%u", name, i);
-			return;
-		}
-	}
-	say(text, " %s ", name);
-	say_bytes(text, bytes.ptr, bytes.len < 60 ? bytes.len : 60);
-}
-
-static void ask_text(char *text, const struct sftp_msg *msg, int more)
-{
-	const char *name = sftp_kind_name(msg->kind);
-
-	if (strncmp(name, "SSH_FXP_", 8) == 0)
-		name += 8;
-	say(text, "%s", name);
-	ask_bytes(text, "path", msg->path);
-	ask_bytes(text, "to", msg->path2);
-	ask_bytes(text, "handle", msg->handle);
-	ask_bytes(text, "handle", msg->handle2);
-	if (msg->num)
-		say(text, " num %x", msg->num);
-	if (msg->off || msg->off2 || msg->len)
-		say(text, " off %llx len %llx off %llx",
-		    (unsigned long long)msg->off, (unsigned long long)msg->len,
-		    (unsigned long long)msg->off2);
-	if (msg->data.ptr)
-		say(text, " data %zu", msg->data.len);
-	if (msg->attr.mask)
-		say(text, " attr %x size %llx mode %o", msg->attr.mask,
-		    (unsigned long long)msg->attr.size, msg->attr.mode);
-	if (more)
-		say(text, " %+d", more);
-}
-
 /* The comparison. */
 
 static void compare(struct twins *twins, const char *request)
@@ -489,7 +279,7 @@ static void compare(struct twins *twins, const char *request)
 static void replace_handle(struct wire_bytes *handle, const struct twin *twin)
 {
 	for (unsigned i = 0; i < TWINS_HANDLES; i++)
-		if (handle->ptr == &handle_marks[i])
+		if (handle->ptr == twins_handle(i).ptr)
 			*handle = (struct wire_bytes){twin->handle[i],
 						      twin->handle_len[i]};
 }
@@ -531,13 +321,13 @@ static void ask_one(struct twins *twins, struct twin *twin,
 	twin->said[0] = '\0';
 	if (!send_all(twin, buf, len) || !hear(twin)) {
 		stop(twin);
-		say(twin->said, "END");
+		twins_say(twin->said, "END");
 		return;
 	}
 	if (msg->kind != SFTP_INIT)
 		assert_int_equal(twin->answer.id, msg->id);
 	keep_handle(twin, msg->id);
-	say_answer(twins, twin);
+	twins_say_answer(twins, twin);
 }
 
 /* Whether a request is there to change the trees, whatever comes of it. */
@@ -584,12 +374,12 @@ static bool over(const struct twins *twins)
 
 void twins_ask_cut(struct twins *twins, const struct sftp_msg *msg, int more)
 {
-	static char text[SAID_MAX];
+	static char text[TWINS_SAID_MAX];
 
 	if (over(twins))
 		return;
 	text[0] = '\0';
-	ask_text(text, msg, more);
+	twins_say_request(text, msg, more);
 	ask_one(twins, &twins->theirs, msg, more);
 	ask_one(twins, &twins->ours, msg, more);
 	if (changes(msg)) {
@@ -621,17 +411,17 @@ static void ask_raw(struct twins *twins, struct twin *twin, const void *bytes,
 	if (!send_all(twin, buf, 4 + len) ||
 	    !send_all(twin, marker, sizeof(marker)) || !hear(twin)) {
 		stop(twin);
-		say(twin->said, "END");
+		twins_say(twin->said, "END");
 		return;
 	}
 	if (twin->answer.id == UINT32_MAX) {
-		say(twin->said, "nothing");
+		twins_say(twin->said, "nothing");
 		return;
 	}
-	say_answer(twins, twin);
+	twins_say_answer(twins, twin);
 	if (!hear(twin)) {
 		stop(twin);
-		say(twin->said, ", END");
+		twins_say(twin->said, ", END");
 	}
 }
 
@@ -666,9 +456,9 @@ static void sort_names(char *said)
 		names[i][-2] = '\0';
 	qsort(names, count, sizeof(names[0]), by_text);
 	said[0] = '\0';
-	say(said, "NAMES %zu", count);
+	twins_say(said, "NAMES %zu", count);
 	for (size_t i = 0; i < count; i++)
-		say(said, " <%s", names[i]);
+		twins_say(said, " <%s", names[i]);
 	free(copy);
 }
 
@@ -676,16 +466,16 @@ static void list_one(struct twins *twins, struct twin *twin)
 {
 	struct sftp_msg msg = {
 		.kind = SFTP_READDIR, .id = 1, .handle = twins_handle(0)};
-	char *all = calloc(1, SAID_MAX);
+	char *all = calloc(1, TWINS_SAID_MAX);
 
 	assert_non_null(all);
 	do {
 		ask_one(twins, twin, &msg, 0);
 		if (twin->pid && twin->answer.kind == SFTP_NAME)
-			say(all, "%s", strchr(twin->said, '<') - 1);
+			twins_say(all, "%s", strchr(twin->said, '<') - 1);
 	} while (twin->pid && twin->answer.kind == SFTP_NAME);
-	say(all, " <%s", twin->said);
-	snprintf(twin->said, SAID_MAX, "%s", all);
+	twins_say(all, " <%s", twin->said);
+	snprintf(twin->said, TWINS_SAID_MAX, "%s", all);
 	free(all);
 	sort_names(twin->said);
 }
@@ -771,8 +561,8 @@ void twins_init(struct twins *twins, const struct twins_difference *differences,
 	twins->differences = differences;
 	twins->difference_count = count;
 	twins->used = calloc(count + 1, sizeof(*twins->used));
-	twins->theirs.said = malloc(SAID_MAX);
-	twins->ours.said = malloc(SAID_MAX);
+	twins->theirs.said = malloc(TWINS_SAID_MAX);
+	twins->ours.said = malloc(TWINS_SAID_MAX);
 	assert_true(twins->used && twins->theirs.said && twins->ours.said);
 	twins->stale = true;
 	twins->began = time(NULL) - 1;

@@ -3,6 +3,7 @@
 #define CSFTP_TESTS_BANNED_H
 
 #include <alloca.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

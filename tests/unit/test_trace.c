@@ -24,62 +24,63 @@ static const char *trace(const struct sftp_msg *msg, enum sftp_way way)
 	return line;
 }
 
+static const char *const lines[SFTP_KINDS] = {
+	[SFTP_INIT] = "<- INIT 3",
+	[SFTP_VERSION_MSG] = "<- VERSION 3 bytes 4",
+	[SFTP_OPEN] = "<- 7 OPEN \"path\" pflags 0x3 mode 0644",
+	[SFTP_CLOSE] = "<- 7 CLOSE handle 6831",
+	[SFTP_READ] = "<- 7 READ handle 6831 offset 10 length 20",
+	[SFTP_WRITE] = "<- 7 WRITE handle 6831 offset 10 bytes 4",
+	[SFTP_LSTAT] = "<- 7 LSTAT \"path\"",
+	[SFTP_FSTAT] = "<- 7 FSTAT handle 6831",
+	[SFTP_SETSTAT] = "<- 7 SETSTAT \"path\" mode 0644",
+	[SFTP_FSETSTAT] = "<- 7 FSETSTAT handle 6831 mode 0644",
+	[SFTP_OPENDIR] = "<- 7 OPENDIR \"path\"",
+	[SFTP_READDIR] = "<- 7 READDIR handle 6831",
+	[SFTP_REMOVE] = "<- 7 REMOVE \"path\"",
+	[SFTP_MKDIR] = "<- 7 MKDIR \"path\" mode 0644",
+	[SFTP_RMDIR] = "<- 7 RMDIR \"path\"",
+	[SFTP_REALPATH] = "<- 7 REALPATH \"path\"",
+	[SFTP_STAT] = "<- 7 STAT \"path\"",
+	[SFTP_RENAME] = "<- 7 RENAME \"path\" \"other\"",
+	[SFTP_READLINK] = "<- 7 READLINK \"path\"",
+	[SFTP_SYMLINK] = "<- 7 SYMLINK \"other\" \"path\"",
+	[SFTP_STATUS] = "<- 7 STATUS 3 \"path\"",
+	[SFTP_HANDLE] = "<- 7 HANDLE handle 6831",
+	[SFTP_DATA] = "<- 7 DATA bytes 4",
+	[SFTP_NAME] = "<- 7 NAME names 3 bytes 4",
+	[SFTP_ATTRS] = "<- 7 ATTRS mode 0644",
+	[SFTP_EXTENDED_REPLY] = "<- 7 EXTENDED_REPLY bytes 4",
+	[SFTP_POSIX_RENAME] = "<- 7 posix-rename@openssh.com \"path\" "
+			      "\"other\"",
+	[SFTP_STATVFS] = "<- 7 statvfs@openssh.com \"path\"",
+	[SFTP_FSTATVFS] = "<- 7 fstatvfs@openssh.com handle 6831",
+	[SFTP_HARDLINK] = "<- 7 hardlink@openssh.com \"path\" "
+			  "\"other\"",
+	[SFTP_FSYNC] = "<- 7 fsync@openssh.com handle 6831",
+	[SFTP_LSETSTAT] = "<- 7 lsetstat@openssh.com \"path\" "
+			  "mode 0644",
+	[SFTP_LIMITS] = "<- 7 limits@openssh.com",
+	[SFTP_EXPAND_PATH] = "<- 7 expand-path@openssh.com \"path\"",
+	[SFTP_COPY_DATA] = "<- 7 copy-data handle 6831 offset 10 "
+			   "length 20 to handle 6832 offset 30",
+	[SFTP_HOME_DIRECTORY] = "<- 7 home-directory \"path\"",
+	[SFTP_USERS_GROUPS_BY_ID] =
+		"<- 7 users-groups-by-id@openssh.com bytes 4 bytes 8",
+	[SFTP_CHECK_FILE_HANDLE] =
+		"<- 7 check-file-handle handle 6831 \"1234\" offset 10 "
+		"length 20 block 3",
+	[SFTP_CHECK_FILE_NAME] =
+		"<- 7 check-file-name \"path\" \"1234\" offset 10 "
+		"length 20 block 3",
+	[SFTP_SPACE_AVAILABLE] = "<- 7 space-available \"path\"",
+	[SFTP_COPY_FILE] = "<- 7 copy-file \"path\" \"other\" "
+			   "overwrite",
+	[SFTP_VENDOR_ID] = "<- 7 vendor-id bytes 4",
+};
+
 static void each_kind_has_its_line(void **state)
 {
-	static const char *const lines[SFTP_KINDS] = {
-		[SFTP_INIT] = "<- INIT 3",
-		[SFTP_VERSION_MSG] = "<- VERSION 3 bytes 4",
-		[SFTP_OPEN] = "<- 7 OPEN \"path\" pflags 0x3 mode 0644",
-		[SFTP_CLOSE] = "<- 7 CLOSE handle 6831",
-		[SFTP_READ] = "<- 7 READ handle 6831 offset 10 length 20",
-		[SFTP_WRITE] = "<- 7 WRITE handle 6831 offset 10 bytes 4",
-		[SFTP_LSTAT] = "<- 7 LSTAT \"path\"",
-		[SFTP_FSTAT] = "<- 7 FSTAT handle 6831",
-		[SFTP_SETSTAT] = "<- 7 SETSTAT \"path\" mode 0644",
-		[SFTP_FSETSTAT] = "<- 7 FSETSTAT handle 6831 mode 0644",
-		[SFTP_OPENDIR] = "<- 7 OPENDIR \"path\"",
-		[SFTP_READDIR] = "<- 7 READDIR handle 6831",
-		[SFTP_REMOVE] = "<- 7 REMOVE \"path\"",
-		[SFTP_MKDIR] = "<- 7 MKDIR \"path\" mode 0644",
-		[SFTP_RMDIR] = "<- 7 RMDIR \"path\"",
-		[SFTP_REALPATH] = "<- 7 REALPATH \"path\"",
-		[SFTP_STAT] = "<- 7 STAT \"path\"",
-		[SFTP_RENAME] = "<- 7 RENAME \"path\" \"other\"",
-		[SFTP_READLINK] = "<- 7 READLINK \"path\"",
-		[SFTP_SYMLINK] = "<- 7 SYMLINK \"other\" \"path\"",
-		[SFTP_STATUS] = "<- 7 STATUS 3 \"path\"",
-		[SFTP_HANDLE] = "<- 7 HANDLE handle 6831",
-		[SFTP_DATA] = "<- 7 DATA bytes 4",
-		[SFTP_NAME] = "<- 7 NAME names 3 bytes 4",
-		[SFTP_ATTRS] = "<- 7 ATTRS mode 0644",
-		[SFTP_EXTENDED_REPLY] = "<- 7 EXTENDED_REPLY bytes 4",
-		[SFTP_POSIX_RENAME] = "<- 7 posix-rename@openssh.com \"path\" "
-				      "\"other\"",
-		[SFTP_STATVFS] = "<- 7 statvfs@openssh.com \"path\"",
-		[SFTP_FSTATVFS] = "<- 7 fstatvfs@openssh.com handle 6831",
-		[SFTP_HARDLINK] = "<- 7 hardlink@openssh.com \"path\" "
-				  "\"other\"",
-		[SFTP_FSYNC] = "<- 7 fsync@openssh.com handle 6831",
-		[SFTP_LSETSTAT] = "<- 7 lsetstat@openssh.com \"path\" "
-				  "mode 0644",
-		[SFTP_LIMITS] = "<- 7 limits@openssh.com",
-		[SFTP_EXPAND_PATH] = "<- 7 expand-path@openssh.com \"path\"",
-		[SFTP_COPY_DATA] = "<- 7 copy-data handle 6831 offset 10 "
-				   "length 20 to handle 6832 offset 30",
-		[SFTP_HOME_DIRECTORY] = "<- 7 home-directory \"path\"",
-		[SFTP_USERS_GROUPS_BY_ID] =
-			"<- 7 users-groups-by-id@openssh.com bytes 4 bytes 8",
-		[SFTP_CHECK_FILE_HANDLE] =
-			"<- 7 check-file-handle handle 6831 \"1234\" offset 10 "
-			"length 20 block 3",
-		[SFTP_CHECK_FILE_NAME] =
-			"<- 7 check-file-name \"path\" \"1234\" offset 10 "
-			"length 20 block 3",
-		[SFTP_SPACE_AVAILABLE] = "<- 7 space-available \"path\"",
-		[SFTP_COPY_FILE] = "<- 7 copy-file \"path\" \"other\" "
-				   "overwrite",
-		[SFTP_VENDOR_ID] = "<- 7 vendor-id bytes 4",
-	};
 	struct sftp_msg msg = {
 		.id = 7,
 		.num = 3,
