@@ -16,6 +16,8 @@
 #define HOW_NEWEST 0x02U /* and in the opposite order */
 #define HOW_RAW	   0x04U /* the input has lengths of its own */
 #define HOW_CLOSE  0x08U /* the connection breaks, at the second byte */
+#define HOW_ONLY   0x10U /* nothing is written, and some is denied */
+#define HOW_TRACE  0x20U /* each packet is told of */
 
 struct wait {
 	uint32_t id;
@@ -241,6 +243,13 @@ static void compose(struct session *session, const uint8_t *input, size_t len)
 	list_requests(session);
 }
 
+static void told(void *arg, const char *line)
+{
+	(void)arg;
+	for (; *line; line++)
+		must(*line >= ' ' && *line <= '~');
+}
+
 static void start(struct session *session, const uint8_t *input, size_t len)
 {
 	const struct csftp_memfs_config config = {.max_bytes = 1 << 20,
@@ -260,6 +269,12 @@ static void start(struct session *session, const uint8_t *input, size_t len)
 		session->later.order = LATER_NEWEST_FIRST;
 	serve.fs =
 		session->how & HOW_LATER ? &session->later.fs : session->memfs;
+	if (session->how & HOW_ONLY) {
+		serve.read_only = true;
+		serve.denied = (uint64_t)input[1] << input[1] % 57;
+	}
+	if (session->how & HOW_TRACE)
+		serve.trace = told;
 	must(csftp_serve_new(&session->serve, &serve) == CSFTP_OK);
 	session->link = csftp_serve_link(session->serve);
 }
