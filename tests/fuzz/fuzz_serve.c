@@ -16,8 +16,8 @@
 #define HOW_NEWEST 0x02U /* and in the opposite order */
 #define HOW_RAW	   0x04U /* the input has lengths of its own */
 #define HOW_CLOSE  0x08U /* the connection breaks, at the second byte */
-#define HOW_ONLY   0x10U /* nothing is written, and some is denied */
-#define HOW_TRACE  0x20U /* each packet is told of */
+#define HOW_ONLY   0x20U /* nothing is written, and some is denied */
+#define HOW_TRACE  0x40U /* each packet is told of */
 
 struct wait {
 	uint32_t id;
