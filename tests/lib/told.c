@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "tests/lib/hex.h"
+#include "tests/lib/packets.h"
 #include "tests/lib/test.h"
 
 static void set_ready(void *arg)
@@ -23,26 +23,12 @@ static void keep_log(void *arg, const char *text)
 
 void told_say(struct told *session, const void *bytes, size_t len)
 {
-	const uint8_t *next = bytes;
-
-	while (len > 0 && csftp_link_wants(session->link) & CSFTP_WANT_IN) {
-		size_t room;
-		uint8_t *in = csftp_link_in(session->link, &room);
-		size_t n = len < room ? len : room;
-
-		memcpy(in, next, n);
-		if (csftp_link_in_ack(session->link, n) == CSFTP_ERR_ARG)
-			fail();
-		next += n;
-		len -= n;
-	}
+	packets_say(session->link, bytes, len);
 }
 
 void told_hex(struct told *session, const char *hex)
 {
-	uint8_t buf[1024];
-
-	told_say(session, buf, hex_bytes(hex, buf, sizeof(buf)));
+	packets_say_hex(session->link, hex);
 }
 
 void told_msg(struct told *session, struct sftp_msg msg)
@@ -59,20 +45,8 @@ void told_msg(struct told *session, struct sftp_msg msg)
 
 bool told_next(struct told *session)
 {
-	struct csftp_slice out;
-	size_t len;
-
-	if (csftp_link_out(session->link, &out, 1) == 0)
-		return false;
-	len = 4 + (size_t)wire_get_u32(out.ptr);
-	assert_true(len <= out.len && len <= sizeof(session->buf));
-	memcpy(session->buf, out.ptr, len);
-	if (csftp_link_out_ack(session->link, len) == CSFTP_ERR_ARG)
-		fail();
-	assert_int_equal(
-		sftp_msg_decode(&session->request, session->buf + 4, len - 4),
-		CSFTP_OK);
-	return true;
+	return packets_next(session->link, session->buf, sizeof(session->buf),
+			    &session->request);
 }
 
 void told_begin_with(struct told *session, const char *version, uint32_t slots)

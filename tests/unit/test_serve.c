@@ -9,6 +9,7 @@
 #include "csftp/memfs.h"
 #include "csftp/serve.h"
 #include "tests/lib/hex.h"
+#include "tests/lib/packets.h"
 #include "tests/lib/test.h"
 
 #define BYTES(s)                                                               \
@@ -56,41 +57,15 @@ struct session {
 	struct sftp_msg answer;
 };
 
-static void feed(struct session *session, const uint8_t *bytes, size_t len)
+static void feed(struct session *session, const void *bytes, size_t len)
 {
-	while (len > 0) {
-		size_t room;
-		uint8_t *in = csftp_link_in(session->link, &room);
-		size_t n = len < room ? len : room;
-
-		if (n == 0)
-			return;
-		memcpy(in, bytes, n);
-		/* The link remembers its error. */
-		if (csftp_link_in_ack(session->link, n) == CSFTP_ERR_ARG)
-			fail();
-		bytes += n;
-		len -= n;
-	}
+	packets_say(session->link, bytes, len);
 }
 
-/* Takes one answer off the output; false if there is none. */
 static bool next_answer(struct session *session)
 {
-	struct csftp_slice out;
-	size_t len;
-
-	if (csftp_link_out(session->link, &out, 1) == 0)
-		return false;
-	len = 4 + (size_t)wire_get_u32(out.ptr);
-	assert_true(len <= out.len && len <= sizeof(session->buf));
-	memcpy(session->buf, out.ptr, len);
-	if (csftp_link_out_ack(session->link, len) == CSFTP_ERR_ARG)
-		fail();
-	assert_int_equal(
-		sftp_msg_decode(&session->answer, session->buf + 4, len - 4),
-		CSFTP_OK);
-	return true;
+	return packets_next(session->link, session->buf, sizeof(session->buf),
+			    &session->answer);
 }
 
 static void begin(struct session *session)
@@ -119,9 +94,7 @@ static void end(struct session *session)
 
 static void feed_hex(struct session *session, const char *hex)
 {
-	uint8_t buf[256];
-
-	feed(session, buf, hex_bytes(hex, buf, sizeof(buf)));
+	packets_say_hex(session->link, hex);
 }
 
 static void expect_status(struct session *session, uint32_t id, uint32_t code)
