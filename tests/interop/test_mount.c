@@ -11,8 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/mounted.h"
-#include "tests/lib/test.h"
+#include "tests/lib/by_transport.h"
 #include "tests/lib/tree.h"
 
 /* A directory of the test's own, seen through the mount and on the server. */
@@ -623,50 +622,13 @@ static const struct CMUnitTest claims[] = {
 	ON_A_MOUNT(what_others_make_is_seen_after_a_remount),
 };
 
-static int start(void **state, enum transport transport)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	*state = place;
-	print_message("# %s\n", transport_name(transport));
-	mounted_start(&place->mounted, transport);
-	return 0;
-}
-
-static int start_direct(void **state)
-{
-	return start(state, DIRECT_CSFTP);
-}
-
-static int start_openssh(void **state)
-{
-	return start(state, SSH_OPENSSH);
-}
-
-static int start_ssh(void **state)
-{
-	return start(state, SSH_CSFTP);
-}
-
-static int stop(void **state)
-{
-	struct place *place = *state;
-
-	mounted_stop(&place->mounted);
-	free(place);
-	return 0;
-}
+const struct by_transport by_transport = {
+	.claims = claims,
+	.count = sizeof(claims) / sizeof(claims[0]),
+	.state_size = sizeof(struct place),
+};
 
 int main(int argc, char *argv[])
 {
-	int failed = 0;
-
-	umask(022);
-	if (transport_wanted(DIRECT_CSFTP, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_direct, stop);
-	if (transport_wanted(SSH_OPENSSH, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_openssh, stop);
-	if (transport_wanted(SSH_CSFTP, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_ssh, stop);
-	return failed != 0;
+	return by_transport_run(argc, argv);
 }

@@ -18,8 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/lib/mounted.h"
-#include "tests/lib/test.h"
+#include "tests/lib/by_transport.h"
 #include "tests/lib/tree.h"
 
 enum {
@@ -647,14 +646,11 @@ static void the_mount_and_a_local_disk_agree(void **state)
 	assert_true(oracle->succeeded > oracle->count / 4);
 }
 
-static int start(void **state, enum transport transport)
+static void start(void *state)
 {
-	struct oracle *oracle = calloc(1, sizeof(*oracle));
+	struct oracle *oracle = state;
 	const char *roots[SIDES];
 
-	*state = oracle;
-	print_message("# %s\n", transport_name(transport));
-	mounted_start(&oracle->mounted, transport);
 	proc_print(oracle->local, PROC_PATH_MAX, "%.4000s/local",
 		   oracle->mounted.dir);
 	assert_int_equal(mkdir(oracle->local, 0755), 0);
@@ -673,27 +669,11 @@ static int start(void **state, enum transport transport)
 				   getenv("CSFTP_LONG") ? (uint64_t)time(NULL)
 							: 1795327151);
 	oracle->random = (oracle->seed + 1) * 0x9e3779b97f4a7c15U;
-	return 0;
 }
 
-static int start_direct(void **state)
+static void stop(void *state)
 {
-	return start(state, DIRECT_CSFTP);
-}
-
-static int start_openssh(void **state)
-{
-	return start(state, SSH_OPENSSH);
-}
-
-static int start_ssh(void **state)
-{
-	return start(state, SSH_CSFTP);
-}
-
-static int stop(void **state)
-{
-	struct oracle *oracle = *state;
+	struct oracle *oracle = state;
 
 	for (int side = 0; side < SIDES; side++) {
 		for (uint32_t slot = 0; slot < OPEN_MAX_; slot++)
@@ -702,24 +682,21 @@ static int stop(void **state)
 		close(oracle->root[side]);
 		free(oracle->data[side]);
 	}
-	mounted_stop(&oracle->mounted);
-	free(oracle);
-	return 0;
 }
+
+static const struct CMUnitTest claims[] = {
+	cmocka_unit_test(the_mount_and_a_local_disk_agree),
+};
+
+const struct by_transport by_transport = {
+	.claims = claims,
+	.count = sizeof(claims) / sizeof(claims[0]),
+	.state_size = sizeof(struct oracle),
+	.start = start,
+	.stop = stop,
+};
 
 int main(int argc, char *argv[])
 {
-	static const struct CMUnitTest claims[] = {
-		cmocka_unit_test(the_mount_and_a_local_disk_agree),
-	};
-	int failed = 0;
-
-	umask(022);
-	if (transport_wanted(DIRECT_CSFTP, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_direct, stop);
-	if (transport_wanted(SSH_OPENSSH, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_openssh, stop);
-	if (transport_wanted(SSH_CSFTP, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_ssh, stop);
-	return failed != 0;
+	return by_transport_run(argc, argv);
 }

@@ -6,8 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "tests/lib/mounted.h"
-#include "tests/lib/test.h"
+#include "tests/lib/by_transport.h"
 #include "tests/lib/tree.h"
 
 /* A mount, and a real tree beside it with over a thousand files. */
@@ -20,8 +19,10 @@ struct work {
  * The C library's and the kernel's headers are wherever this was compiled.
  * What headers do not have is added: links, odd modes, old times.
  */
-static void make_tree(struct work *work)
+static void make_tree(void *state)
 {
+	struct work *work = state;
+
 	proc_print(work->tree, PROC_PATH_MAX, "%.4000s/tree",
 		   work->mounted.dir);
 	must_sh("mkdir '%s' && cd '%s'\n"
@@ -259,51 +260,14 @@ static const struct CMUnitTest claims[] = {
 	ON_AN_EMPTY(a_gibibyte_arrives_whole),
 };
 
-static int start(void **state, enum transport transport)
-{
-	struct work *work = calloc(1, sizeof(*work));
-
-	*state = work;
-	print_message("# %s\n", transport_name(transport));
-	mounted_start(&work->mounted, transport);
-	make_tree(work);
-	return 0;
-}
-
-static int start_direct(void **state)
-{
-	return start(state, DIRECT_CSFTP);
-}
-
-static int start_openssh(void **state)
-{
-	return start(state, SSH_OPENSSH);
-}
-
-static int start_ssh(void **state)
-{
-	return start(state, SSH_CSFTP);
-}
-
-static int stop(void **state)
-{
-	struct work *work = *state;
-
-	mounted_stop(&work->mounted);
-	free(work);
-	return 0;
-}
+const struct by_transport by_transport = {
+	.claims = claims,
+	.count = sizeof(claims) / sizeof(claims[0]),
+	.state_size = sizeof(struct work),
+	.start = make_tree,
+};
 
 int main(int argc, char *argv[])
 {
-	int failed = 0;
-
-	umask(022);
-	if (transport_wanted(DIRECT_CSFTP, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_direct, stop);
-	if (transport_wanted(SSH_OPENSSH, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_openssh, stop);
-	if (transport_wanted(SSH_CSFTP, argc, argv))
-		failed |= cmocka_run_group_tests(claims, start_ssh, stop);
-	return failed != 0;
+	return by_transport_run(argc, argv);
 }

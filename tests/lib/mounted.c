@@ -27,14 +27,6 @@ const char *transport_name(enum transport transport)
 	return names[transport];
 }
 
-bool transport_wanted(enum transport transport, int argc, char *argv[])
-{
-	for (int i = 1; i < argc; i++)
-		if (strtol(argv[i], NULL, 10) == (long)transport)
-			return true;
-	return argc < 2;
-}
-
 bool is_mount_point(const char *path)
 {
 	FILE *file = fopen("/proc/self/mounts", "re");

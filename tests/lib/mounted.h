@@ -15,9 +15,6 @@ enum transport {
 
 const char *transport_name(enum transport transport);
 
-/* Without arguments all; else those whose numbers the arguments are. */
-bool transport_wanted(enum transport transport, int argc, char *argv[]);
-
 /*
  * served/ is what the server shows and the tests look at directly; point/ is
  * where it is mounted.
