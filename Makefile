@@ -26,13 +26,15 @@ fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \
 	$(call pkg,$(1),libuv,libuv1-dev)
 crypto_pkg = $(call pkg,$(1),libcrypto,libssl-dev)
 cmocka_pkg = $(call pkg,$(1),cmocka,libcmocka-dev)
+ssh2_pkg   = $(call pkg,$(1),libssh2,libssh2-1-dev)
+ssh_pkg    = $(call pkg,$(1),libssh,libssh-dev)
 
 lib_src    := $(wildcard core/*.c core/*/*.c)
 server_src := $(filter-out server/csftp-server.c,$(wildcard server/*.c))
 fusefs_src := $(filter-out fusefs/csftpfs.c,$(wildcard fusefs/*.c))
 support    := $(wildcard tests/lib/*.c)
 fast_test  := $(wildcard tests/unit/test_*.c tests/loopback/test_*.c)
-slow_test  := $(wildcard tests/interop/test_*.c)
+slow_test  := $(wildcard tests/interop/test_*.c tests/interop/*/test_*.c)
 examples   := $(wildcard tests/examples/*.c)
 headers    := $(wildcard include/csftp/*.h)
 man        := $(wildcard man/*.[1-9])
@@ -98,7 +100,9 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
-		$(call crypto_pkg,--libs)
+		$(call crypto_pkg,--libs) $(other)
+$(B)/tests/interop/server/test_libssh2: other = $(call ssh2_pkg,--libs)
+$(B)/tests/interop/server/test_libssh: other = $(call ssh_pkg,--libs)
 
 # With what is installed, and nothing else.
 $(B)/tests/examples/%: tests/examples/%.c $(B)/libcsftp.a $(headers) \

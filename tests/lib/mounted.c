@@ -53,11 +53,7 @@ void mounted_serve(struct mounted *mounted, enum transport transport)
 	char *argv[] = {server, NULL};
 
 	*mounted = (struct mounted){.transport = transport};
-	proc_built(server, "csftp-server");
-	/* What every mount and server test can be tried with. */
-	if (getenv("CSFTP_TEST_SERVER"))
-		proc_print(server, sizeof(server), "%s",
-			   getenv("CSFTP_TEST_SERVER"));
+	proc_server(server);
 	if (transport == DIRECT_CSFTP)
 		direct_start(&mounted->direct, argv);
 	else

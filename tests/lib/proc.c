@@ -18,19 +18,17 @@
 
 void proc_built(char path[PROC_PATH_MAX], const char *name)
 {
+	static const char below[] = "/tests/";
 	ssize_t len = readlink("/proc/self/exe", path, PROC_PATH_MAX - 1);
+	char *next, *end = NULL;
 
 	assert_true(len > 0);
 	path[len] = '\0';
-	/* BUILD/tests/KIND/PROGRAM */
-	for (int up = 0; up < 3; up++) {
-		char *slash = strrchr(path, '/');
-
-		assert_non_null(slash);
-		*slash = '\0';
-	}
-	len = (ssize_t)strlen(path);
-	proc_print(path + len, PROC_PATH_MAX - (size_t)len, "/%s", name);
+	/* BUILD/tests/KIND/.../PROGRAM, and BUILD may have any name. */
+	for (next = strstr(path, below); next; next = strstr(next + 1, below))
+		end = next;
+	assert_non_null(end);
+	proc_print(end, PROC_PATH_MAX - (size_t)(end - path), "/%s", name);
 }
 
 void proc_mounter(char path[PROC_PATH_MAX])
@@ -41,6 +39,16 @@ void proc_mounter(char path[PROC_PATH_MAX])
 		proc_print(path, PROC_PATH_MAX, "%s", other);
 	else
 		proc_built(path, "csftpfs");
+}
+
+void proc_server(char path[PROC_PATH_MAX])
+{
+	const char *other = getenv("CSFTP_TEST_SERVER");
+
+	if (other)
+		proc_print(path, PROC_PATH_MAX, "%s", other);
+	else
+		proc_built(path, "csftp-server");
 }
 
 void proc_print(char *buf, size_t size, const char *format, ...)
@@ -160,6 +168,18 @@ int proc_capture(char *const argv[], int timeout_ms, char *text, size_t size)
 	return exit_status(status);
 }
 
+/* cmocka cuts a message at 1024 bytes. */
+static void show(const char *text)
+{
+	static const size_t piece = 512;
+
+	for (size_t len = strlen(text); len > 0; len = strlen(text)) {
+		print_message("%.*s", (int)piece, text);
+		text += len < piece ? len : piece;
+	}
+	print_message("\n");
+}
+
 static int run_shell(int expect, const char *script)
 {
 	char shell[] = "sh", flag[] = "-exc";
@@ -171,9 +191,11 @@ static int run_shell(int expect, const char *script)
 	assert_non_null(argv[2]);
 	assert_non_null(text);
 	status = proc_capture(argv, limit_ms, text, 1U << 16);
-	if (status != expect)
-		print_message("exit status %d, not %d: %s\n%s\n", status,
-			      expect, script, text);
+	if (status != expect) {
+		print_message("exit status %d, not %d:\n", status, expect);
+		show(script);
+		show(text);
+	}
 	free(argv[2]);
 	free(text);
 	return status;
@@ -257,4 +279,27 @@ void skip_because(const char *why)
 	print_message("# skip: %s\n", why);
 	skip();
 	abort();
+}
+
+/* Daemons are where only root looks. */
+static bool in_path(const char *program)
+{
+	char shell[] = "sh", flag[] = "-c";
+	char script[256], text[256];
+	char *argv[] = {shell, flag, script, NULL};
+
+	proc_print(script, sizeof(script),
+		   "PATH=$PATH:/usr/sbin:/sbin "
+		   "command -v '%s'",
+		   program);
+	return proc_capture(argv, 60000, text, sizeof(text)) == 0;
+}
+
+void skip_without(const char *program)
+{
+	char why[256];
+
+	proc_print(why, sizeof(why), "%s is not installed", program);
+	if (!in_path(program))
+		skip_because(why);
 }

@@ -20,6 +20,9 @@ void proc_built(char path[PROC_PATH_MAX], const char *name);
 /* The mount program: csftpfs, or what CSFTP_TEST_MOUNT names. */
 void proc_mounter(char path[PROC_PATH_MAX]);
 
+/* The server program: csftp-server, or what CSFTP_TEST_SERVER names. */
+void proc_server(char path[PROC_PATH_MAX]);
+
 /* printf into a buffer; fails the test if it does not fit. */
 __attribute__((format(printf, 3, 4))) void proc_print(char *buf, size_t size,
 						      const char *format, ...);
@@ -65,5 +68,8 @@ size_t file_read(const char *path, void *data, size_t size);
 
 /* Skips the running test, with the reason for the runner's list. */
 _Noreturn void skip_because(const char *why);
+
+/* Skips it where there is no such program. */
+void skip_without(const char *program);
 
 #endif

@@ -70,9 +70,19 @@ static void write_server_config(const struct sshd *sshd, const char *sftp)
 	file_write(path, text, strlen(text));
 }
 
-static void write_client_config(struct sshd *sshd, const char *user)
+/* Programs without such a configuration look for the address and port. */
+static void write_known_hosts(const struct sshd *sshd)
 {
-	char text[16384];
+	must_sh("cd '%s'\n"
+		"key=$(cat host.pub)\n"
+		"printf '%%s %%s\\n' "
+		"'" SSHD_HOST "' \"$key\" '[127.0.0.1]:%d' \"$key\" >'%s'",
+		sshd->dir, sshd->port, sshd->known_hosts);
+}
+
+static void write_client_config(const struct sshd *sshd, const char *user)
+{
+	char text[4 * PROC_PATH_MAX];
 
 	proc_print(text, sizeof(text),
 		   "Host " SSHD_HOST "\n"
@@ -81,29 +91,31 @@ static void write_client_config(struct sshd *sshd, const char *user)
 		   "\tUser %s\n"
 		   "\tHostKeyAlias " SSHD_HOST "\n"
 		   "Host *\n"
-		   "\tIdentityFile %s/user\n"
+		   "\tIdentityFile %s\n"
 		   "\tIdentitiesOnly yes\n"
 		   "\tIdentityAgent none\n"
-		   "\tUserKnownHostsFile %s/known_hosts\n"
+		   "\tUserKnownHostsFile %s\n"
 		   "\tGlobalKnownHostsFile /dev/null\n"
 		   "\tStrictHostKeyChecking yes\n"
 		   "\tBatchMode yes\n"
 		   "\tConnectTimeout 60\n"
 		   "\tConnectionAttempts 30\n"
 		   "\tLogLevel ERROR\n",
-		   sshd->port, user, sshd->dir, sshd->dir);
-	proc_print(sshd->client, sizeof(sshd->client), "%s/ssh_config",
-		   sshd->dir);
+		   sshd->port, user, sshd->key, sshd->known_hosts);
 	file_write(sshd->client, text, strlen(text));
 }
 
-static void make_keys(const struct sshd *sshd)
+static void make_keys(struct sshd *sshd)
 {
+	scratch_make(sshd->dir);
+	proc_print(sshd->client, PROC_PATH_MAX, "%.4000s/ssh_config",
+		   sshd->dir);
+	proc_print(sshd->key, PROC_PATH_MAX, "%.4000s/user", sshd->dir);
+	proc_print(sshd->known_hosts, PROC_PATH_MAX, "%.4000s/known_hosts",
+		   sshd->dir);
 	must_sh("cd '%s'\n"
 		"ssh-keygen -q -t ed25519 -N '' -C '' -f host\n"
-		"ssh-keygen -q -t ed25519 -N '' -C '' -f user\n"
-		"printf '" SSHD_HOST " %%s\\n' \"$(cat host.pub)\" "
-		">known_hosts",
+		"ssh-keygen -q -t ed25519 -N '' -C '' -f user",
 		sshd->dir);
 }
 
@@ -124,27 +136,66 @@ static bool can_log_in(const struct sshd *sshd, char *text, size_t size)
 	return status == 0;
 }
 
-static void launch(struct sshd *sshd)
+static void launch_sshd(struct sshd *sshd, const char *sftp_server)
 {
 	char config[PROC_PATH_MAX + 16];
 	char program[] = "/usr/sbin/sshd", stay[] = "-D", log[] = "-e";
 	char file[] = "-f";
 	char *argv[] = {program, stay, log, file, config, NULL};
 
+	write_server_config(sshd, sftp_server);
 	proc_print(config, sizeof(config), "%s/sshd_config", sshd->dir);
 	sshd->pid = proc_start(argv, -1, -1, -1);
 }
 
-void sshd_start(struct sshd *sshd, const char *sftp_server)
+/* Mounted over what is there for this process and its children alone. */
+static void launch_dropbear(struct sshd *sshd, const char *sftp_server)
+{
+	char script[4 * PROC_PATH_MAX];
+	char unshare[] = "unshare", mounts[] = "-m";
+	char shell[] = "sh", flag[] = "-ec";
+	char *argv[] = {unshare, mounts, shell, flag, script, NULL};
+
+	proc_print(script, sizeof(script),
+		   "cd '%s'\n"
+		   "mount --bind passwd /etc/passwd\n"
+		   "mount --bind '%s' " DROPBEAR_SFTP_SERVER "\n"
+		   "PATH=$PATH:/usr/sbin\n"
+		   "exec dropbear -F -E -s -g -j -k -m -p 127.0.0.1:%d "
+		   "-r dropbear -P pid 2>log",
+		   sshd->dir, sftp_server, sshd->port);
+	sshd->pid = proc_start(argv, -1, -1, -1);
+}
+
+/* Another process may take the port in between: then once more. */
+static void start(struct sshd *sshd, const char *sftp_server,
+		  void (*launch)(struct sshd *sshd, const char *sftp_server))
 {
 	struct passwd *user = getpwuid(geteuid());
 	char text[4096] = "";
 
 	assert_non_null(user);
+	for (int attempt = 0; attempt < 5; attempt++) {
+		close(listen_anywhere(&sshd->port));
+		write_known_hosts(sshd);
+		write_client_config(sshd, user->pw_name);
+		launch(sshd, sftp_server);
+		if (can_log_in(sshd, text, sizeof(text)))
+			return;
+		proc_stop(sshd->pid);
+	}
+	sshd_stop(sshd);
+	fail_msg("cannot log in to our own SSH server: %s", text);
+}
+
+void sshd_start(struct sshd *sshd, const char *sftp_server)
+{
+	struct passwd *user = getpwuid(geteuid());
+
+	assert_non_null(user);
 	if (account_is_locked(user->pw_name))
 		skip_because("this account is locked; sshd lets nobody in");
 	*sshd = (struct sshd){0};
-	scratch_make(sshd->dir);
 	/*
 	 * Each session of sshd asks for it again, those of other tests too; so
 	 * it stays, as after the first start of Debian's own service.
@@ -152,18 +203,32 @@ void sshd_start(struct sshd *sshd, const char *sftp_server)
 	if (geteuid() == 0)
 		(void)mkdir(RUN_DIR, 0755);
 	make_keys(sshd);
-	/* Another process may take the port in between: then once more. */
-	for (int attempt = 0; attempt < 5; attempt++) {
-		close(listen_anywhere(&sshd->port));
-		write_client_config(sshd, user->pw_name);
-		write_server_config(sshd, sftp_server);
-		launch(sshd);
-		if (can_log_in(sshd, text, sizeof(text)))
-			return;
-		proc_stop(sshd->pid);
-	}
-	sshd_stop(sshd);
-	fail_msg("cannot log in to our own sshd: %s", text);
+	start(sshd, sftp_server, launch_sshd);
+}
+
+void dropbear_start(struct sshd *sshd, const char *sftp_server,
+		    const char *home)
+{
+	if (geteuid() != 0)
+		skip_because("only root can put another server in the place "
+			     "of dropbear's");
+	skip_without("dropbear");
+	if (access(DROPBEAR_SFTP_SERVER, F_OK) != 0)
+		skip_because("there is no " DROPBEAR_SFTP_SERVER);
+	if (proc_sh(0, "unshare -m true || exit 3") != 0)
+		skip_because("no mount namespace can be made here");
+	*sshd = (struct sshd){0};
+	make_keys(sshd);
+	must_sh("cd '%s'\n"
+		"dropbearconvert openssh dropbear host dropbear\n"
+		"mkdir -m 700 '%s/.ssh'\n"
+		"cp user.pub "
+		"'%s/.ssh/authorized_keys'"
+		"\n"
+		"getent passwd | awk -F: -v OFS=: -v home='%s' "
+		"'$3 == 0 { $6 = home; $7 = \"/bin/sh\" } { print }' >passwd",
+		sshd->dir, home, home, home);
+	start(sshd, sftp_server, launch_dropbear);
 }
 
 /* The processes that serve the open connections. */

@@ -9,25 +9,41 @@
 /* What Debian's openssh-sftp-server installs. */
 #define OPENSSH_SFTP_SERVER "/usr/lib/openssh/sftp-server"
 
+/* What Debian's dropbear runs for sftp. */
+#define DROPBEAR_SFTP_SERVER "/usr/lib/sftp-server"
+
 /* The name that the client configuration gives the server. */
 #define SSHD_HOST "csftptest"
 
 /*
- * OpenSSH's sshd as the current user, with keys, configuration and known hosts
+ * An SSH server for the current user, with keys, configuration and known hosts
  * of its own in a directory of its own; password and agent play no part.
  */
 struct sshd {
 	pid_t pid;
 	int port;
 	char dir[PROC_PATH_MAX];
-	char client[PROC_PATH_MAX]; /* configuration for ssh -F */
+	/* In it, for clients of all kinds. */
+	char client[PROC_PATH_MAX];	 /* configuration for ssh -F */
+	char key[PROC_PATH_MAX];	 /* private, OpenSSH's format; .pub */
+	char known_hosts[PROC_PATH_MAX]; /* by SSHD_HOST and by address */
 };
 
 /*
- * Returns once logins work.  The sftp subsystem is the command given.  Skips
- * the running test where this machine's account cannot log in.
+ * OpenSSH's sshd.  Returns once logins work.  The sftp subsystem is the command
+ * given, with its arguments: words that are split at blanks, without quotes.
+ * Skips the running test where this machine's account cannot log in.
  */
 void sshd_start(struct sshd *sshd, const char *sftp_server);
+
+/*
+ * dropbear instead.  Which program it runs for sftp was decided when it was
+ * built, so ours, a path alone, is mounted there in a mount namespace that only
+ * this dropbear and its sessions see, as they see home, an empty directory, as
+ * the user's.  That takes root.  Skips where it is not to be had.
+ */
+void dropbear_start(struct sshd *sshd, const char *sftp_server,
+		    const char *home);
 
 /* Ends its sessions, too. */
 void sshd_stop(struct sshd *sshd);

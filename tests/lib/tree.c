@@ -188,6 +188,7 @@ static int compare_dirs(struct walk *walk)
 static int compare_here(struct walk *walk)
 {
 	struct stat one, two;
+	unsigned what;
 
 	if (lstat(walk->left, &one) != 0 || lstat(walk->right, &two) != 0)
 		return differ(walk, "stat: %s", strerror(errno));
@@ -199,10 +200,12 @@ static int compare_here(struct walk *walk)
 	if (S_ISREG(one.st_mode) && one.st_size != two.st_size)
 		return differ(walk, "%lld bytes, not %lld",
 			      (long long)one.st_size, (long long)two.st_size);
-	if ((walk->what & TREE_MODE) && one.st_mode != two.st_mode)
+	what = S_ISDIR(one.st_mode) && (walk->what & TREE_FILES) ? 0
+								 : walk->what;
+	if ((what & TREE_MODE) && one.st_mode != two.st_mode)
 		return differ(walk, "mode %o, not %o", one.st_mode,
 			      two.st_mode);
-	if ((walk->what & TREE_MTIME) && one.st_mtime != two.st_mtime)
+	if ((what & TREE_MTIME) && one.st_mtime != two.st_mtime)
 		return differ(walk, "mtime %lld, not %lld",
 			      (long long)one.st_mtime, (long long)two.st_mtime);
 	if (S_ISDIR(one.st_mode))

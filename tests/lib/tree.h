@@ -9,6 +9,7 @@
 /* What is compared besides names, types, contents and link texts. */
 #define TREE_MODE  0x1U /* the permission bits; not of links */
 #define TREE_MTIME 0x2U /* whole seconds; not of links */
+#define TREE_FILES 0x4U /* of files alone, not of directories */
 
 /*
  * 0: the same.  1: why says where the first difference is.  The roots' own
