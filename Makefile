@@ -36,6 +36,7 @@ support    := $(wildcard tests/lib/*.c)
 fast_test  := $(wildcard tests/unit/test_*.c tests/loopback/test_*.c)
 slow_test  := $(wildcard tests/interop/test_*.c tests/interop/*/test_*.c)
 examples   := $(wildcard tests/examples/*.c)
+bench_bin   = $(B)/tests/bench/server
 headers    := $(wildcard include/csftp/*.h)
 man        := $(wildcard man/*.[1-9])
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
@@ -52,7 +53,7 @@ all: $(libs) $(programs)
 	@mkdir -p $@
 
 # The goals that a fresh machine is expected to reach install what they need.
-fresh := $(if $(filter check check-long demo bench,$(MAKECMDGOALS)),deps)
+fresh := $(if $(filter check check-long demo bench%,$(MAKECMDGOALS)),deps)
 
 $(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
 $(B)/core/%.o: own_cflags += $(call crypto_pkg,--cflags)
@@ -96,6 +97,10 @@ $(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
 $(B)/tests/cage: $(B)/tests/cage.o
 	$(call say,LD,$@)
 	$(link)
+$(bench_bin): $(B)/tests/bench/server.o $(B)/tests/bench/peer.o \
+		$(B)/libcore.a
+	$(call say,LD,$@)
+	$(link)
 $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
@@ -112,7 +117,7 @@ $(B)/tests/examples/%: tests/examples/%.c $(B)/libcsftp.a $(headers) \
 		$(LDFLAGS) -o $@ $< $(B)/libcsftp.a $(call crypto_pkg,--libs)
 
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
-check-build: all fast-build $(call bin,$(slow_test) $(examples))
+check-build: all fast-build $(call bin,$(slow_test) $(examples)) $(bench_bin)
 
 # The sanitizers and the fuzzer want all objects their own way: B is theirs.
 asan-build: | $(fresh)
@@ -140,8 +145,11 @@ fuzz:
 
 demo: $(programs)
 	$(Q)tests/demo.sh $(B)
-bench: $(programs)
+bench: $(programs) bench-server
 	$(Q)tests/bench/mount.sh $(B)
+theirs := /usr/lib/openssh/sftp-server
+bench-server: $(B)/csftp-server $(bench_bin)
+	$(Q)$(bench_bin) $(B)/csftp-server $(theirs)
 deps:
 	$(Q)tests/deps.sh
 lint:
@@ -175,6 +183,6 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all fast-build check-build asan-build fuzz-build check check-long asan \
-	fuzz demo bench deps lint format install uninstall clean
+	fuzz demo bench bench-server deps lint format install uninstall clean
 -include $(shell find $(addprefix $(B)/,core server fusefs tests) -name '*.d' \
 	2>/dev/null)
