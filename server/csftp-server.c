@@ -1,8 +1,6 @@
 /* csftp-server: the sftp subsystem of an SSH server, on stdin and stdout. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +9,8 @@
 
 #include "core/version.h"
 #include "csftp/serve.h"
-#include "csftp/stream.h"
 #include "server/posixfs.h"
+#include "server/pump.h"
 
 static const char usage[] =
 	"Usage: csftp-server [-d DIRECTORY]\n"
@@ -36,23 +34,6 @@ static void local_clock(void *arg, int64_t when, int64_t *now, int32_t *offset)
 	*offset = localtime_r(&at, &tm) ? (int32_t)tm.tm_gmtoff : 0;
 }
 
-/* Until the client has gone and has, if it can, what was meant for it. */
-static enum csftp_err serve_session(struct csftp_serve *serve)
-{
-	struct csftp_link *link = csftp_serve_link(serve);
-	struct csftp_stream stream;
-	enum csftp_err err;
-
-	err = csftp_stream_fds(&stream, STDIN_FILENO, STDOUT_FILENO);
-	while (err == CSFTP_OK)
-		err = csftp_stream_step(&stream, link, -1);
-	csftp_link_close(link, err);
-	while (err != CSFTP_ERR_IO && csftp_link_wants(link) & CSFTP_WANT_OUT)
-		if (csftp_stream_step(&stream, link, -1) == CSFTP_ERR_IO)
-			break;
-	return err;
-}
-
 static int serve_directory(const char *start)
 {
 	struct posixfs_config config = {.start = start};
@@ -72,7 +53,7 @@ static int serve_directory(const char *start)
 	if (err == CSFTP_OK)
 		err = csftp_serve_new(&serve, &serving);
 	if (err == CSFTP_OK)
-		err = serve_session(serve);
+		err = pump_session(serve, STDIN_FILENO, STDOUT_FILENO);
 	csftp_serve_free(serve);
 	posixfs_free(fs);
 	if (err == CSFTP_ERR_EOF)
@@ -80,23 +61,6 @@ static int serve_directory(const char *start)
 	fprintf(stderr, "csftp-server: session ended: %s\n",
 		csftp_strerror(err));
 	return EXIT_FAILURE;
-}
-
-/*
- * The descriptors are shared with whoever started us; a terminal left
- * non-blocking would surprise the shell.
- */
-static int serve_and_restore(const char *start)
-{
-	int in_flags = fcntl(STDIN_FILENO, F_GETFL);
-	int out_flags = fcntl(STDOUT_FILENO, F_GETFL);
-	int status = serve_directory(start);
-
-	if (in_flags >= 0)
-		(void)fcntl(STDIN_FILENO, F_SETFL, in_flags);
-	if (out_flags >= 0)
-		(void)fcntl(STDOUT_FILENO, F_SETFL, out_flags);
-	return status;
 }
 
 int main(int argc, char **argv)
@@ -126,5 +90,5 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
-	return serve_and_restore(start);
+	return serve_directory(start);
 }

@@ -72,6 +72,9 @@ csftp_fh posixfs_handle_open(struct posixfs *px,
 	handle->fd = from->fd;
 	handle->flags = from->flags;
 	handle->listing = from->listing;
+	handle->whole = (struct posixfs_whole){.known = false};
+	if (handle->flags & CSFTP_OPEN_WRITE)
+		px->writers++;
 	return (csftp_fh)handle->generation << 32 | index;
 }
 
@@ -85,6 +88,8 @@ int posixfs_handle_close(struct posixfs *px, struct posixfs_handle *handle)
 	}
 	handle->listing = NULL;
 	handle->fd = -1;
+	if (handle->flags & CSFTP_OPEN_WRITE)
+		px->writers++;
 	handle->generation++;
 	handle->next_free = px->handle_free;
 	px->handle_free = (uint32_t)(handle - px->handle);
@@ -452,6 +457,7 @@ static enum csftp_err set_up(struct posixfs *px,
 
 	px->fs.ops = &posixfs_ops;
 	px->fs.traits = CSFTP_FS_INLINE;
+	px->writers = 1;
 	px->handle_count =
 		config->handles > 0 ? config->handles : POSIXFS_HANDLES;
 	px->handle = calloc(px->handle_count, sizeof(*px->handle));

@@ -139,6 +139,8 @@ void posixfs_read(struct csftp_fs *fs, struct csftp_req *req)
 		csftp_reply_err(req, EBADF);
 		return;
 	}
+	if (req->pipe && posixfs_read_piped(px, req))
+		return;
 	if (req->into) {
 		read_reply(req, fd, req->into, len);
 		return;

@@ -28,12 +28,23 @@ struct posixfs_listing {
 	_Alignas(8) char buf[POSIXFS_LISTING];
 };
 
+/* Whether the pages of an open file may be lent (posixfs_splice.c). */
+struct posixfs_whole {
+	bool known; /* regular, dev and ino hold something */
+	bool regular;
+	bool lends;	  /* as of `writers` */
+	uint64_t writers; /* posixfs.writers when that was found; 0: never */
+	dev_t dev;
+	ino_t ino;
+};
+
 struct posixfs_handle {
 	int fd; /* -1: free */
 	uint32_t generation;
 	uint32_t next_free;
 	uint32_t flags;			 /* CSFTP_OPEN_* */
 	struct posixfs_listing *listing; /* NULL: opened with OPEN */
+	struct posixfs_whole whole;
 };
 
 /* A name that was looked up; empty: there is none. */
@@ -54,6 +65,7 @@ struct posixfs {
 	bool scratch_lent; /* a reply points there */
 	/* Used before; there are no more than were open at a time. */
 	struct posixfs_listing *listings;
+	uint64_t writers;  /* counts openings to write and their ends, from 1 */
 	struct posixfs_idname idname[POSIXFS_IDNAMES];
 };
 
@@ -83,6 +95,12 @@ void posixfs_write(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_fsync(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_close(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_copy_range(struct csftp_fs *fs, struct csftp_req *req);
+
+/*
+ * posixfs_splice.c: answers a READ through the pipe that it offers; false where
+ * it has to be copied: nothing has happened then.
+ */
+bool posixfs_read_piped(struct posixfs *px, struct csftp_req *req);
 
 /* posixfs_dir.c */
 void posixfs_opendir(struct csftp_fs *fs, struct csftp_req *req);

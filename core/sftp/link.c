@@ -179,6 +179,8 @@ size_t csftp_link_out(const struct csftp_link *link, struct csftp_slice *slice,
 		if (seg->extra.len > 0 && n < max)
 			slice[n++] = (struct csftp_slice){seg->extra.ptr,
 							  seg->extra.len};
+		if (seg->piped > 0 && n < max)
+			slice[n++] = (struct csftp_slice){NULL, seg->piped};
 		if (n == max)
 			break;
 	}
@@ -196,6 +198,7 @@ static size_t seg_take(struct csftp_link *link, size_t len)
 	struct link_seg *seg = seg_at(link, 0);
 	size_t own = smaller(len, seg->own);
 	size_t extra = smaller(len - own, seg->extra.len);
+	size_t piped = smaller(len - own - extra, seg->piped);
 
 	seg->own -= own;
 	link->out_head += own;
@@ -203,7 +206,9 @@ static size_t seg_take(struct csftp_link *link, size_t len)
 		seg->extra.ptr += extra;
 		seg->extra.len -= extra;
 	}
-	return own + extra;
+	seg->piped -= piped;
+	link->piped -= piped;
+	return own + extra + piped;
 }
 
 static void seg_finish(struct csftp_link *link)
@@ -222,7 +227,7 @@ enum csftp_err csftp_link_out_ack(struct csftp_link *link, size_t len)
 		const struct link_seg *seg = seg_at(link, 0);
 
 		len -= seg_take(link, len);
-		if (seg->own == 0 && seg->extra.len == 0)
+		if (seg->own == 0 && seg->extra.len == 0 && seg->piped == 0)
 			seg_finish(link);
 	}
 	if (len > 0 && link->err == CSFTP_OK)
@@ -269,7 +274,7 @@ static struct link_seg *seg_for_own(struct csftp_link *link)
 
 	if (link->seg_count > 0) {
 		seg = seg_at(link, link->seg_count - 1);
-		if (!seg->extra.ptr)
+		if (!seg->extra.ptr && seg->piped == 0)
 			return seg;
 	}
 	seg = seg_at(link, link->seg_count++);
@@ -292,6 +297,17 @@ void link_put_extra(struct csftp_link *link, const struct wire_wr *wr,
 	link->out_tail += wr->len;
 	seg->extra = (struct wire_bytes){extra, len};
 	seg->tag = tag;
+}
+
+void link_put_piped(struct csftp_link *link, const struct wire_wr *wr,
+		    size_t len)
+{
+	struct link_seg *seg = seg_for_own(link);
+
+	seg->own += wr->len;
+	link->out_tail += wr->len;
+	seg->piped = len;
+	link->piped += len;
 }
 
 void csftp_link_close(struct csftp_link *link, enum csftp_err why)

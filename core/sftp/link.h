@@ -16,11 +16,13 @@
  *
  * Output is a linear buffer of the link's own bytes, and a ring of segments:
  * some own bytes, then optionally a payload that stays where it is.  A payload
- * must stay in place until ops->sent is called with its tag.
+ * must stay in place until ops->sent is called with its tag.  Instead of a
+ * payload, bytes may follow that stand in a pipe, which the link does not know.
  */
 struct link_seg {
 	size_t own;		 /* bytes of the out buffer, left to send */
 	struct wire_bytes extra; /* the payload behind them, left to send */
+	size_t piped;		 /* or so many bytes of the pipe */
 	uint32_t tag;
 };
 
@@ -63,6 +65,7 @@ struct csftp_link {
 	uint32_t seg_cap;
 	uint32_t seg_head;
 	uint32_t seg_count;
+	size_t piped; /* of all segments */
 };
 
 /* Allocates the buffers.  CSFTP_ERR_NOMEM. */
@@ -90,5 +93,9 @@ size_t link_room(const struct csftp_link *link);
 void link_put_extra(struct csftp_link *link, const struct wire_wr *wr,
 		    const void *extra, size_t len, uint32_t tag);
 bool link_has_seg(const struct csftp_link *link);
+
+/* As link_put(), with the next len bytes of the pipe behind. */
+void link_put_piped(struct csftp_link *link, const struct wire_wr *wr,
+		    size_t len);
 
 #endif

@@ -212,11 +212,19 @@ static bool begin_open(struct serve_slot *slot, const struct sftp_msg *msg)
 	return false;
 }
 
+static bool wants_pipe(const struct csftp_serve *serve,
+		       const struct sftp_msg *msg)
+{
+	return serve->pipe && serve_inline(serve) && msg->kind == SFTP_READ &&
+	       msg->len >= SERVE_PIPE_MIN;
+}
+
 static bool begin_read(struct serve_slot *slot, const struct sftp_msg *msg)
 {
 	struct wire_wr wr;
 
-	(void)msg;
+	if (wants_pipe(slot->serve, msg))
+		slot->req.pipe = slot->serve->pipe;
 	if (slot->req.len > CSFTP_SERVE_DATA_MAX)
 		slot->req.len = CSFTP_SERVE_DATA_MAX;
 	if (!serve_inline(slot->serve))
@@ -381,9 +389,10 @@ static bool can_take(const struct csftp_serve *serve,
 {
 	bool wait_for_scratch = serve->scratch_taken &&
 				handlers[msg->kind].room == SERVE_NAMES_MAX;
+	bool wait_for_pipe = serve->link.piped > 0 && wants_pipe(serve, msg);
 	size_t room = answer_max(msg);
 
-	return serve->free_slot && !wait_for_scratch &&
+	return serve->free_slot && !wait_for_scratch && !wait_for_pipe &&
 	       !serve_check_first(serve, msg) &&
 	       room + serve->reserved <= link_room(&serve->link);
 }
@@ -578,6 +587,11 @@ void csftp_serve_free(struct csftp_serve *serve)
 struct csftp_link *csftp_serve_link(struct csftp_serve *serve)
 {
 	return &serve->link;
+}
+
+void csftp_serve_pipe(struct csftp_serve *serve, struct csftp_pipe *pipe)
+{
+	serve->pipe = pipe;
 }
 
 uint32_t csftp_serve_pending(const struct csftp_serve *serve)

@@ -171,6 +171,32 @@ void serve_handle_reply(struct serve_slot *slot,
 					  .handle = {name, sizeof(name)}});
 }
 
+/* A writer for `room` bytes that has written the header of len of data. */
+static struct wire_wr data_head(struct serve_slot *slot, size_t room,
+				size_t len)
+{
+	struct wire_wr wr = serve_writer(slot, room);
+
+	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_DATA,
+						.id = slot->id,
+						.data = {NULL, len}});
+	return wr;
+}
+
+/* Of what is in the pipe without having been asked for, no use can be made. */
+static void send_piped(struct serve_slot *slot, size_t len)
+{
+	struct csftp_link *link = &slot->serve->link;
+	struct wire_wr wr = data_head(slot, SERVE_DATA_HEAD, len);
+
+	if (wire_wr_end(&wr) != CSFTP_OK || !slot->req.pipe ||
+	    len > slot->req.len)
+		link_fail(link, CSFTP_ERR_ARG);
+	else if (link->err == CSFTP_OK)
+		link_put_piped(link, &wr, len);
+	serve_slot_end(slot);
+}
+
 /* filexfer-02, 6.4.  What was read in place needs only its header. */
 void serve_data_reply(struct serve_slot *slot, const struct csftp_reply *reply)
 {
@@ -181,16 +207,17 @@ void serve_data_reply(struct serve_slot *slot, const struct csftp_reply *reply)
 		serve_errno(slot, reply->err);
 		return;
 	}
+	if (len > 0 && !reply->data.ptr) {
+		send_piped(slot, len);
+		return;
+	}
 	/* Nothing is what was asked for, or it is the end. */
 	if ((len == 0 && slot->req.len > 0) || len > slot->req.len) {
 		serve_status(slot, len == 0 ? SSH_FX_EOF : SSH_FX_FAILURE,
 			     len == 0 ? "End of file" : "Failure");
 		return;
 	}
-	wr = serve_writer(slot, SERVE_DATA_HEAD + len);
-	sftp_msg_encode(&wr, &(struct sftp_msg){.kind = SFTP_DATA,
-						.id = slot->id,
-						.data = {NULL, len}});
+	wr = data_head(slot, SERVE_DATA_HEAD + len, len);
 	if (reply->data.ptr == slot->req.into)
 		wr.len += len;
 	else

@@ -165,6 +165,16 @@ int csftp_stream_close(struct csftp_stream *stream, unsigned grace_ms)
 {
 	int status = 0;
 
+	if (stream->pipe.room > 0) {
+		(void)close(stream->pipe.rfd);
+		(void)close(stream->pipe.wfd);
+	}
+	if (stream->shared) {
+		if (stream->nonblock)
+			(void)fcntl(stream->wfd, F_SETFL, stream->wflags);
+		*stream = (struct csftp_stream){.rfd = -1, .wfd = -1};
+		return 0;
+	}
 	if (stream->wfd >= 0 && stream->wfd != stream->rfd)
 		(void)close(stream->wfd);
 	if (stream->rfd >= 0)

@@ -164,7 +164,11 @@ struct csftp_statfs {
 #define CSFTP_ST_RDONLY 0x1U
 #define CSFTP_ST_NOSUID 0x2U
 
-/* Borrowed bytes; ptr may be NULL where len is 0. */
+/*
+ * Borrowed bytes; ptr may be NULL where len is 0.  Who offers a pipe to a READ
+ * can get them in there: ptr is NULL then, and they are the next len bytes that
+ * the pipe will give.  Nobody else ever sees such a slice.
+ */
 struct csftp_slice {
 	const void *ptr;
 	size_t len;
@@ -187,6 +191,8 @@ struct csftp_reply {
 	const struct csftp_attr *attr;
 	const struct csftp_statfs *statfs;
 };
+
+struct csftp_pipe; /* csftp/stream.h */
 
 struct csftp_req {
 	/* Filled by the asker; what the operation does not name stays zero. */
@@ -212,6 +218,12 @@ struct csftp_req {
 	 * the bytes anyway answers with its own slice and leaves it alone.
 	 */
 	void *into;
+	/*
+	 * READ: optional, besides into: an empty pipe.  A file system that can
+	 * move what it reads to there without copying it may answer with a
+	 * slice of the pipe (see above), and puts nothing into it otherwise.
+	 */
+	struct csftp_pipe *pipe;
 
 	/* The file system's own, from csftp_submit() to done. */
 	struct csftp_req *next;

@@ -51,7 +51,8 @@ csftp_link_in_ack(struct csftp_link *link, size_t len);
 
 /*
  * Up to max slices of output, in order; returns how many.  They are good until
- * the next call on the engine.
+ * the next call on the engine.  Slices of a pipe (csftp/fs.h) come only from an
+ * engine that was given one.
  */
 CSFTP_API size_t csftp_link_out(const struct csftp_link *link,
 				struct csftp_slice *slice, size_t max);

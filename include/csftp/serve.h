@@ -91,6 +91,15 @@ CSFTP_API void csftp_serve_free(struct csftp_serve *serve);
 
 CSFTP_API struct csftp_link *csftp_serve_link(struct csftp_serve *serve);
 
+/*
+ * Answers to READ may take this pipe, which must be empty, past the memory of
+ * the engine; the output has slices of it then.  It stays the caller's, and
+ * lives until it is taken back with NULL, or the engine goes.  Only a file
+ * system with CSFTP_FS_INLINE is offered it, and one answer uses it at a time.
+ */
+CSFTP_API void csftp_serve_pipe(struct csftp_serve *serve,
+				struct csftp_pipe *pipe);
+
 /* Requests that the file system has not answered yet. */
 CSFTP_API uint32_t csftp_serve_pending(const struct csftp_serve *serve);
 

@@ -2,11 +2,33 @@
 #ifndef CSFTP_STREAM_H
 #define CSFTP_STREAM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "csftp/err.h"
 #include "csftp/link.h"
+
+/*
+ * A pipe in which a file's bytes wait for their stream as pages of the kernel's
+ * cache (splice(2)).  They are the file's own pages: who writes to the file
+ * before the reader has taken them off the stream changes them.
+ */
+struct csftp_pipe {
+	int rfd;
+	int wfd;
+	int out;     /* where the bytes are to go in the end */
+	size_t room; /* what surely fits in; 0: there is no pipe */
+	bool tried;  /* room says something */
+};
+
+/* How a write to wfd is kept from blocking. */
+enum csftp_stream_out {
+	CSFTP_STREAM_OUT_NONBLOCK, /* O_NONBLOCK is set, for good */
+	CSFTP_STREAM_OUT_SOCKET,
+	CSFTP_STREAM_OUT_PIPE
+};
 
 /*
  * A stream is one or two file descriptors, and perhaps the child process at
@@ -22,11 +44,37 @@ struct csftp_stream {
 	int rfd;   /* -1: closed */
 	int wfd;   /* may be the same as rfd */
 	pid_t pid; /* of the child; 0: none */
+	/* To get past memory to wfd: for csftp_serve_pipe(). */
+	struct csftp_pipe pipe;
+	/* The stream's own, of descriptors that are not. */
+	bool shared;
+	bool polls;    /* rfd does not wait by itself */
+	bool nonblock; /* wfd has O_NONBLOCK, which it had not */
+	int wflags;    /* what it had */
+	enum csftp_stream_out out;
 };
 
 /* Takes over descriptors and makes them non-blocking. */
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err
 csftp_stream_fds(struct csftp_stream *stream, int rfd, int wfd);
+
+/*
+ * Takes descriptors that others may hold as well, such as standard input and
+ * output.  Status flags belong to all who share a descriptor, so they change as
+ * little as can be: O_NONBLOCK is set only where nothing else keeps a write
+ * from blocking, and csftp_stream_close() puts it back and closes neither.
+ * Such a stream is for csftp_stream_step(): csftp_stream_read() may block.
+ */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_stream_share(struct csftp_stream *stream, int rfd, int wfd);
+
+/*
+ * How many bytes fit into the stream's pipe at least, however they lie in their
+ * file.  It is made by the first call.  0: what goes to this stream has to be
+ * copied: it is opened to append, is of a kind that cannot be spliced to, or
+ * the user has used up the kernel's memory for pipes.
+ */
+CSFTP_API size_t csftp_pipe_room(struct csftp_pipe *pipe);
 
 /*
  * Runs argv[0], looked up in PATH, without a shell, with its standard input
