@@ -191,7 +191,7 @@ static void send_piped(struct serve_slot *slot, size_t len)
 
 	if (wire_wr_end(&wr) != CSFTP_OK || !slot->req.pipe ||
 	    len > slot->req.len)
-		link_fail(link, CSFTP_ERR_ARG);
+		link_fail(link, CSFTP_ERR_VALUE);
 	else if (link->err == CSFTP_OK)
 		link_put_piped(link, &wr, len);
 	serve_slot_end(slot);
