@@ -44,7 +44,7 @@ struct posixfs_handle *posixfs_handle_get(const struct posixfs *px, csftp_fh fh)
 {
 	uint32_t index = (uint32_t)fh;
 
-	if (index >= px->handle_count || px->handle[index].fd < 0 ||
+	if (index >= px->handle_fresh || px->handle[index].fd < 0 ||
 	    px->handle[index].generation != (uint32_t)(fh >> 32))
 		return NULL;
 	return &px->handle[index];
@@ -59,15 +59,22 @@ int posixfs_file_fd(const struct posixfs *px, csftp_fh fh)
 
 bool posixfs_handle_room(const struct posixfs *px)
 {
-	return px->handle_free < px->handle_count;
+	return px->handle_free != px->handle_count ||
+	       px->handle_fresh < px->handle_count;
 }
 
 csftp_fh posixfs_handle_open(struct posixfs *px,
 			     const struct posixfs_handle *from)
 {
 	uint32_t index = px->handle_free;
-	struct posixfs_handle *handle = &px->handle[index];
+	struct posixfs_handle *handle;
 
+	if (index == px->handle_count) {
+		index = px->handle_fresh++;
+		px->handle[index] = (struct posixfs_handle){
+			.generation = 1, .next_free = px->handle_count};
+	}
+	handle = &px->handle[index];
 	px->handle_free = handle->next_free;
 	handle->fd = from->fd;
 	handle->flags = from->flags;
@@ -460,13 +467,10 @@ static enum csftp_err set_up(struct posixfs *px,
 	px->writers = 1;
 	px->handle_count =
 		config->handles > 0 ? config->handles : POSIXFS_HANDLES;
-	px->handle = calloc(px->handle_count, sizeof(*px->handle));
-	px->scratch = malloc(POSIXFS_SCRATCH);
-	if (!px->handle || !px->scratch)
+	px->handle = malloc(px->handle_count * sizeof(*px->handle));
+	if (!px->handle)
 		return CSFTP_ERR_NOMEM;
-	for (uint32_t i = 0; i < px->handle_count; i++)
-		px->handle[i] = (struct posixfs_handle){
-			.fd = -1, .generation = 1, .next_free = i + 1};
+	px->handle_free = px->handle_count;
 	px->start = realpath(start, NULL);
 	if (!px->start)
 		return CSFTP_ERR_IO;
@@ -502,7 +506,7 @@ void posixfs_free(struct csftp_fs *fs)
 	if (!fs)
 		return;
 	px = posixfs_of(fs);
-	for (uint32_t i = 0; px->handle && i < px->handle_count; i++)
+	for (uint32_t i = 0; px->handle && i < px->handle_fresh; i++)
 		if (px->handle[i].fd >= 0)
 			close(posixfs_handle_close(px, &px->handle[i]));
 	while (px->listings) {
@@ -514,7 +518,6 @@ void posixfs_free(struct csftp_fs *fs)
 	if (px->dirfd >= 0)
 		close(px->dirfd);
 	free(px->handle);
-	free(px->scratch);
 	free(px->start);
 	free(px);
 }

@@ -60,13 +60,18 @@ struct posixfs {
 	char *start; /* its absolute path */
 	struct posixfs_handle *handle;
 	uint32_t handle_count;
-	uint32_t handle_free; /* handle_count: none */
-	char *scratch;
-	bool scratch_lent; /* a reply points there */
+	uint32_t handle_free;  /* handle_count: none */
+	uint32_t handle_fresh; /* from here on they were never used */
+	bool scratch_lent;     /* a reply points to scratch */
 	/* Used before; there are no more than were open at a time. */
 	struct posixfs_listing *listings;
-	uint64_t writers;  /* counts openings to write and their ends, from 1 */
+	uint64_t writers; /* counts openings to write and their ends, from 1 */
+	/*
+	 * Together they are so large that calloc(3) has them from the kernel,
+	 * page by page when they are used: most sessions use neither.
+	 */
 	struct posixfs_idname idname[POSIXFS_IDNAMES];
+	char scratch[POSIXFS_SCRATCH];
 };
 
 struct posixfs *posixfs_of(struct csftp_fs *fs);

@@ -37,7 +37,7 @@ static void identify(struct posixfs_handle *handle)
 static bool is_written(const struct posixfs *px,
 		       const struct posixfs_handle *handle)
 {
-	for (uint32_t i = 0; i < px->handle_count; i++) {
+	for (uint32_t i = 0; i < px->handle_fresh; i++) {
 		struct posixfs_handle *other = &px->handle[i];
 
 		if (other->fd < 0 || !(other->flags & CSFTP_OPEN_WRITE))

@@ -467,7 +467,7 @@ static void close_next(struct csftp_serve *serve)
 {
 	static const struct sftp_msg msg = {.kind = SFTP_CLOSE};
 
-	for (uint32_t i = 0; i < serve->config.handles; i++) {
+	for (uint32_t i = 0; i < serve->fresh_handle; i++) {
 		struct serve_slot *slot;
 
 		if (serve->handles[i].state < HANDLE_OPEN)
@@ -526,14 +526,13 @@ static enum csftp_err serve_init(struct csftp_serve *serve)
 	uint32_t handles = serve->config.handles;
 
 	serve->link.ops = &ops;
-	serve->handles = calloc(handles, sizeof(*serve->handles));
+	serve->handles = malloc(handles * sizeof(*serve->handles));
+	serve->free_handle = handles;
 	serve->scratch = serve_inline(serve) ? NULL : malloc(SERVE_NAMES_MAX);
 	serve->check.buf = malloc(SERVE_HASHES_MAX);
 	if (!serve->handles || !serve->check.buf ||
 	    (!serve->scratch && !serve_inline(serve)))
 		return CSFTP_ERR_NOMEM;
-	for (uint32_t i = 0; i < handles; i++)
-		serve->handles[i].next_free = i + 1;
 	for (uint32_t i = SERVE_SLOTS; i > 0; i--) {
 		serve->slots[i - 1].serve = serve;
 		serve->slots[i - 1].next_free = serve->free_slot;

@@ -111,7 +111,8 @@ struct csftp_serve {
 	struct serve_slot *free_slot;
 	struct serve_check check;
 	struct serve_handle *handles;
-	uint32_t free_handle; /* index; config.handles: none */
+	uint32_t free_handle;  /* config.handles: none */
+	uint32_t fresh_handle; /* from here on they were never used */
 	struct serve_slot slots[SERVE_SLOTS];
 };
 

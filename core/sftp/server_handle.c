@@ -4,11 +4,17 @@ bool serve_handle_keep(struct csftp_serve *serve, uint32_t *index)
 {
 	struct serve_handle *handle;
 
-	if (serve->free_handle == serve->config.handles)
+	if (serve->free_handle != serve->config.handles) {
+		*index = serve->free_handle;
+		handle = &serve->handles[*index];
+		serve->free_handle = handle->next_free;
+	} else if (serve->fresh_handle < serve->config.handles) {
+		*index = serve->fresh_handle++;
+		handle = &serve->handles[*index];
+		*handle = (struct serve_handle){.generation = 0};
+	} else {
 		return false;
-	*index = serve->free_handle;
-	handle = &serve->handles[*index];
-	serve->free_handle = handle->next_free;
+	}
 	handle->state = HANDLE_KEPT;
 	return true;
 }
@@ -48,7 +54,7 @@ bool serve_handle_find(const struct csftp_serve *serve,
 	if (handle.len != SERVE_HANDLE_LEN)
 		return false;
 	i = wire_get_u32(handle.ptr);
-	if (i >= serve->config.handles ||
+	if (i >= serve->fresh_handle ||
 	    serve->handles[i].state != HANDLE_OPEN ||
 	    serve->handles[i].generation != wire_get_u32(handle.ptr + 4))
 		return false;
