@@ -115,7 +115,10 @@ static ssize_t write_memory(struct csftp_stream *stream, struct iovec *iov,
 		done = pwritev2(stream->wfd, iov, (int)count, -1, RWF_NOWAIT);
 		if (done >= 0 || errno != EOPNOTSUPP)
 			return done;
-		/* Linux before 6.4 cannot do that with a pipe. */
+		/*
+		 * Linux before 6.4 cannot do that with a pipe, and later ones
+		 * not with a pipe that was spliced to.
+		 */
 		if (!set_out_nonblock(stream, true))
 			return -1;
 		stream->out = CSFTP_STREAM_OUT_NONBLOCK;
@@ -205,10 +208,11 @@ static enum csftp_err read_waiting(struct csftp_stream *stream,
 	size_t moved;
 
 	/* Both ends can be one socket with one set of flags. */
-	if (!set_out_nonblock(stream, false))
+	if (stream->out == CSFTP_STREAM_OUT_SOCKET &&
+	    !set_out_nonblock(stream, false))
 		return CSFTP_ERR_IO;
 	err = read_some(stream, link, &room, &moved);
-	/* It did not wait: somebody else has set O_NONBLOCK. */
+	/* It did not wait: O_NONBLOCK is set, by us on a terminal or not. */
 	if (err == CSFTP_OK && moved == 0)
 		stream->polls = true;
 	return err;
@@ -217,8 +221,7 @@ static enum csftp_err read_waiting(struct csftp_stream *stream,
 static bool can_wait_by_reading(const struct csftp_stream *stream,
 				unsigned wants, int timeout_ms)
 {
-	return wants == CSFTP_WANT_IN && timeout_ms < 0 && !stream->polls &&
-	       stream->out != CSFTP_STREAM_OUT_NONBLOCK;
+	return wants == CSFTP_WANT_IN && timeout_ms < 0 && !stream->polls;
 }
 
 enum csftp_err csftp_stream_step(struct csftp_stream *stream,

@@ -56,6 +56,11 @@ double peer_cpu(const struct peer *peer)
 	return seconds(peer->clock);
 }
 
+double peer_own_cpu(void)
+{
+	return seconds(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 /*
  * Not ru_maxrss of wait4(2): that is at least what we had ourselves when the
  * server was started.

@@ -64,6 +64,9 @@ double peer_cpu(const struct peer *peer);
 /* The most memory that it had at a time, in KiB. */
 long peer_peak_kib(const struct peer *peer);
 
+/* The same of this program. */
+double peer_own_cpu(void);
+
 /* Seconds of a clock that only goes forward. */
 double peer_now(void);
 

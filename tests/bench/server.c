@@ -174,6 +174,33 @@ static void measure_write(const struct bench *bench, struct peer *peer,
 	(void)unlink(path);
 }
 
+/*
+ * Seconds per GiB of writing to a new file from memory: what no server can be
+ * faster than.
+ */
+static double write_floor(const struct bench *bench, unsigned size)
+{
+	static const double gib = 1024.0 * MIB;
+	uint64_t total = bench->bytes / size * size;
+	char path[300];
+	double cpu;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/written", bench->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		peer_die("%s: %s", path, strerror(errno));
+	cpu = -peer_own_cpu();
+	for (uint64_t off = 0; off < total; off += size)
+		if (pwrite(fd, bench->payload, size, (off_t)off) !=
+		    (ssize_t)size)
+			peer_die("%s: %s", path, strerror(errno));
+	cpu += peer_own_cpu();
+	(void)close(fd);
+	(void)unlink(path);
+	return cpu / ((double)total / gib);
+}
+
 static void measure_stat(const struct bench *bench, struct peer *peer,
 			 unsigned size, unsigned window, struct found *found)
 {
@@ -427,7 +454,8 @@ static void print_line(const struct measurement *what, double ours[2],
 /* One of ours, one of theirs, and again, so that both have the same weather. */
 static void compare(const struct bench *bench, const struct measurement *what)
 {
-	double value[2][2][ROUNDS_MAX], middle[2][2];
+	double value[2][2][ROUNDS_MAX], floor[ROUNDS_MAX], middle[2][2];
+	bool writes = what->run == measure_write;
 
 	for (unsigned round = 0; round < bench->rounds; round++) {
 		for (int who = 0; who < 2; who++) {
@@ -439,11 +467,16 @@ static void compare(const struct bench *bench, const struct measurement *what)
 			value[who][0][round] = out[0];
 			value[who][1][round] = out[1];
 		}
+		if (writes)
+			floor[round] = write_floor(bench, what->size);
 	}
 	for (int who = 0; who < 2; who++)
 		for (int i = 0; i < 2; i++)
 			middle[who][i] = median(value[who][i], bench->rounds);
 	print_line(what, middle[0], middle[1]);
+	if (writes)
+		printf("%-26s %-10s %10.3f\n", "", "pwrite(2)",
+		       median(floor, bench->rounds));
 }
 
 static void make_large(const struct bench *bench)
