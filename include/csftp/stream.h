@@ -44,7 +44,7 @@ struct csftp_stream {
 	int rfd;   /* -1: closed */
 	int wfd;   /* may be the same as rfd */
 	pid_t pid; /* of the child; 0: none */
-	/* To get past memory to wfd: for csftp_serve_pipe(). */
+	/* Past memory to wfd, for csftp_serve_pipe(): moves no more then. */
 	struct csftp_pipe pipe;
 	/* The stream's own, of descriptors that are not. */
 	bool shared;

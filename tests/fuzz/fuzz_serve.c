@@ -8,6 +8,7 @@
 #include "core/sftp/msg.h"
 #include "csftp/memfs.h"
 #include "csftp/serve.h"
+#include "csftp/stream.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/later.h"
 
@@ -18,6 +19,18 @@
 #define HOW_CLOSE  0x08U /* the connection breaks, at the second byte */
 #define HOW_ONLY   0x20U /* nothing is written, and some is denied */
 #define HOW_TRACE  0x40U /* each packet is told of */
+#define HOW_PIPE   0x10U /* large answers take a pipe, unless they are LATER */
+
+/* Moves what it reads to what stands for a pipe, where it is offered one. */
+struct lender {
+	struct csftp_fs fs;
+	struct csftp_fs_ops ops;
+	struct csftp_fs *under;
+	struct csftp_pipe pipe; /* nothing looks into it */
+	uint8_t bytes[CSFTP_SERVE_DATA_MAX];
+	size_t head;
+	size_t tail;
+};
 
 struct wait {
 	uint32_t id;
@@ -26,6 +39,7 @@ struct wait {
 
 struct session {
 	struct csftp_fs *memfs;
+	struct lender *lender;
 	struct later later;
 	struct csftp_serve *serve;
 	struct csftp_link *link;
@@ -148,6 +162,62 @@ static bool feed(struct session *session, size_t most)
 	return true;
 }
 
+/* The next bytes of the pipe. */
+static const uint8_t *unlend(struct lender *lender, size_t len)
+{
+	must(len <= lender->tail - lender->head);
+	lender->head += len;
+	return lender->bytes + lender->head - len;
+}
+
+struct lent {
+	struct csftp_req req;
+	struct csftp_req *asker;
+	struct lender *lender;
+};
+
+static void lent_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	const struct lent *lent = (struct lent *)req;
+	struct lender *lender = lent->lender;
+	struct csftp_reply piped = *reply;
+
+	if (reply->err == 0 && reply->data.len > 0) {
+		must(lender->head == lender->tail);
+		memcpy(lender->bytes, reply->data.ptr, reply->data.len);
+		lender->head = 0;
+		lender->tail = reply->data.len;
+		piped.data.ptr = NULL;
+	}
+	csftp_reply(lent->asker, &piped);
+}
+
+static void lend(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct lender *lender = (struct lender *)fs;
+	struct lent lent = {.asker = req, .lender = lender};
+
+	if (!req->pipe) {
+		csftp_submit(lender->under, req);
+		return;
+	}
+	must(req->pipe == &lender->pipe);
+	lent.req = *req;
+	lent.req.pipe = NULL;
+	lent.req.into = NULL;
+	lent.req.done = lent_done;
+	csftp_submit(lender->under, &lent.req);
+}
+
+static void lender_init(struct lender *lender, struct csftp_fs *under)
+{
+	lender->fs =
+		(struct csftp_fs){.ops = &lender->ops, .traits = under->traits};
+	for (int op = 0; op < CSFTP_OP_COUNT; op++)
+		lender->ops.op[op] = lend;
+	lender->under = under;
+}
+
 static bool drain(struct session *session, size_t most)
 {
 	struct csftp_slice out;
@@ -158,7 +228,7 @@ static bool drain(struct session *session, size_t most)
 		return false;
 	}
 	len = fuzz_min(fuzz_min(most, out.len), 4 + CSFTP_SERVE_PACKET_MAX);
-	hear(session, out.ptr, len);
+	hear(session, out.ptr ? out.ptr : unlend(session->lender, len), len);
 	must(csftp_link_out_ack(session->link, len) != CSFTP_ERR_ARG);
 	return true;
 }
@@ -261,14 +331,17 @@ static void start(struct session *session, const uint8_t *input, size_t len)
 	session->say = malloc(16 + 2 * len);
 	session->wait = calloc(8 + len, sizeof(*session->wait));
 	session->heard = malloc(2 * (4 + CSFTP_SERVE_PACKET_MAX));
-	must(session->say && session->wait && session->heard);
+	session->lender = calloc(1, sizeof(*session->lender));
+	must(session->say && session->wait && session->heard &&
+	     session->lender);
 	compose(session, input + 2, len - 2);
 	must(csftp_memfs_new(&session->memfs, &config) == CSFTP_OK);
 	later_init(&session->later, session->memfs);
 	if (session->how & HOW_NEWEST)
 		session->later.order = LATER_NEWEST_FIRST;
-	serve.fs =
-		session->how & HOW_LATER ? &session->later.fs : session->memfs;
+	lender_init(session->lender, session->memfs);
+	serve.fs = session->how & HOW_LATER ? &session->later.fs
+					    : &session->lender->fs;
 	if (session->how & HOW_ONLY) {
 		serve.read_only = true;
 		serve.denied = (uint64_t)input[1] << input[1] % 57;
@@ -276,6 +349,8 @@ static void start(struct session *session, const uint8_t *input, size_t len)
 	if (session->how & HOW_TRACE)
 		serve.trace = told;
 	must(csftp_serve_new(&session->serve, &serve) == CSFTP_OK);
+	if (session->how & HOW_PIPE)
+		csftp_serve_pipe(session->serve, &session->lender->pipe);
 	session->link = csftp_serve_link(session->serve);
 }
 
@@ -286,6 +361,7 @@ static void stop(struct session *session)
 	free(session->say);
 	free(session->wait);
 	free(session->heard);
+	free(session->lender);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)

@@ -417,6 +417,33 @@ static void a_file_that_is_open_to_write_is_copied(void **state)
 	must_sh("cd '%s' && rm second else", place->dir);
 }
 
+/* The pages that were lent are the file's no more. */
+static void a_file_that_is_emptied_was_read_before(void **state)
+{
+	const struct place *place = *state;
+	struct wire_bytes handle;
+	struct raw raw;
+
+	must_sh("cd '%s' && cp f emptied", place->dir);
+	raw_fork(&raw, RAW_SOCKET, place->dir, NULL);
+	handle = raw_open(&raw, "emptied", READ, 0);
+	raw_read(&raw, handle, 3, 65536);
+	raw_ask(&raw,
+		(struct sftp_msg){.kind = SFTP_OPEN,
+				  .num = WRITE | CSFTP_OPEN_TRUNC,
+				  .path = {(const uint8_t *)"emptied", 7}});
+	while (raw_unread(&raw) < 13 + 65536 + 21)
+		poll(NULL, 0, 1);
+	must_sh("test ! -s '%s/emptied'", place->dir);
+	raw_hear(&raw);
+	assert_int_equal(raw.answer.data.len, 65536);
+	assert_data(place, &raw, 3, 65536);
+	raw_hear(&raw);
+	assert_int_equal(raw.answer.kind, SFTP_HANDLE);
+	raw_stop(&raw);
+	must_sh("rm '%s/emptied'", place->dir);
+}
+
 /* Files in /proc do not know their size. */
 static void files_without_a_size_are_read(void **state)
 {
@@ -681,6 +708,7 @@ int main(void)
 		cmocka_unit_test(a_pipe_is_made_only_where_it_can_be_used),
 		cmocka_unit_test(large_reads_lend_the_pages_of_the_file),
 		cmocka_unit_test(a_file_that_is_open_to_write_is_copied),
+		cmocka_unit_test(a_file_that_is_emptied_was_read_before),
 		cmocka_unit_test(files_without_a_size_are_read),
 		cmocka_unit_test(uploads_finish_before_an_answer_is_read),
 		cmocka_unit_test(a_greedy_client_waits_until_it_reads),
