@@ -186,6 +186,41 @@ static void reads_are_as_good_where_the_kernel_can_less(void **state)
 	}
 }
 
+/* Of the descriptors of a stream, which are two. */
+static void without_polling(void)
+{
+#ifdef SYS_poll
+	refuse(SYS_poll, 1, 2, false, EPERM);
+#endif
+	refuse(SYS_ppoll, 1, 2, false, EPERM);
+}
+
+/* A request is one system call on its way in, and its answer one out. */
+static void a_client_that_takes_its_answers_is_never_polled_for(void **state)
+{
+	static const struct sftp_msg stat = {.kind = SFTP_STAT,
+					     .path = {(const uint8_t *)"f", 1}};
+	const struct place *place = *state;
+
+	for (int kind = RAW_PIPES; kind <= RAW_SOCKET; kind++) {
+		struct wire_bytes handle;
+		struct raw raw;
+
+		raw_fork(&raw, (enum raw_kind)kind, place->dir,
+			 without_polling);
+		handle = raw_open(&raw, "f", READ, 0);
+		for (int i = 0; i < 8; i++) {
+			raw_call(&raw, stat, SFTP_ATTRS);
+			raw_read(&raw, handle, 0, i % 2 ? 16384 : 4096);
+			raw_hear(&raw);
+			assert_data(place, &raw, 0, i % 2 ? 16384 : 4096);
+			/* Time to begin to wait, or to do worse. */
+			poll(NULL, 0, 10);
+		}
+		raw_stop(&raw);
+	}
+}
+
 /* As they may be inherited from whoever polls. */
 static void descriptors_that_do_not_block_are_as_good(void **state)
 {
@@ -702,6 +737,8 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		cmocka_unit_test(reads_bring_what_the_file_holds),
 		cmocka_unit_test(reads_are_as_good_where_the_kernel_can_less),
+		cmocka_unit_test(
+			a_client_that_takes_its_answers_is_never_polled_for),
 		cmocka_unit_test(descriptors_that_do_not_block_are_as_good),
 		cmocka_unit_test(status_flags_are_left_as_they_were),
 		cmocka_unit_test(answers_can_go_to_a_file),
