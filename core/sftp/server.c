@@ -203,9 +203,13 @@ static bool fill(struct serve_slot *slot, uint8_t *body,
 	return true;
 }
 
+/* Neither to read nor to write is to read, as OpenSSH's server has it. */
 static bool begin_open(struct serve_slot *slot, const struct sftp_msg *msg)
 {
 	slot->req.flags = msg->num;
+	if (msg->kind == SFTP_OPEN &&
+	    !(msg->num & (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE)))
+		slot->req.flags |= CSFTP_OPEN_READ;
 	if (serve_handle_keep(slot->serve, &slot->handle))
 		return true;
 	serve_errno(slot, EMFILE);

@@ -194,6 +194,8 @@ static void send_piped(struct serve_slot *slot, size_t len)
 		link_fail(link, CSFTP_ERR_VALUE);
 	else if (link->err == CSFTP_OK)
 		link_put_piped(link, &wr, len);
+	serve_trace(slot->serve, SFTP_SENT, wr.base + 4, wr.len - 4,
+		    wr.len - 4 + len);
 	serve_slot_end(slot);
 }
 

@@ -35,8 +35,8 @@ static const struct twins_difference differences[] = {
 	{"* handle nnn*", "STATUS [24]", "STATUS 5", TWINS_TREES_SAME,
 	 "a handle above 256 bytes is malformed (filexfer-02, 6.3)"},
 	{"OPEN path *", "*", "STATUS 5", TWINS_TREES_DIFFER,
-	 "a file is opened to read or to write, and cut or made to be appended "
-	 "to only where it is opened to write"},
+	 "a file is cut or made to be appended to only where it is opened to "
+	 "write"},
 	{"READ handle #0 off ????????????????*", "STATUS 5", "STATUS 1",
 	 TWINS_TREES_SAME, "no file reaches so far, so that is behind its end"},
 	{"READ handle #0 off ???????????????? len 0 *", "STATUS 5", "DATA 0 *",
