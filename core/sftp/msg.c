@@ -85,6 +85,11 @@ static const struct row rows[SFTP_KINDS] = {
 	[SFTP_COPY_FILE] = {"copy-file", "1", EXTENDED, {PATH, PATH2, FLAG}},
 	/* Some send the structure as it is, some as a string. */
 	[SFTP_VENDOR_ID] = {"vendor-id", "", EXTENDED, {REST}},
+	/* check-file-handle, as clients ask that know it by this name only. */
+	[SFTP_CHECK_FILE] = {"check-file",
+			     "1",
+			     EXTENDED,
+			     {HANDLE, DATA, OFF, LEN64, NUM}},
 };
 
 static const uint8_t kind_of_type[256] = {

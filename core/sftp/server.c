@@ -333,6 +333,8 @@ static const struct handler handlers[SFTP_KINDS] = {
 			    serve_copy_begin},
 	[SFTP_VENDOR_ID] = {"vendor-id", READS, CSFTP_OP_COUNT, 0, STATUS,
 			    begin_vendor},
+	[SFTP_CHECK_FILE] = {"check-file", READS, CSFTP_OP_COUNT, 0, CHECK,
+			     serve_check_begin},
 };
 
 /* Requests have numbers without a gap, in the order of the table. */

@@ -90,30 +90,18 @@ static void put_vendor(struct wire_wr *wr)
 	wire_wr_close(wr, mark);
 }
 
-/*
- * There are clients that look for the requests' own names, and others for
- * "check-file", by which later drafts announce both.
- */
 static void put_extensions(const struct csftp_serve *serve, struct wire_wr *wr)
 {
-	bool checks = false;
-
 	for (int i = SFTP_EXT_FIRST; i < SFTP_KINDS; i++) {
 		enum sftp_kind kind = (enum sftp_kind)i;
 
 		if (serve_denies(serve, kind))
 			continue;
-		checks = checks || kind == SFTP_CHECK_FILE_HANDLE ||
-			 kind == SFTP_CHECK_FILE_NAME;
 		put_text(wr, sftp_kind_name(kind));
 		if (kind == SFTP_VENDOR_ID)
 			put_vendor(wr);
 		else
 			put_text(wr, sftp_ext_version(kind));
-	}
-	if (checks) {
-		put_text(wr, "check-file");
-		put_text(wr, "1");
 	}
 }
 

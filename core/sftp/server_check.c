@@ -1,4 +1,4 @@
-/* check-file-handle and check-file-name (filexfer-extensions-00, 3). */
+/* check-file-handle, check-file-name (filexfer-extensions-00, 3), check-file */
 #include "core/sftp/server.h"
 
 #include <errno.h>
@@ -19,7 +19,7 @@ bool serve_check_first(const struct csftp_serve *serve,
 	if (!check->slot)
 		return false;
 	if (msg->kind == SFTP_CHECK_FILE_HANDLE ||
-	    msg->kind == SFTP_CHECK_FILE_NAME)
+	    msg->kind == SFTP_CHECK_FILE_NAME || msg->kind == SFTP_CHECK_FILE)
 		return true;
 	return (serve_handle_find(serve, msg->handle, &index) &&
 		index == check->handle) ||
@@ -212,7 +212,10 @@ void serve_check_stop(struct csftp_serve *serve)
 	serve->link.work = false;
 }
 
-/* byte type, uint32 id, string algorithm; the hashes follow. */
+/*
+ * byte type, uint32 id, string algorithm; the hashes follow.  Those who ask for
+ * "check-file" expect to hear that first.
+ */
 static void check_head(struct serve_slot *slot)
 {
 	struct serve_check *check = &slot->serve->check;
@@ -222,6 +225,8 @@ static void check_head(struct serve_slot *slot)
 	wire_wr_open(&check->wr);
 	wire_wr_u8(&check->wr, 201);
 	wire_wr_u32(&check->wr, slot->id);
+	if (slot->kind == SFTP_CHECK_FILE)
+		wire_wr_string(&check->wr, "check-file", 10);
 	wire_wr_string(&check->wr, check->hash.name, strlen(check->hash.name));
 }
 

@@ -93,6 +93,7 @@ static void put_num(struct wire_wr *wr, const struct sftp_msg *msg)
 	case SFTP_NAME:
 		put_named(wr, " names ", msg->num);
 		break;
+	case SFTP_CHECK_FILE:
 	case SFTP_CHECK_FILE_HANDLE:
 	case SFTP_CHECK_FILE_NAME:
 		put_named(wr, " block ", msg->num);
@@ -123,7 +124,7 @@ static void put_rest(struct wire_wr *wr, const struct sftp_msg *msg)
 static void put_data(struct wire_wr *wr, const struct sftp_msg *msg)
 {
 	if (msg->kind == SFTP_CHECK_FILE_HANDLE ||
-	    msg->kind == SFTP_CHECK_FILE_NAME)
+	    msg->kind == SFTP_CHECK_FILE_NAME || msg->kind == SFTP_CHECK_FILE)
 		put_text(wr, msg->data);
 	else
 		put_named(wr, " bytes ", msg->data.len);

@@ -62,6 +62,7 @@ struct csftp_remote_config {
 #define CSFTP_EXT_SPACE	       0x2000U
 #define CSFTP_EXT_COPY_FILE    0x4000U
 #define CSFTP_EXT_VENDOR_ID    0x8000U
+#define CSFTP_EXT_CHECK_FILE   0x10000U
 
 /* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM.  INIT is queued for output at once. */
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err

@@ -12,8 +12,8 @@
 /*
  * SFTP version 3 (draft-ietf-secsh-filexfer-02) with OpenSSH's extensions
  * (OpenSSH PROTOCOL, section 4), check-file-handle, check-file-name,
- * space-available and copy-file (filexfer-extensions-00) and vendor-id
- * (filexfer-13, 4.4): one engine, one session.  It holds no fd and no clock;
+ * space-available and copy-file (filexfer-extensions-00), check-file, which
+ * others made of the first, and vendor-id (filexfer-13, 4.4): one engine, one session.  It holds no fd and no clock;
  * bytes go through csftp_serve_link().
  *
  * Every request that has an id gets exactly one answer: BAD_MESSAGE where its

@@ -424,7 +424,8 @@ static void extension_bits_follow_the_table(void **state)
 		CSFTP_EXT_COPY_DATA,	CSFTP_EXT_HOME_DIR,
 		CSFTP_EXT_IDNAMES,	CSFTP_EXT_CHECK_HANDLE,
 		CSFTP_EXT_CHECK_NAME,	CSFTP_EXT_SPACE,
-		CSFTP_EXT_COPY_FILE,	CSFTP_EXT_VENDOR_ID};
+		CSFTP_EXT_COPY_FILE,	CSFTP_EXT_VENDOR_ID,
+		CSFTP_EXT_CHECK_FILE};
 
 	(void)state;
 	assert_int_equal(sizeof(bits) / sizeof(bits[0]), SFTP_EXT_COUNT);

@@ -372,6 +372,7 @@ static void a_handle_is_hashed_where_it_can_be_read(void **state)
 			       .data = BYTES("sha1"),
 			       .off = 2,
 			       .len = 3};
+	const struct sftp_msg *answer;
 	struct wire_bytes got;
 
 	(void)state;
@@ -380,6 +381,14 @@ static void a_handle_is_hashed_where_it_can_be_read(void **state)
 	got = hashes(served_ask(&place->served, &msg), "sha1");
 	assert_int_equal(expect_hash(want, "sha1", "234", 3), 20);
 	assert_memory_equal(got.ptr, want, 20);
+	/* The answer begins with the name by which some ask for it. */
+	msg.kind = SFTP_CHECK_FILE;
+	answer = served_ask(&place->served, &msg);
+	got = hashes(answer, "check-file");
+	assert_int_equal(got.len, 4 + 4 + 20);
+	assert_memory_equal(got.ptr, "\0\0\0\4sha1", 8);
+	assert_memory_equal(got.ptr + 8, want, 20);
+	msg.kind = SFTP_CHECK_FILE_HANDLE;
 	assert_int_equal(close_file(place, msg.handle), SSH_FX_OK);
 	assert_int_equal(served_status(&place->served, &msg), SSH_FX_FAILURE);
 	msg.handle = open_file(place, "f", CSFTP_OPEN_WRITE, keep2);

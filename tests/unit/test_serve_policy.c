@@ -78,6 +78,7 @@ static const struct {
 	{"space-available", SFTP_SPACE_AVAILABLE, false},
 	{"copy-file", SFTP_COPY_FILE, true},
 	{"vendor-id", SFTP_VENDOR_ID, false},
+	{"check-file", SFTP_CHECK_FILE, false},
 };
 
 #define REQUESTS ((int)(sizeof(requests) / sizeof(requests[0])))

@@ -76,6 +76,8 @@ static const char *const lines[SFTP_KINDS] = {
 	[SFTP_SPACE_AVAILABLE] = "<- 7 space-available \"path\"",
 	[SFTP_COPY_FILE] = "<- 7 copy-file \"path\" \"other\" "
 			   "overwrite",
+	[SFTP_CHECK_FILE] = "<- 7 check-file handle 6831 \"1234\" offset 10 "
+			    "length 20 block 3",
 	[SFTP_VENDOR_ID] = "<- 7 vendor-id bytes 4",
 };
 
