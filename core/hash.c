@@ -1,5 +1,6 @@
 #include "core/hash.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <string.h>
@@ -7,11 +8,11 @@
 static const struct algorithm {
 	const char *name;
 	size_t len;
-	const EVP_MD *(*type)(void); /* NULL: crc32 */
+	const char *fetched; /* libcrypto's name; NULL: crc32 */
 } algorithms[] = {
-	{"sha256", 32, EVP_sha256}, {"sha384", 48, EVP_sha384},
-	{"sha512", 64, EVP_sha512}, {"sha224", 28, EVP_sha224},
-	{"sha1", 20, EVP_sha1},	    {"md5", 16, EVP_md5},
+	{"sha256", 32, "SHA2-256"}, {"sha384", 48, "SHA2-384"},
+	{"sha512", 64, "SHA2-512"}, {"sha224", 28, "SHA2-224"},
+	{"sha1", 20, "SHA1"},	    {"md5", 16, "MD5"},
 	{"crc32", 4, NULL},
 };
 
@@ -35,8 +36,25 @@ static uint32_t crc32_add(uint32_t crc, const uint8_t *data, size_t len)
 
 void hash_release(struct hash *hash)
 {
+	EVP_MD_free(hash->type);
 	EVP_MD_CTX_free(hash->ctx);
+	OSSL_LIB_CTX_free(hash->library);
+	hash->type = NULL;
 	hash->ctx = NULL;
+	hash->library = NULL;
+}
+
+/*
+ * A context of our own, because the common one reads a configuration file that
+ * can name code to load.  Where we run, that file may be somebody's upload.
+ */
+static enum csftp_err hash_prepare(struct hash *hash)
+{
+	if (!hash->library)
+		hash->library = OSSL_LIB_CTX_new();
+	if (!hash->ctx)
+		hash->ctx = EVP_MD_CTX_new();
+	return hash->library && hash->ctx ? CSFTP_OK : CSFTP_ERR_NOMEM;
 }
 
 static const struct algorithm *find(const uint8_t *name, size_t len)
@@ -57,6 +75,13 @@ static bool can_have(struct hash *hash, const uint8_t *name, size_t len)
 
 	if (!algorithm)
 		return false;
+	EVP_MD_free(hash->type);
+	hash->type = NULL;
+	if (algorithm->fetched)
+		hash->type =
+			EVP_MD_fetch(hash->library, algorithm->fetched, NULL);
+	if (algorithm->fetched && !hash->type)
+		return false;
 	hash->algorithm = algorithm;
 	hash->name = algorithm->name;
 	hash->len = algorithm->len;
@@ -65,9 +90,7 @@ static bool can_have(struct hash *hash, const uint8_t *name, size_t len)
 
 enum csftp_err hash_choose(struct hash *hash, struct wire_bytes list)
 {
-	if (!hash->ctx)
-		hash->ctx = EVP_MD_CTX_new();
-	if (!hash->ctx)
+	if (hash_prepare(hash) != CSFTP_OK)
 		return CSFTP_ERR_NOMEM;
 	while (list.len > 0) {
 		const uint8_t *comma = memchr(list.ptr, ',', list.len);
@@ -85,15 +108,14 @@ enum csftp_err hash_choose(struct hash *hash, struct wire_bytes list)
 enum csftp_err hash_start(struct hash *hash)
 {
 	hash->crc = UINT32_MAX;
-	if (!hash->algorithm->type ||
-	    EVP_DigestInit_ex(hash->ctx, hash->algorithm->type(), NULL) == 1)
+	if (!hash->type || EVP_DigestInit_ex2(hash->ctx, hash->type, NULL) == 1)
 		return CSFTP_OK;
 	return CSFTP_ERR_NOMEM;
 }
 
 enum csftp_err hash_add(struct hash *hash, const void *data, size_t len)
 {
-	if (!hash->algorithm->type)
+	if (!hash->type)
 		hash->crc = crc32_add(hash->crc, data, len);
 	else if (EVP_DigestUpdate(hash->ctx, data, len) != 1)
 		return CSFTP_ERR_NOMEM;
@@ -102,7 +124,7 @@ enum csftp_err hash_add(struct hash *hash, const void *data, size_t len)
 
 enum csftp_err hash_end(struct hash *hash, uint8_t out[HASH_LEN_MAX])
 {
-	if (!hash->algorithm->type)
+	if (!hash->type)
 		wire_put_u32(out, ~hash->crc);
 	else if (EVP_DigestFinal_ex(hash->ctx, out, NULL) != 1)
 		return CSFTP_ERR_NOMEM;

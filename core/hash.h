@@ -10,11 +10,13 @@
 
 /*
  * sha256, sha384, sha512, sha224, sha1 and md5 by libcrypto, which allocates
- * in hash_start(); crc32 (that of zip) by ourselves.  Its
- * four bytes come in the order of the network.  One thread.
+ * and is left unconfigured; crc32 (that of zip) by ourselves.  Its four bytes
+ * come in the order of the network.  One thread.
  */
 struct hash {
-	void *ctx; /* libcrypto's; NULL: not made yet */
+	void *library; /* libcrypto's; NULL: not made yet */
+	void *ctx;
+	void *type; /* NULL: crc32, once one was chosen */
 	const struct algorithm *algorithm;
 	const char *name; /* of the algorithm */
 	size_t len;	  /* bytes of its result */

@@ -139,9 +139,10 @@ engines()
 				n = split("memcpy memmove memset memcmp memchr " \
 				"strlen strcmp strncmp strchr strrchr strnlen " \
 				"strspn strcspn " \
-				"EVP_MD_CTX_new EVP_MD_CTX_free EVP_DigestInit_ex " \
-				"EVP_DigestUpdate EVP_DigestFinal_ex EVP_sha256 " \
-				"EVP_sha384 EVP_sha512 EVP_sha224 EVP_sha1 EVP_md5 " \
+				"OSSL_LIB_CTX_new OSSL_LIB_CTX_free " \
+				"EVP_MD_fetch EVP_MD_free EVP_MD_CTX_new " \
+				"EVP_MD_CTX_free EVP_DigestInit_ex2 " \
+				"EVP_DigestUpdate EVP_DigestFinal_ex " \
 				"malloc calloc realloc free __stack_chk_fail " \
 				"__memcpy_chk __memmove_chk __memset_chk " \
 				"__assert_fail _GLOBAL_OFFSET_TABLE_", names, " ")
