@@ -13,19 +13,18 @@
  * SFTP version 3 (draft-ietf-secsh-filexfer-02) with OpenSSH's extensions
  * (OpenSSH PROTOCOL, section 4), check-file-handle, check-file-name,
  * space-available and copy-file (filexfer-extensions-00), check-file, which
- * others made of the first, and vendor-id (filexfer-13, 4.4): one engine, one session.  It holds no fd and no clock;
- * bytes go through csftp_serve_link().
+ * others made of the first, and vendor-id (filexfer-13, 4.4): one engine, one
+ * session.  It holds no fd and no clock; bytes go through csftp_serve_link().
  *
  * Every request that has an id gets exactly one answer: BAD_MESSAGE where its
  * fields do not decode, OP_UNSUPPORTED where its kind is unknown.  A packet
  * without an id, or above the packet limit, ends the session.  Replies of a
- * file system that answers later may come out of order (filexfer-02, 6), and
- * so does that of check-file, which is worked on in pieces
- * (csftp_link_work()).
+ * file system that answers later may come out of order (filexfer-02, 6), and so
+ * does that of check-file, which is worked on in pieces (csftp_link_work()).
  *
- * A client that does not read its answers stops being read: memory is
- * allocated by csftp_serve_new() and not later, but by libcrypto for
- * check-file.  One thread.
+ * A client that does not read its answers stops being read: memory is allocated
+ * by csftp_serve_new() and not later, but by libcrypto for check-file.  One
+ * thread.
  */
 struct csftp_serve;
 
