@@ -178,12 +178,13 @@ static void send_piped(struct serve_slot *slot, size_t len)
 	struct wire_wr wr = data_head(slot, SERVE_DATA_HEAD, len);
 
 	if (wire_wr_end(&wr) != CSFTP_OK || !slot->req.pipe ||
-	    len > slot->req.len)
+	    len > slot->req.len) {
 		link_fail(link, CSFTP_ERR_VALUE);
-	else if (link->err == CSFTP_OK)
+	} else if (link->err == CSFTP_OK) {
+		serve_trace(slot->serve, SFTP_SENT, wr.base + 4, wr.len - 4,
+			    wr.len - 4 + len);
 		link_put_piped(link, &wr, len);
-	serve_trace(slot->serve, SFTP_SENT, wr.base + 4, wr.len - 4,
-		    wr.len - 4 + len);
+	}
 	serve_slot_end(slot);
 }
 
