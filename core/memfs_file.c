@@ -401,9 +401,9 @@ void mem_op_copy_range(struct csftp_fs *fs, struct csftp_req *req)
 	reply.err = file_get(&from, mem, req->fh, CSFTP_OPEN_READ);
 	if (reply.err == 0)
 		reply.err = file_get(&to, mem, req->fh2, CSFTP_OPEN_WRITE);
-	/* As copy_file_range(2): an offset has no meaning there. */
+	/* An offset has no meaning there, as for WRITE. */
 	if (reply.err == 0 && (to->flags & CSFTP_OPEN_APPEND))
-		reply.err = EBADF;
+		range.off2 = to->node->size;
 	if (reply.err == 0)
 		reply.err = copy_check(&range, from->node, to->node);
 	if (reply.err == 0)

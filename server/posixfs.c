@@ -2,25 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "server/posixfs_impl.h"
 
-#define NSEC_PER_SEC 1000000000U
-
 struct posixfs *posixfs_of(struct csftp_fs *fs)
 {
 	return (struct posixfs *)fs;
-}
-
-const char *posixfs_at(const char *path)
-{
-	return *path ? path : ".";
 }
 
 void posixfs_attr(struct csftp_attr *out, const struct stat *st)
@@ -78,6 +72,7 @@ csftp_fh posixfs_handle_open(struct posixfs *px,
 	px->handle_free = handle->next_free;
 	handle->fd = from->fd;
 	handle->flags = from->flags;
+	handle->access = from->access;
 	handle->listing = from->listing;
 	handle->whole = (struct posixfs_whole){.known = false};
 	if (handle->flags & CSFTP_OPEN_WRITE)
@@ -103,14 +98,31 @@ int posixfs_handle_close(struct posixfs *px, struct posixfs_handle *handle)
 	return fd;
 }
 
-static void reply_errno(struct csftp_req *req, int result)
-{
-	csftp_reply_err(req, result == 0 ? 0 : errno);
-}
-
 static int nofollow(const struct csftp_req *req)
 {
 	return req->flags & CSFTP_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0;
+}
+
+static int stat_path(const struct posixfs *px, const struct csftp_req *req,
+		     struct stat *st)
+{
+	struct posixfs_opened opened;
+	int flags = O_PATH | O_CLOEXEC;
+	int err;
+
+	if (!posixfs_jailed(px)) {
+		err = fstatat(px->dirfd, req->path, st,
+			      nofollow(req) | AT_EMPTY_PATH);
+		return err == 0 ? 0 : errno;
+	}
+	if (nofollow(req))
+		flags |= O_NOFOLLOW;
+	err = posixfs_path_open(&opened, px, req->path, flags, 0);
+	if (err != 0)
+		return err;
+	err = fstat(opened.fd, st) == 0 ? 0 : errno;
+	close(opened.fd);
+	return err;
 }
 
 static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
@@ -119,17 +131,12 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
 	const struct posixfs_handle *handle = posixfs_handle_get(px, req->fh);
 	struct csftp_attr attr;
 	struct stat st;
-	int err = 0;
+	int err = EBADF;
 
-	if (req->path) {
-		if (fstatat(px->dirfd, posixfs_at(req->path), &st,
-			    nofollow(req)) != 0)
-			err = errno;
-	} else if (!handle) {
-		err = EBADF;
-	} else if (fstat(handle->fd, &st) != 0) {
-		err = errno;
-	}
+	if (req->path)
+		err = stat_path(px, req, &st);
+	else if (handle)
+		err = fstat(handle->fd, &st) == 0 ? 0 : errno;
 	if (err != 0) {
 		csftp_reply_err(req, err);
 		return;
@@ -138,260 +145,185 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
 	csftp_reply_attr(req, &attr);
 }
 
-/* What SETATTR works on: path below dirfd, or fd where path is NULL. */
-struct target {
-	int dirfd;
-	const char *path;
-	int fd;
-	int nofollow; /* 0 or AT_SYMLINK_NOFOLLOW */
-};
-
 /*
- * There is no truncateat(2).  Only a regular file is opened for it, as the
- * opening of another kind could do something, or wait.
+ * In a jail of an O_PATH descriptor, as then no path is left to be changed.
+ * Of one that is no link, the kernel says ENOENT.
  */
-static int truncate_path(const struct target *to, off_t size)
+static int read_link(const struct posixfs *px, const char *path,
+		     char text[PATH_MAX], size_t *len)
 {
-	struct stat st;
-	int err = 0;
-	int fd;
+	struct posixfs_opened opened;
+	ssize_t got;
+	int err;
 
-	if (fstatat(to->dirfd, to->path, &st, 0) != 0)
-		return errno;
-	if (!S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-	fd = openat(to->dirfd, to->path,
-		    O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0)
-		return errno;
-	if (ftruncate(fd, size) != 0)
-		err = errno;
-	close(fd);
-	return err;
-}
-
-static int set_size(const struct target *to, uint64_t size)
-{
-	if (to->nofollow || size > INT64_MAX)
-		return EINVAL;
-	if (to->path)
-		return truncate_path(to, (off_t)size);
-	return ftruncate(to->fd, (off_t)size) == 0 ? 0 : errno;
-}
-
-static struct timespec time_of(const struct csftp_attr *attr,
-			       const struct csftp_time *when, uint32_t set,
-			       uint32_t now)
-{
-	struct timespec spec = {.tv_nsec = UTIME_OMIT};
-
-	if (attr->mask & now) {
-		spec.tv_nsec = UTIME_NOW;
-	} else if (attr->mask & set) {
-		spec.tv_sec = when->sec;
-		spec.tv_nsec = when->nsec;
+	if (!posixfs_jailed(px)) {
+		got = readlinkat(px->dirfd, *path ? path : ".", text, PATH_MAX);
+		*len = got < 0 ? 0 : (size_t)got;
+		return got < 0 ? errno : 0;
 	}
-	return spec;
-}
-
-/* UTIME_NOW and UTIME_OMIT are such numbers: they must not come from outside */
-static bool times_valid(const struct csftp_attr *attr)
-{
-	if ((attr->mask & CSFTP_ATTR_ATIME) &&
-	    !(attr->mask & CSFTP_ATTR_ATIME_NOW) &&
-	    attr->atime.nsec >= NSEC_PER_SEC)
-		return false;
-	return !(attr->mask & CSFTP_ATTR_MTIME) ||
-	       (attr->mask & CSFTP_ATTR_MTIME_NOW) ||
-	       attr->mtime.nsec < NSEC_PER_SEC;
-}
-
-static int set_times(const struct target *to, const struct csftp_attr *attr)
-{
-	struct timespec times[2] = {
-		time_of(attr, &attr->atime, CSFTP_ATTR_ATIME,
-			CSFTP_ATTR_ATIME_NOW),
-		time_of(attr, &attr->mtime, CSFTP_ATTR_MTIME,
-			CSFTP_ATTR_MTIME_NOW),
-	};
-	int result;
-
-	if (!times_valid(attr))
-		return EINVAL;
-	if (to->path)
-		result = utimensat(to->dirfd, to->path, times, to->nofollow);
-	else
-		result = futimens(to->fd, times);
-	return result == 0 ? 0 : errno;
-}
-
-static int set_owner(const struct target *to, const struct csftp_attr *attr)
-{
-	uid_t uid = attr->mask & CSFTP_ATTR_UID ? attr->uid : (uid_t)-1;
-	gid_t gid = attr->mask & CSFTP_ATTR_GID ? attr->gid : (gid_t)-1;
-	int result;
-
-	if (to->path)
-		result = fchownat(to->dirfd, to->path, uid, gid, to->nofollow);
-	else
-		result = fchown(to->fd, uid, gid);
-	return result == 0 ? 0 : errno;
-}
-
-static int set_mode(const struct target *to, uint32_t mode)
-{
-	int result;
-
-	mode &= 07777U;
-	if (to->path)
-		result = fchmodat(to->dirfd, to->path, mode, to->nofollow);
-	else
-		result = fchmod(to->fd, mode);
-	return result == 0 ? 0 : errno;
-}
-
-/*
- * In an order that leaves what was asked for: a new size changes the mtime, a
- * new owner takes the setuid bit away, and a mode can forbid the others.
- */
-static int setattr(const struct target *to, const struct csftp_attr *attr)
-{
-	const uint32_t times = CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME |
-			       CSFTP_ATTR_ATIME_NOW | CSFTP_ATTR_MTIME_NOW;
-	int err = 0;
-
-	if (attr->mask & CSFTP_ATTR_SIZE)
-		err = set_size(to, attr->size);
-	if (err == 0 && (attr->mask & times))
-		err = set_times(to, attr);
-	if (err == 0 && (attr->mask & (CSFTP_ATTR_UID | CSFTP_ATTR_GID)))
-		err = set_owner(to, attr);
-	if (err == 0 && (attr->mask & CSFTP_ATTR_MODE))
-		err = set_mode(to, attr->mode);
+	err = posixfs_path_open(&opened, px, path,
+				O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (err != 0)
+		return err;
+	got = readlinkat(opened.fd, "", text, PATH_MAX);
+	*len = got < 0 ? 0 : (size_t)got;
+	if (got < 0)
+		err = errno == ENOENT ? EINVAL : errno;
+	close(opened.fd);
 	return err;
-}
-
-static void op_setattr(struct csftp_fs *fs, struct csftp_req *req)
-{
-	const struct posixfs *px = posixfs_of(fs);
-	const struct posixfs_handle *handle = posixfs_handle_get(px, req->fh);
-	struct target to = {.dirfd = px->dirfd, .fd = -1};
-
-	if (req->path) {
-		to.path = posixfs_at(req->path);
-		to.nofollow = nofollow(req);
-	} else if (handle) {
-		to.fd = handle->fd;
-	} else {
-		csftp_reply_err(req, EBADF);
-		return;
-	}
-	csftp_reply_err(req, setattr(&to, req->attr));
 }
 
 static void op_readlink(struct csftp_fs *fs, struct csftp_req *req)
 {
 	char text[PATH_MAX];
-	ssize_t len = readlinkat(posixfs_of(fs)->dirfd, posixfs_at(req->path),
-				 text, sizeof(text));
+	size_t len;
+	int err = read_link(posixfs_of(fs), req->path, text, &len);
 
-	if (len < 0)
-		csftp_reply_err(req, errno);
+	if (err != 0)
+		csftp_reply_err(req, err);
 	else
-		csftp_reply_text(req, text, (size_t)len);
+		csftp_reply_text(req, text, len);
+}
+
+/*
+ * A read-only place for what would make or remove a name.  As on a read-only
+ * mount, what is wrong with the name itself comes first.
+ */
+static int read_only(const struct posixfs_place *place, bool makes)
+{
+	struct stat st;
+
+	if (place->access == POSIXFS_RW)
+		return 0;
+	if (fstatat(place->dirfd, place->name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return makes && errno == ENOENT ? EROFS : errno;
+	return makes ? EEXIST : EROFS;
+}
+
+static int make_dir(const struct posixfs *px, const struct posixfs_place *place,
+		    mode_t mode)
+{
+	int err = read_only(place, true);
+	int fd;
+
+	if (err != 0)
+		return err;
+	if (mkdirat(place->dirfd, place->name, posixfs_mode(px, mode, true)))
+		return errno;
+	if (px->dirs.force == 0)
+		return 0;
+	fd = openat(place->dirfd, place->name,
+		    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno;
+	err = posixfs_force_mode(px, fd);
+	close(fd);
+	return err;
 }
 
 static void op_mkdir(struct csftp_fs *fs, struct csftp_req *req)
 {
+	const struct posixfs *px = posixfs_of(fs);
+	struct posixfs_place place;
 	mode_t mode = 0777;
+	int err = posixfs_place(&place, px, req->path);
 
 	if (req->attr && (req->attr->mask & CSFTP_ATTR_MODE))
 		mode = req->attr->mode & 07777U;
-	reply_errno(req, mkdirat(posixfs_of(fs)->dirfd, posixfs_at(req->path),
-				 mode));
+	if (err == 0) {
+		err = make_dir(px, &place, mode);
+		posixfs_place_end(&place);
+	}
+	csftp_reply_err(req, err);
+}
+
+static void remove_name(struct csftp_fs *fs, struct csftp_req *req, int flags)
+{
+	struct posixfs_place place;
+	int err = posixfs_place(&place, posixfs_of(fs), req->path);
+
+	if (err == 0) {
+		err = place.holds ? EBUSY : read_only(&place, false);
+		if (err == 0 && unlinkat(place.dirfd, place.name, flags) != 0)
+			err = errno;
+		posixfs_place_end(&place);
+	}
+	csftp_reply_err(req, err);
 }
 
 static void op_rmdir(struct csftp_fs *fs, struct csftp_req *req)
 {
-	reply_errno(req, unlinkat(posixfs_of(fs)->dirfd, posixfs_at(req->path),
-				  AT_REMOVEDIR));
+	remove_name(fs, req, AT_REMOVEDIR);
 }
 
 static void op_unlink(struct csftp_fs *fs, struct csftp_req *req)
 {
-	reply_errno(req,
-		    unlinkat(posixfs_of(fs)->dirfd, posixfs_at(req->path), 0));
+	remove_name(fs, req, 0);
 }
 
+/* The text is stored as it is: what it leads to is judged when it is used. */
 static void op_symlink(struct csftp_fs *fs, struct csftp_req *req)
 {
-	reply_errno(req, symlinkat(req->path2, posixfs_of(fs)->dirfd,
-				   posixfs_at(req->path)));
+	struct posixfs_place place;
+	int err = posixfs_place(&place, posixfs_of(fs), req->path);
+
+	if (err == 0) {
+		err = read_only(&place, true);
+		if (err == 0 && place.slash)
+			err = ENOENT;
+		if (err == 0 &&
+		    symlinkat(req->path2, place.dirfd, place.name) != 0)
+			err = errno;
+		posixfs_place_end(&place);
+	}
+	csftp_reply_err(req, err);
+}
+
+static int link_places(const struct posixfs_place *from,
+		       const struct posixfs_place *to)
+{
+	int err = read_only(to, true);
+
+	/* As between mounts: by a second name it could be written to. */
+	if (err == 0 && from->access != POSIXFS_RW)
+		err = EXDEV;
+	if (err == 0 && to->slash)
+		err = ENOENT;
+	if (err == 0 &&
+	    linkat(from->dirfd, from->name, to->dirfd, to->name, 0) != 0)
+		err = errno;
+	return err;
 }
 
 static void op_link(struct csftp_fs *fs, struct csftp_req *req)
 {
-	int dirfd = posixfs_of(fs)->dirfd;
+	struct posixfs_place from, to;
+	int err = posixfs_place(&from, posixfs_of(fs), req->path);
 
-	reply_errno(req, linkat(dirfd, posixfs_at(req->path), dirfd,
-				posixfs_at(req->path2), 0));
-}
-
-/*
- * For file systems that do not know RENAME_NOREPLACE: a second name, then
- * without the first.  Where there are no second names, as of directories, it
- * is a look and then the renaming, and between them another process may make
- * what is renamed over.
- */
-static int rename_keep(int dirfd, const char *from, const char *to)
-{
-	struct stat st;
-
-	if (fstatat(dirfd, from, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return errno;
-	if (!S_ISDIR(st.st_mode)) {
-		if (linkat(dirfd, from, dirfd, to, 0) == 0)
-			return unlinkat(dirfd, from, 0) == 0 ? 0 : errno;
-		if (errno != EPERM && errno != ENOSYS && errno != EOPNOTSUPP &&
-		    errno != EMLINK)
-			return errno;
-	}
-	if (fstatat(dirfd, to, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return EEXIST;
-	if (errno != ENOENT)
-		return errno;
-	return renameat(dirfd, from, dirfd, to) == 0 ? 0 : errno;
-}
-
-static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
-{
-	int dirfd = posixfs_of(fs)->dirfd;
-	const char *from = posixfs_at(req->path);
-	const char *to = posixfs_at(req->path2);
-	int err = 0;
-
-	if (req->flags & CSFTP_REPLACE) {
-		if (renameat(dirfd, from, dirfd, to) != 0)
-			err = errno;
-	} else if (renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE) != 0) {
-		err = errno;
-		/* EINVAL is also a directory that would go into itself. */
-		if (err == EINVAL || err == ENOSYS || err == EOPNOTSUPP)
-			err = rename_keep(dirfd, from, to);
+	if (err == 0) {
+		err = posixfs_place(&to, posixfs_of(fs), req->path2);
+		if (err == 0) {
+			err = link_places(&from, &to);
+			posixfs_place_end(&to);
+		}
+		posixfs_place_end(&from);
 	}
 	csftp_reply_err(req, err);
 }
 
 /* There is no statvfsat(3); O_PATH needs no right to read. */
-static int statvfs_path(struct statvfs *out, int dirfd, const char *path)
+static int statvfs_path(struct statvfs *out, const struct posixfs *px,
+			const char *path)
 {
-	int fd = openat(dirfd, path, O_PATH | O_CLOEXEC);
-	int err;
+	struct posixfs_opened opened;
+	int err = posixfs_path_open(&opened, px, path, O_PATH | O_CLOEXEC, 0);
 
-	if (fd < 0)
-		return errno;
-	err = fstatvfs(fd, out) == 0 ? 0 : errno;
-	close(fd);
+	if (err != 0)
+		return err;
+	err = fstatvfs(opened.fd, out) == 0 ? 0 : errno;
+	if (opened.access == POSIXFS_RO)
+		out->f_flag |= ST_RDONLY;
+	close(opened.fd);
 	return err;
 }
 
@@ -404,13 +336,15 @@ static void op_statfs(struct csftp_fs *fs, struct csftp_req *req)
 	int err = EBADF;
 
 	if (req->path)
-		err = statvfs_path(&vfs, px->dirfd, posixfs_at(req->path));
+		err = statvfs_path(&vfs, px, req->path);
 	else if (handle)
 		err = fstatvfs(handle->fd, &vfs) == 0 ? 0 : errno;
 	if (err != 0) {
 		csftp_reply_err(req, err);
 		return;
 	}
+	if (handle && !req->path && handle->access == POSIXFS_RO)
+		vfs.f_flag |= ST_RDONLY;
 	statfs = (struct csftp_statfs){
 		.bsize = vfs.f_bsize,
 		.frsize = vfs.f_frsize,
@@ -434,7 +368,7 @@ static const struct csftp_fs_ops posixfs_ops = {
 	.op =
 		{
 			[CSFTP_OP_GETATTR] = op_getattr,
-			[CSFTP_OP_SETATTR] = op_setattr,
+			[CSFTP_OP_SETATTR] = posixfs_setattr,
 			[CSFTP_OP_READLINK] = op_readlink,
 			[CSFTP_OP_REALPATH] = posixfs_realpath,
 			[CSFTP_OP_MKDIR] = op_mkdir,
@@ -442,7 +376,7 @@ static const struct csftp_fs_ops posixfs_ops = {
 			[CSFTP_OP_UNLINK] = op_unlink,
 			[CSFTP_OP_SYMLINK] = op_symlink,
 			[CSFTP_OP_LINK] = op_link,
-			[CSFTP_OP_RENAME] = op_rename,
+			[CSFTP_OP_RENAME] = posixfs_rename,
 			[CSFTP_OP_OPEN] = posixfs_open,
 			[CSFTP_OP_READ] = posixfs_read,
 			[CSFTP_OP_WRITE] = posixfs_write,
@@ -457,25 +391,117 @@ static const struct csftp_fs_ops posixfs_ops = {
 		},
 };
 
-static enum csftp_err set_up(struct posixfs *px,
-			     const struct posixfs_config *config)
+static enum csftp_err check_config(const struct posixfs_config *config)
 {
-	const char *start = config->start ? config->start : ".";
+	uint32_t bits = config->files.mask | config->files.force |
+			config->dirs.mask | config->dirs.force;
 
-	px->fs.ops = &posixfs_ops;
-	px->fs.traits = CSFTP_FS_INLINE;
+	if (bits & ~07777U || (config->view_count > 0 && !config->root))
+		return CSFTP_ERR_ARG;
+	return CSFTP_OK;
+}
+
+static enum csftp_err set_up_handles(struct posixfs *px, uint32_t count)
+{
 	px->writers = 1;
-	px->handle_count =
-		config->handles > 0 ? config->handles : POSIXFS_HANDLES;
+	px->handle_count = count > 0 ? count : POSIXFS_HANDLES;
 	px->handle = malloc(px->handle_count * sizeof(*px->handle));
 	if (!px->handle)
 		return CSFTP_ERR_NOMEM;
 	px->handle_free = px->handle_count;
-	px->start = realpath(start, NULL);
+	return CSFTP_OK;
+}
+
+/*
+ * A current directory that is gone or closed to us is no reason to turn the
+ * user away; one that was asked for is.
+ */
+static enum csftp_err set_up_start(struct posixfs *px, const char *start)
+{
+	const char *path = start ? start : ".";
+
+	px->start = realpath(path, NULL);
+	if (!px->start && !start) {
+		path = "/";
+		px->start = strdup(path);
+	}
 	if (!px->start)
 		return CSFTP_ERR_IO;
-	px->dirfd = open(start, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	px->dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return px->dirfd < 0 ? CSFTP_ERR_IO : CSFTP_OK;
+}
+
+/* The root, and a look whether this kernel can keep us in it. */
+static enum csftp_err set_up_root(struct posixfs *px, const char *root)
+{
+	int fd;
+
+	px->root = realpath(root, NULL);
+	px->start = strdup("");
+	if (!px->root || !px->start)
+		return CSFTP_ERR_IO;
+	px->dirfd = open(px->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (px->dirfd < 0)
+		return CSFTP_ERR_IO;
+	fd = posixfs_openat2(px->dirfd, ".", O_PATH | O_CLOEXEC, 0,
+			     RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd < 0)
+		return CSFTP_ERR_IO;
+	close(fd);
+	return CSFTP_OK;
+}
+
+static enum csftp_err set_up_jail(struct posixfs *px,
+				  const struct posixfs_config *config)
+{
+	enum csftp_err err = set_up_root(px, config->root);
+	struct posixfs_opened start;
+	char text[PATH_MAX];
+
+	if (err == CSFTP_OK)
+		err = posixfs_views_set(px, config);
+	if (err != CSFTP_OK || !config->start)
+		return err;
+	errno = posixfs_canonical(px, text, config->start, false);
+	if (errno == 0)
+		errno = posixfs_path_open(&start, px, text,
+					  O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+	if (errno != 0)
+		return CSFTP_ERR_IO;
+	close(start.fd);
+	free(px->start);
+	px->start = strdup(text);
+	return px->start ? CSFTP_OK : CSFTP_ERR_NOMEM;
+}
+
+/* The way to change the mode of an O_PATH descriptor before Linux 6.6. */
+static int open_proc_fds(void)
+{
+	int fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs vfs;
+
+	if (fd < 0 ||
+	    (fstatfs(fd, &vfs) == 0 && vfs.f_type == PROC_SUPER_MAGIC))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static enum csftp_err set_up(struct posixfs *px,
+			     const struct posixfs_config *config)
+{
+	enum csftp_err err = check_config(config);
+
+	if (err == CSFTP_OK)
+		err = set_up_handles(px, config->handles);
+	if (err == CSFTP_OK)
+		err = config->root ? set_up_jail(px, config)
+				   : set_up_start(px, config->start);
+	px->files = config->files;
+	px->dirs = config->dirs;
+	if (err == CSFTP_OK && (config->root || config->dirs.force))
+		px->proc_fds = open_proc_fds();
+	return err;
 }
 
 enum csftp_err posixfs_new(struct csftp_fs **out,
@@ -487,7 +513,10 @@ enum csftp_err posixfs_new(struct csftp_fs **out,
 
 	if (!px)
 		return CSFTP_ERR_NOMEM;
+	px->fs.ops = &posixfs_ops;
+	px->fs.traits = CSFTP_FS_INLINE;
 	px->dirfd = -1;
+	px->proc_fds = -1;
 	err = set_up(px, config);
 	if (err == CSFTP_OK) {
 		*out = &px->fs;
@@ -517,7 +546,11 @@ void posixfs_free(struct csftp_fs *fs)
 	}
 	if (px->dirfd >= 0)
 		close(px->dirfd);
+	if (px->proc_fds >= 0)
+		close(px->proc_fds);
+	posixfs_views_free(px);
 	free(px->handle);
 	free(px->start);
+	free(px->root);
 	free(px);
 }

@@ -2,6 +2,7 @@
 #ifndef CSFTP_SERVER_POSIXFS_H
 #define CSFTP_SERVER_POSIXFS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -11,13 +12,58 @@
  * System calls on the caller's own file system, with the caller's rights.
  * Every operation is answered inside csftp_submit(); errors are the kernel's
  * errno.  A relative path is taken from the start directory.  One thread.
+ *
+ * The jail
+ *   With a root, every path is resolved by the kernel inside that directory,
+ *   which the peer sees as "/": "..", absolute symbolic links, the magic links
+ *   of /proc and a tree that changes meanwhile do not lead out of it.  That
+ *   needs no privilege and no chroot(2), and openat2(2), Linux 5.6.  REALPATH
+ *   and homes are told as the jail sees them; a home outside of it is "/".
+ *   Devices in it are not opened (EACCES), as in a file system mounted nodev.
+ *   What the jail does not judge: mounts, and hard links that are there.
+ *
+ * Views
+ *   Each gives one subtree an access; the longest path that is a prefix of
+ *   where a file really is decides, whatever the name by which it was asked
+ *   for.  The rest is POSIXFS_RW.  RO: every change is EROFS, also through an
+ *   open handle, and LINK out of it is EXDEV.  NONE: ENOENT, and in no
+ *   listing.  A directory that is or contains the top of a view is not moved
+ *   or removed: EBUSY.  Hard links that are there are other files to a view.
+ *
+ * Lifetime: create it after the last fork(2).
  */
-struct posixfs_config {
-	const char *start; /* NULL: the current directory */
-	uint32_t handles;  /* open at once; above it EMFILE.  0: 1024 */
+enum posixfs_access { POSIXFS_RW, POSIXFS_RO, POSIXFS_NONE };
+
+struct posixfs_view {
+	const char *path; /* absolute, as the jail sees it; must exist */
+	enum posixfs_access access;
 };
 
-/* CSFTP_ERR_IO with errno where the start directory cannot be opened. */
+/* Permission bits, of 07777: what is asked for, "and" mask, "or" force. */
+struct posixfs_modes {
+	uint32_t mask;	/* 0: all */
+	uint32_t force; /* set even where umask(2) takes them away */
+};
+
+struct posixfs_config {
+	/* NULL: the current directory, in a jail "/".  As the jail sees it. */
+	const char *start;
+	uint32_t handles; /* open at once; above it EMFILE.  0: 1024 */
+	const char *root; /* the jail's directory; NULL: no jail */
+	const struct posixfs_view *views; /* copied; they need a root */
+	size_t view_count;
+	/* For what is made, and for what SETATTR sets. */
+	struct posixfs_modes files;
+	struct posixfs_modes dirs;
+};
+
+/*
+ * CSFTP_ERR_IO with errno: the root (ENOSYS: no openat2(2), and there is no
+ * jail without it), the start directory or the top of a view cannot be used
+ * (EOPNOTSUPP: it is in a directory that ignores case).
+ * CSFTP_ERR_ARG: views without a root, a view's path that is not absolute or
+ * is there twice, or bits outside of 07777.
+ */
 CSFTP_MUST_CHECK enum csftp_err
 posixfs_new(struct csftp_fs **out, const struct posixfs_config *config);
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static int open_flags(int *out, uint32_t flags)
@@ -33,48 +34,126 @@ static int open_flags(int *out, uint32_t flags)
 	return 0;
 }
 
+/* A lease is over after /proc/sys/fs/lease-break-time, 45 s unless changed. */
+#define LEASE_WAIT_MS 60000
+#define LEASE_STEP_MS 10
+
+/* Whether EWOULDBLOCK was the file's, and not that of the way to it. */
+static bool is_leased(const struct posixfs *px, const char *path)
+{
+	struct posixfs_opened opened;
+
+	if (posixfs_path_open(&opened, px, path, O_PATH | O_CLOEXEC, 0) != 0)
+		return false;
+	close(opened.fd);
+	return true;
+}
+
 /*
  * O_NONBLOCK, and for good: a FIFO without a writer, or a terminal, must not
  * hang the session.  Regular files are read and written as ever.  They say
- * EWOULDBLOCK only where another process holds a lease, and give that up
- * within the kernel's own time limit, so there it is right to wait.
+ * EWOULDBLOCK only where another process holds a lease, and the attempt has
+ * told it to give that up; so it is right to wait.  But never in open(2): what
+ * the name means by then could be a FIFO.
  */
-static int open_at(int dirfd, const char *path, int how, mode_t mode)
+static int open_once(struct posixfs_opened *out, const struct posixfs *px,
+		     const char *path, int how, mode_t mode)
 {
-	int fd;
+	const struct timespec step = {.tv_nsec = LEASE_STEP_MS * 1000000L};
+	int left_ms = LEASE_WAIT_MS;
+	int err;
 
-	do
-		fd = openat(dirfd, path, how | O_NONBLOCK, mode);
-	while (fd < 0 && errno == EINTR);
-	if (fd >= 0 || errno != EWOULDBLOCK)
-		return fd;
-	do
-		fd = openat(dirfd, path, how, mode);
-	while (fd < 0 && errno == EINTR);
-	return fd;
+	for (;;) {
+		err = posixfs_path_open(out, px, path, how | O_NONBLOCK, mode);
+		if (err == EWOULDBLOCK && left_ms > 0 && is_leased(px, path)) {
+			nanosleep(&step, NULL);
+			left_ms -= LEASE_STEP_MS;
+		} else if (err != EINTR) {
+			return err;
+		}
+	}
 }
 
-void posixfs_open(struct csftp_fs *fs, struct csftp_req *req)
+/*
+ * The mode that is forced is more than what open(2) gives where umask(2) takes
+ * some of it away, so it is set afterwards; but only on a file that is new.
+ */
+static int open_forced(struct posixfs_opened *out, const struct posixfs *px,
+		       const char *path, int how, mode_t mode)
 {
-	struct posixfs *px = posixfs_of(fs);
-	struct posixfs_handle handle = {.flags = req->flags};
+	int err = open_once(out, px, path, how | O_EXCL, mode);
+
+	if (err == EEXIST && !(how & O_EXCL)) {
+		err = open_once(out, px, path, how & ~O_CREAT, mode);
+		if (err != ENOENT)
+			return err;
+		/* A link to what is not there yet. */
+		err = open_once(out, px, path, how, mode);
+	}
+	if (err != 0)
+		return err;
+	err = posixfs_force_mode(px, out->fd);
+	if (err != 0)
+		close(out->fd);
+	return err;
+}
+
+/*
+ * In a jail devices stay closed, as opening one can already do something: wind
+ * a tape, arm a watchdog, hang up a line.
+ */
+static int check_device(const struct posixfs *px, const char *path)
+{
+	struct posixfs_opened opened;
+	struct stat st;
+	int err = posixfs_path_open(&opened, px, path, O_PATH | O_CLOEXEC, 0);
+
+	if (err != 0)
+		return err == ENOENT ? 0 : err;
+	if (fstat(opened.fd, &st) != 0)
+		err = errno;
+	else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		err = EACCES;
+	close(opened.fd);
+	return err;
+}
+
+static int open_path(struct posixfs_opened *out, const struct posixfs *px,
+		     const struct csftp_req *req)
+{
 	mode_t mode = 0666;
 	int how;
 	int err = open_flags(&how, req->flags);
 
 	if (req->attr && (req->attr->mask & CSFTP_ATTR_MODE))
 		mode = req->attr->mode & 07777U;
-	if (err == 0 && !posixfs_handle_room(px))
-		err = EMFILE;
-	if (err == 0) {
-		handle.fd =
-			open_at(px->dirfd, posixfs_at(req->path), how, mode);
-		err = handle.fd < 0 ? errno : 0;
-	}
+	mode = posixfs_mode(px, mode, false);
+	/* What is made new is no device. */
+	if (err == 0 && posixfs_jailed(px) && !(how & O_EXCL))
+		err = check_device(px, req->path);
 	if (err != 0)
+		return err;
+	if (how & O_CREAT && px->files.force != 0)
+		return open_forced(out, px, req->path, how, mode);
+	return open_once(out, px, req->path, how, mode);
+}
+
+void posixfs_open(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct posixfs *px = posixfs_of(fs);
+	struct posixfs_handle handle = {.flags = req->flags};
+	struct posixfs_opened opened;
+	int err = posixfs_handle_room(px) ? 0 : EMFILE;
+
+	if (err == 0)
+		err = open_path(&opened, px, req);
+	if (err != 0) {
 		csftp_reply_err(req, err);
-	else
-		csftp_reply_fh(req, posixfs_handle_open(px, &handle));
+		return;
+	}
+	handle.fd = opened.fd;
+	handle.access = opened.access;
+	csftp_reply_fh(req, posixfs_handle_open(px, &handle));
 }
 
 /* As pread(2), but also for what cannot seek, and not interrupted. */
@@ -237,132 +316,12 @@ void posixfs_close(struct csftp_fs *fs, struct csftp_req *req)
 	csftp_reply_err(req, err);
 }
 
-/* A copy on its way: what is left, and from where to where. */
-struct copy {
-	int from;
-	int to;
-	off_t off;
-	off_t off2;
-	uint64_t left;
-	uint64_t done;
-};
-
-/* By the kernel; EXDEV and the like where it cannot. */
-static int copy_inside(struct copy *copy)
+ssize_t posixfs_read_at(int fd, void *into, size_t len, off_t off)
 {
-	while (copy->left > 0) {
-		size_t part =
-			copy->left > SSIZE_MAX ? SSIZE_MAX : (size_t)copy->left;
-		/* The call moves both offsets. */
-		ssize_t got = copy_file_range(copy->from, &copy->off, copy->to,
-					      &copy->off2, part, 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return errno;
-		if (got == 0)
-			break;
-		copy->left -= (uint64_t)got;
-		copy->done += (uint64_t)got;
-	}
-	return 0;
+	return read_at(fd, into, len, off);
 }
 
-static int copy_through(struct copy *copy, char *buf)
+int posixfs_write_at(int fd, const void *data, size_t len, off_t off)
 {
-	while (copy->left > 0) {
-		size_t part = copy->left > POSIXFS_SCRATCH ? POSIXFS_SCRATCH
-							   : (size_t)copy->left;
-		ssize_t got = read_at(copy->from, buf, part, copy->off);
-		int err;
-
-		if (got < 0)
-			return errno;
-		if (got == 0)
-			break;
-		err = write_all(copy->to, buf, (size_t)got, copy->off2);
-		if (err != 0)
-			return err;
-		copy->off += got;
-		copy->off2 += got;
-		copy->left -= (uint64_t)got;
-		copy->done += (uint64_t)got;
-	}
-	return 0;
-}
-
-/* Cuts the copy at the end of its source, and refuses to overlap. */
-static int copy_check(struct copy *copy)
-{
-	struct stat from;
-	struct stat to;
-	uint64_t off = (uint64_t)copy->off;
-	uint64_t off2 = (uint64_t)copy->off2;
-	uint64_t left = 0;
-
-	if (fstat(copy->from, &from) != 0 || fstat(copy->to, &to) != 0)
-		return errno;
-	if (!S_ISREG(from.st_mode) || from.st_dev != to.st_dev ||
-	    from.st_ino != to.st_ino)
-		return 0;
-	if (copy->off < from.st_size)
-		left = (uint64_t)(from.st_size - copy->off);
-	if (copy->left > left)
-		copy->left = left;
-	if (copy->left > 0 && off < off2 + copy->left &&
-	    off2 < off + copy->left)
-		return EINVAL;
-	return 0;
-}
-
-static int copy_range(struct posixfs *px, struct copy *copy)
-{
-	char *buf;
-	int err = copy_check(copy);
-
-	if (err != 0)
-		return err;
-	err = copy_inside(copy);
-	if (err != 0 && err != EXDEV && err != EINVAL && err != ENOSYS &&
-	    err != EOPNOTSUPP)
-		return err;
-	/*
-	 * Also after a success: files like those in /proc, whose size is 0,
-	 * give the kernel nothing to copy.
-	 */
-	buf = px->scratch_lent ? malloc(POSIXFS_SCRATCH) : px->scratch;
-	if (!buf)
-		return ENOMEM;
-	err = copy_through(copy, buf);
-	if (px->scratch_lent)
-		free(buf);
-	return err;
-}
-
-void posixfs_copy_range(struct csftp_fs *fs, struct csftp_req *req)
-{
-	struct posixfs *px = posixfs_of(fs);
-	const struct posixfs_handle *from = posixfs_handle_get(px, req->fh);
-	const struct posixfs_handle *to = posixfs_handle_get(px, req->fh2);
-	struct csftp_reply reply = {0};
-	struct copy copy = {
-		.from = posixfs_file_fd(px, req->fh),
-		.to = posixfs_file_fd(px, req->fh2),
-		.off = (off_t)req->off,
-		.off2 = (off_t)req->off2,
-		.left = req->len > 0 ? req->len : UINT64_MAX,
-	};
-
-	/* With APPEND, as copy_file_range(2): an offset has no meaning. */
-	if (copy.from < 0 || copy.to < 0 || !(from->flags & CSFTP_OPEN_READ) ||
-	    !(to->flags & CSFTP_OPEN_WRITE) || (to->flags & CSFTP_OPEN_APPEND))
-		reply.err = EBADF;
-	else if (copy.off < 0 || copy.off2 < 0)
-		reply.err = EINVAL;
-	else
-		reply.err = copy_range(px, &copy);
-	if (reply.err == 0)
-		reply.count = copy.done;
-	csftp_reply(req, &reply);
+	return write_all(fd, data, len, off);
 }

@@ -2,9 +2,11 @@
 #ifndef CSFTP_SERVER_POSIXFS_IMPL_H
 #define CSFTP_SERVER_POSIXFS_IMPL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include "server/posixfs.h"
 
@@ -25,6 +27,9 @@ struct posixfs_listing {
 	struct posixfs_listing *next; /* of those that are in no handle */
 	size_t len;
 	size_t used;
+	bool busy;	      /* a READDIR of it is on the stack */
+	bool is_root;	      /* of the jail: its ".." is itself */
+	char place[PATH_MAX]; /* where it was opened; only with views */
 	_Alignas(8) char buf[POSIXFS_LISTING];
 };
 
@@ -43,6 +48,7 @@ struct posixfs_handle {
 	uint32_t generation;
 	uint32_t next_free;
 	uint32_t flags;			 /* CSFTP_OPEN_* */
+	enum posixfs_access access;	 /* of where it was opened */
 	struct posixfs_listing *listing; /* NULL: opened with OPEN */
 	struct posixfs_whole whole;
 };
@@ -54,10 +60,22 @@ struct posixfs_idname {
 	char name[POSIXFS_ID_NAME];
 };
 
+/* A view, with the text of its place: no links, no dots, "" for the root. */
+struct posixfs_top {
+	char *path;
+	enum posixfs_access access;
+};
+
 struct posixfs {
 	struct csftp_fs fs;
-	int dirfd;   /* the start directory */
-	char *start; /* its absolute path */
+	int dirfd;    /* the start directory; in a jail, the jail's root */
+	char *start;  /* the start's absolute path; "" for the jail's root */
+	char *root;   /* the root's own absolute path; NULL: no jail */
+	int proc_fds; /* /proc/self/fd, as an O_PATH descriptor; -1: none */
+	struct posixfs_top *view;
+	size_t view_count;
+	struct posixfs_modes files;
+	struct posixfs_modes dirs;
 	struct posixfs_handle *handle;
 	uint32_t handle_count;
 	uint32_t handle_free;  /* handle_count: none */
@@ -76,8 +94,6 @@ struct posixfs {
 
 struct posixfs *posixfs_of(struct csftp_fs *fs);
 
-/* The path for system calls that are relative to dirfd. */
-const char *posixfs_at(const char *path);
 void posixfs_attr(struct csftp_attr *out, const struct stat *st);
 
 /* NULL where fh is none, or was closed. */
@@ -93,13 +109,91 @@ csftp_fh posixfs_handle_open(struct posixfs *px,
 /* Frees the handle; its fd is the caller's then. */
 int posixfs_handle_close(struct posixfs *px, struct posixfs_handle *handle);
 
+static inline bool posixfs_jailed(const struct posixfs *px)
+{
+	return px->root;
+}
+
+/* posixfs_sys.c: as system calls do, -1 and errno. */
+int posixfs_openat2(int dirfd, const char *path, int flags, mode_t mode,
+		    uint64_t resolve);
+int posixfs_fchmodat2(int dirfd, const char *path, mode_t mode, int flags);
+
+/* posixfs_view.c.  A text is a place as in struct posixfs_top. */
+CSFTP_MUST_CHECK enum csftp_err
+posixfs_views_set(struct posixfs *px, const struct posixfs_config *config);
+void posixfs_views_free(struct posixfs *px);
+enum posixfs_access posixfs_view_of(const struct posixfs *px, const char *text);
+/* Whether it is or contains the top of a view. */
+bool posixfs_view_holds(const struct posixfs *px, const char *text);
+/* Whether it is hidden and so is all below it. */
+bool posixfs_view_hides(const struct posixfs *px, const char *text);
+/* Whether a directory's name is left out of its listing. */
+bool posixfs_view_hides_name(const struct posixfs *px, const char *dir,
+			     const char *name);
+
+/* posixfs_place.c: the ways from a path to what system calls take. */
+
+/*
+ * Opens what path names, as open(2).  Flags may have O_NOFOLLOW only with
+ * O_PATH.  Views are obeyed: EROFS, ENOENT.
+ */
+struct posixfs_opened {
+	int fd;
+	enum posixfs_access access;
+	char text[PATH_MAX]; /* where it is; only with views */
+};
+int posixfs_path_open(struct posixfs_opened *out, const struct posixfs *px,
+		      const char *path, int flags, mode_t mode);
+
+/*
+ * For calls that work on a name in a directory and do not follow it.  Without
+ * a jail: the path, and the start directory.
+ */
+struct posixfs_place {
+	int dirfd;
+	bool owned; /* dirfd is closed by posixfs_place_end() */
+	bool slash; /* the path ended with one: only a directory is meant */
+	const char *name;
+	enum posixfs_access access; /* to change the name, and what it names */
+	bool holds;		    /* it is or contains the top of a view */
+	char buf[NAME_MAX + 1];
+};
+/* ENOENT for what is hidden; what is read-only is the caller's to refuse. */
+int posixfs_place(struct posixfs_place *out, const struct posixfs *px,
+		  const char *path);
+void posixfs_place_end(struct posixfs_place *place);
+
+/* posixfs_canon.c: as realpath(3), but the last name may be missing.  The
+ * root is "".  With keep_last, a link that the path ends with is not followed.
+ */
+int posixfs_canonical(const struct posixfs *px, char out[PATH_MAX],
+		      const char *path, bool keep_last);
+
+/* posixfs_attr.c */
+void posixfs_setattr(struct csftp_fs *fs, struct csftp_req *req);
+uint32_t posixfs_mode(const struct posixfs *px, uint32_t mode, bool is_dir);
+/* Of any descriptor, also an O_PATH one. */
+int posixfs_chmod_fd(const struct posixfs *px, int fd, uint32_t mode);
+/* What umask(2) took of the bits that are to be set; for what was made. */
+int posixfs_force_mode(const struct posixfs *px, int fd);
+
+/* posixfs_rename.c */
+void posixfs_rename(struct csftp_fs *fs, struct csftp_req *req);
+
+/* posixfs_copy.c */
+void posixfs_copy_range(struct csftp_fs *fs, struct csftp_req *req);
+
 /* posixfs_file.c */
 void posixfs_open(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_read(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_write(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_fsync(struct csftp_fs *fs, struct csftp_req *req);
 void posixfs_close(struct csftp_fs *fs, struct csftp_req *req);
-void posixfs_copy_range(struct csftp_fs *fs, struct csftp_req *req);
+/* As pread(2), -1 and errno; what cannot seek is read from where it is. */
+ssize_t posixfs_read_at(int fd, void *into, size_t len, off_t off);
+/* All of it. */
+int posixfs_write_at(int fd, const void *data, size_t len, off_t off);
 
 /*
  * posixfs_splice.c: answers a READ through the pipe that it offers; false where

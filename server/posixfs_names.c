@@ -2,135 +2,39 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* symbolic links in one path, as Linux */
-
 /*
- * A path on its way to be canonical: `done` is, and has no '/' at its end (so
- * the root is empty); `rest` is still to be walked.
+ * A home as the peer sees it: in a jail, what is left of it below the root, or
+ * "/" where it is outside.
  */
-struct canon {
-	char done[PATH_MAX];
-	char rest[PATH_MAX];
-	size_t done_len;
-	int links;
-};
-
-static int canon_add(struct canon *canon, const char *name, size_t len)
+static const char *home_in(const struct posixfs *px, const char *home)
 {
-	if (len + 1 >= sizeof(canon->done) - canon->done_len)
-		return ENAMETOOLONG;
-	canon->done[canon->done_len++] = '/';
-	memcpy(canon->done + canon->done_len, name, len);
-	canon->done_len += len;
-	canon->done[canon->done_len] = '\0';
-	return 0;
+	size_t len;
+
+	/* As login(1) does for those who have none. */
+	if (*home != '/')
+		return "/";
+	if (!posixfs_jailed(px))
+		return home;
+	len = strcmp(px->root, "/") == 0 ? 0 : strlen(px->root);
+	if (strncmp(home, px->root, len) != 0 || home[len] != '/')
+		return "/";
+	return home + len;
 }
 
-static void canon_up(struct canon *canon)
-{
-	while (canon->done_len > 0 && canon->done[--canon->done_len] != '/')
-		;
-	canon->done[canon->done_len] = '\0';
-}
-
-/* The link that done ends with says text: put that in its place. */
-static int canon_link(struct canon *canon, const char *text, const char *rest)
-{
-	char joined[PATH_MAX];
-	int len = snprintf(joined, sizeof(joined), "%s%s", text, rest);
-
-	if (++canon->links > LINKS_MAX)
-		return ELOOP;
-	if (len < 0 || (size_t)len >= sizeof(joined))
-		return ENAMETOOLONG;
-	memcpy(canon->rest, joined, (size_t)len + 1);
-	canon_up(canon);
-	if (*text == '/') {
-		canon->done_len = 0;
-		canon->done[0] = '\0';
-	}
-	return 0;
-}
-
-/* What done ends with, once its last name was added; rest follows it. */
-static int canon_check(struct canon *canon, const char *rest)
-{
-	char text[PATH_MAX];
-	ssize_t len = readlink(canon->done, text, sizeof(text) - 1);
-	struct stat st;
-
-	if (len >= 0) {
-		text[len] = '\0';
-		return canon_link(canon, text, rest);
-	}
-	/* The last name may be missing, but not where it is a directory's. */
-	if (errno == ENOENT && !*rest) {
-		canon->rest[0] = '\0';
-		return 0;
-	}
-	if (errno != EINVAL)
-		return errno;
-	if (*rest && stat(canon->done, &st) != 0)
-		return errno;
-	if (*rest && !S_ISDIR(st.st_mode))
-		return ENOTDIR;
-	memmove(canon->rest, rest, strlen(rest) + 1);
-	return 0;
-}
-
-static int canon_step(struct canon *canon)
-{
-	const char *name = canon->rest + strspn(canon->rest, "/");
-	size_t len = strcspn(name, "/");
-	const char *rest = name + len;
-	int err;
-
-	if (len > 0 && strncmp(name, ".", len) != 0 &&
-	    strncmp(name, "..", len) != 0) {
-		err = canon_add(canon, name, len);
-		return err != 0 ? err : canon_check(canon, rest);
-	}
-	if (len == 2)
-		canon_up(canon);
-	memmove(canon->rest, rest, strlen(rest) + 1);
-	return 0;
-}
-
-/*
- * As realpath(3), for names below the start directory too, and the last may be
- * missing: a client asks where it would be before it makes it.
- */
-static int canonical(struct canon *canon, const struct posixfs *px,
-		     const char *path)
-{
-	const char *start = *path == '/' ? "" : px->start;
-	int len = snprintf(canon->rest, sizeof(canon->rest), "%s/%s", start,
-			   path);
-	int err = 0;
-
-	if (len < 0 || (size_t)len >= sizeof(canon->rest))
-		return ENAMETOOLONG;
-	canon->done[0] = '\0';
-	canon->done_len = 0;
-	canon->links = 0;
-	while (err == 0 && canon->rest[0])
-		err = canon_step(canon);
-	return err;
-}
-
-/* NULL name: who we are.  err is 0 where there is merely no such user. */
-static int home_of(char *out, size_t room, const char *name)
+/* NULL name: who we are. */
+static int home_of(const struct posixfs *px, char *out, size_t room,
+		   const char *name)
 {
 	char buf[POSIXFS_HOME_MAX];
 	struct passwd pw;
 	struct passwd *found = NULL;
+	const char *home;
 	int len;
 	int err;
 
@@ -138,14 +42,20 @@ static int home_of(char *out, size_t room, const char *name)
 		err = getpwnam_r(name, &pw, buf, sizeof(buf), &found);
 	else
 		err = getpwuid_r(geteuid(), &pw, buf, sizeof(buf), &found);
-	if (!found)
+	if (!found && (name || err == ENOMEM || err == EMFILE))
 		return err == ENOMEM || err == EMFILE ? err : ENOENT;
-	len = snprintf(out, room, "%s", found->pw_dir);
+	/* We are here, so we can be without an entry: home is where we are. */
+	if (found)
+		home = home_in(px, found->pw_dir);
+	else
+		home = *px->start ? px->start : "/";
+	len = snprintf(out, room, "%s", home);
 	return len < 0 || (size_t)len >= room ? ENAMETOOLONG : 0;
 }
 
 /* "~" or "~user" at the start becomes a home; anything else is as it was. */
-static int expand(char *out, size_t room, const char *path)
+static int expand(const struct posixfs *px, char *out, size_t room,
+		  const char *path)
 {
 	size_t len = strcspn(path, "/");
 	char user[CSFTP_NAME_MAX + 1];
@@ -161,7 +71,7 @@ static int expand(char *out, size_t room, const char *path)
 	if (len > 0) {
 		memcpy(user, path + 1, len - 1);
 		user[len - 1] = '\0';
-		err = home_of(out, room, len > 1 ? user : NULL);
+		err = home_of(px, out, room, len > 1 ? user : NULL);
 		if (err != 0)
 			return err;
 	}
@@ -172,31 +82,34 @@ static int expand(char *out, size_t room, const char *path)
 
 void posixfs_realpath(struct csftp_fs *fs, struct csftp_req *req)
 {
-	struct canon canon;
+	const struct posixfs *px = posixfs_of(fs);
 	char expanded[PATH_MAX];
+	char text[PATH_MAX];
 	const char *path = req->path;
 	int err = 0;
 
 	if (req->flags & CSFTP_EXPAND) {
-		err = expand(expanded, sizeof(expanded), path);
+		err = expand(px, expanded, sizeof(expanded), path);
 		path = expanded;
 	}
 	if (err == 0)
-		err = canonical(&canon, posixfs_of(fs), path);
+		err = posixfs_canonical(px, text, path, false);
+	if (err == 0 && posixfs_view_of(px, text) == POSIXFS_NONE)
+		err = ENOENT;
 	if (err != 0)
 		csftp_reply_err(req, err);
-	else if (canon.done_len == 0)
+	else if (!*text)
 		csftp_reply_text(req, "/", 1);
 	else
-		csftp_reply_text(req, canon.done, canon.done_len);
+		csftp_reply_text(req, text, strlen(text));
 }
 
 void posixfs_homedir(struct csftp_fs *fs, struct csftp_req *req)
 {
 	char home[PATH_MAX];
-	int err = home_of(home, sizeof(home), *req->path ? req->path : NULL);
+	int err = home_of(posixfs_of(fs), home, sizeof(home),
+			  *req->path ? req->path : NULL);
 
-	(void)fs;
 	if (err != 0)
 		csftp_reply_err(req, err);
 	else

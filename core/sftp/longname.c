@@ -9,19 +9,36 @@
 #define USER_WIDTH 8
 #define USER_MAX   64
 
-static void put_char(struct wire_wr *wr, char c)
+/*
+ * The line before the name, which always fits: it goes to the answer in one
+ * piece, as each piece costs a check of its own.
+ */
+struct line {
+	char text[LONGNAME_PREFIX_MAX];
+	size_t len;
+};
+
+static void put_char(struct line *line, char c)
 {
-	wire_wr_u8(wr, (uint8_t)c);
+	if (line->len < sizeof(line->text))
+		line->text[line->len++] = c;
 }
 
-static void put_padding(struct wire_wr *wr, size_t have, size_t width)
+static void put_text(struct line *line, const char *text, size_t len)
+{
+	if (len > sizeof(line->text) - line->len)
+		len = sizeof(line->text) - line->len;
+	memcpy(line->text + line->len, text, len);
+	line->len += len;
+}
+
+static void put_padding(struct line *line, size_t have, size_t width)
 {
 	for (; have < width; have++)
-		put_char(wr, ' ');
+		put_char(line, ' ');
 }
 
-static void put_number(struct wire_wr *wr, uint64_t val, size_t width,
-		       char fill)
+static void put_number(struct line *line, uint64_t val, size_t width, char fill)
 {
 	char digits[20];
 	size_t n = 0;
@@ -31,9 +48,9 @@ static void put_number(struct wire_wr *wr, uint64_t val, size_t width,
 		val /= 10;
 	} while (val > 0);
 	for (size_t have = n; have < width; have++)
-		put_char(wr, fill);
+		put_char(line, fill);
 	while (n > 0)
-		put_char(wr, digits[--n]);
+		put_char(line, digits[--n]);
 }
 
 static char type_letter(uint32_t mode)
@@ -59,38 +76,38 @@ static char type_letter(uint32_t mode)
 }
 
 /* One rwx group; the special bit shows in place of x. */
-static void put_rwx(struct wire_wr *wr, uint32_t bits, bool special,
+static void put_rwx(struct line *line, uint32_t bits, bool special,
 		    const char letters[2])
 {
 	bool x = bits & 1;
 
-	put_char(wr, bits & 4 ? 'r' : '-');
-	put_char(wr, bits & 2 ? 'w' : '-');
+	put_char(line, bits & 4 ? 'r' : '-');
+	put_char(line, bits & 2 ? 'w' : '-');
 	if (special)
-		put_char(wr, letters[x ? 0 : 1]);
+		put_char(line, letters[x ? 0 : 1]);
 	else
-		put_char(wr, x ? 'x' : '-');
+		put_char(line, x ? 'x' : '-');
 }
 
-static void put_mode(struct wire_wr *wr, uint32_t mode)
+static void put_mode(struct line *line, uint32_t mode)
 {
-	put_char(wr, type_letter(mode));
-	put_rwx(wr, mode >> 6, mode & 04000, "sS");
-	put_rwx(wr, mode >> 3, mode & 02000, "sS");
-	put_rwx(wr, mode, mode & 01000, "tT");
+	put_char(line, type_letter(mode));
+	put_rwx(line, mode >> 6, mode & 04000, "sS");
+	put_rwx(line, mode >> 3, mode & 02000, "sS");
+	put_rwx(line, mode, mode & 01000, "tT");
 }
 
-static void put_owner(struct wire_wr *wr, const char *name, uint32_t id)
+static void put_owner(struct line *line, const char *name, uint32_t id)
 {
-	size_t start = wr->len;
+	size_t start = line->len;
 	size_t len = name ? strlen(name) : 0;
 
 	if (name)
-		wire_wr_raw(wr, name, len < USER_MAX ? len : USER_MAX);
+		put_text(line, name, len < USER_MAX ? len : USER_MAX);
 	else
-		put_number(wr, id, 0, ' ');
-	put_padding(wr, wr->len - start, USER_WIDTH);
-	put_char(wr, ' ');
+		put_number(line, id, 0, ' ');
+	put_padding(line, line->len - start, USER_WIDTH);
+	put_char(line, ' ');
 }
 
 /* Years that can be shown: 1 to about a thousand million, without overflow. */
@@ -130,7 +147,7 @@ static struct date date_of_day(int64_t days)
 	};
 }
 
-static void put_date(struct wire_wr *wr, const struct longname *how,
+static void put_date(struct line *line, const struct longname *how,
 		     int64_t when)
 {
 	static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr",
@@ -143,34 +160,37 @@ static void put_date(struct wire_wr *wr, const struct longname *how,
 	int64_t second = (local % 86400 + 86400) % 86400;
 	struct date date = date_of_day((local - second) / 86400);
 
-	wire_wr_raw(wr, months[date.month], 3);
-	put_char(wr, ' ');
-	put_number(wr, date.day, 2, ' ');
-	put_char(wr, ' ');
+	put_text(line, months[date.month], 3);
+	put_char(line, ' ');
+	put_number(line, date.day, 2, ' ');
+	put_char(line, ' ');
 	if (recent) {
-		put_number(wr, (uint64_t)second / 3600, 2, '0');
-		put_char(wr, ':');
-		put_number(wr, (uint64_t)second / 60 % 60, 2, '0');
+		put_number(line, (uint64_t)second / 3600, 2, '0');
+		put_char(line, ':');
+		put_number(line, (uint64_t)second / 60 % 60, 2, '0');
 	} else {
-		put_number(wr, (uint64_t)date.year, 5, ' ');
+		put_number(line, (uint64_t)date.year, 5, ' ');
 	}
-	put_char(wr, ' ');
+	put_char(line, ' ');
 }
 
 void longname_put(struct wire_wr *wr, const struct longname *how,
 		  const struct csftp_entry *entry)
 {
 	const struct csftp_attr *attr = &entry->attr;
+	struct line line;
 
-	put_mode(wr, attr->mode);
-	put_char(wr, ' ');
-	put_char(wr, ' ');
-	put_number(wr, attr->nlink, 3, ' ');
-	put_char(wr, ' ');
-	put_owner(wr, how->user, attr->uid);
-	put_owner(wr, how->group, attr->gid);
-	put_number(wr, attr->size, 8, ' ');
-	put_char(wr, ' ');
-	put_date(wr, how, attr->mtime.sec);
+	line.len = 0;
+	put_mode(&line, attr->mode);
+	put_char(&line, ' ');
+	put_char(&line, ' ');
+	put_number(&line, attr->nlink, 3, ' ');
+	put_char(&line, ' ');
+	put_owner(&line, how->user, attr->uid);
+	put_owner(&line, how->group, attr->gid);
+	put_number(&line, attr->size, 8, ' ');
+	put_char(&line, ' ');
+	put_date(&line, how, attr->mtime.sec);
+	wire_wr_raw(wr, line.text, line.len);
 	wire_wr_raw(wr, entry->name.ptr, entry->name.len);
 }

@@ -94,7 +94,8 @@ enum csftp_op {
  *               ".." may be among them.  eof: nothing follows.
  *               No name at all without eof is legal; ask again.  After eof
  *               it is eof again.
- *   COPY_RANGE  a len of 0 means up to the end of the source.
+ *   COPY_RANGE  a len of 0 means up to the end of the source.  To a file opened
+ *               with APPEND it adds, as WRITE does.
  */
 
 /* Flags of all operations but OPEN. */

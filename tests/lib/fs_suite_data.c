@@ -491,14 +491,12 @@ static void a_copy_needs_the_right_handles(void **state)
 	struct fs_caller *c = &suite->caller;
 	csftp_fh rd;
 	csftp_fh wr;
-	csftp_fh add;
 
 	need(suite, FS_COPY_RANGE);
 	make_file(suite, "a", "0123456789");
 	make_file(suite, "b", "");
 	rd = open_file(suite, "a", CSFTP_OPEN_READ);
 	wr = open_file(suite, "b", CSFTP_OPEN_WRITE);
-	add = open_file(suite, "b", CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND);
 	if (suite->has & FS_COPY_EMPTY)
 		expect(suite,
 		       fs_copy_range(c,
@@ -507,9 +505,6 @@ static void a_copy_needs_the_right_handles(void **state)
 	expect(suite,
 	       fs_copy_range(
 		       c, &(struct csftp_req){.fh = rd, .fh2 = rd, .off2 = 10}),
-	       EBADF);
-	expect(suite,
-	       fs_copy_range(c, &(struct csftp_req){.fh = rd, .fh2 = add}),
 	       EBADF);
 	expect(suite,
 	       fs_copy_range(c, &(struct csftp_req){.fh = rd, .fh2 = ~0ULL}),
@@ -522,8 +517,27 @@ static void a_copy_needs_the_right_handles(void **state)
 		       EINVAL);
 	close_fh(suite, rd);
 	close_fh(suite, wr);
-	close_fh(suite, add);
 	has_text(suite, "b", "");
+}
+
+static void a_copy_to_what_appends_is_added(void **state)
+{
+	struct fs_suite *suite = *state;
+	struct fs_caller *c = &suite->caller;
+	struct csftp_req range = {.off = 2, .len = 3};
+
+	need(suite, FS_COPY_RANGE);
+	make_file(suite, "a", "0123456789");
+	make_file(suite, "b", "to");
+	range.fh = open_file(suite, "a", CSFTP_OPEN_READ);
+	range.fh2 = open_file(suite, "b", CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND);
+	assert_int_equal(fs_copy_range(c, &range), 0);
+	range.off2 = 1;
+	range.len = 0;
+	assert_int_equal(fs_copy_range(c, &range), 0);
+	close_fh(suite, range.fh);
+	close_fh(suite, range.fh2);
+	has_text(suite, "b", "to23423456789");
 }
 
 static void holes_are_copied_as_zeros(void **state)
@@ -578,6 +592,7 @@ const struct CMUnitTest fs_suite_data[] = {
 	FS_CHECK(a_range_is_copied_between_files),
 	FS_CHECK(a_range_is_copied_within_a_file),
 	FS_CHECK(a_copy_needs_the_right_handles),
+	FS_CHECK(a_copy_to_what_appends_is_added),
 	FS_CHECK(holes_are_copied_as_zeros),
 };
 const size_t fs_suite_data_count = ARRAY_LEN(fs_suite_data);

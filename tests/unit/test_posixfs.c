@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "server/posixfs_impl.h"
 #include "tests/lib/fs_suite.h"
 #include "tests/lib/test.h"
 
@@ -24,8 +26,33 @@
  */
 static struct {
 	bool old_kernel;
+	int openat2_err;
+	unsigned openat2_errs; /* how often; then it works */
 	unsigned lookups;
 } played;
+
+/* The object in the library that has these two is not linked then. */
+int posixfs_openat2(int dirfd, const char *path, int flags, mode_t mode,
+		    uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = (uint32_t)flags, .mode = mode, .resolve = resolve};
+
+	if (played.openat2_errs > 0) {
+		played.openat2_errs--;
+		errno = played.openat2_err;
+		return -1;
+	}
+	return (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+}
+
+int posixfs_fchmodat2(int dirfd, const char *path, mode_t mode, int flags)
+{
+	if (!played.old_kernel)
+		return (int)syscall(452, dirfd, path, mode, flags);
+	errno = ENOSYS;
+	return -1;
+}
 
 int renameat2(int from_fd, const char *from, int to_fd, const char *to,
 	      unsigned flags)
@@ -487,9 +514,20 @@ static void homes_are_those_of_the_user_database(void **state)
 	assert_string_equal(c->text, below);
 }
 
-static int run_suite(const char *name, bool old_kernel)
+/* What a file system is made with, for the suite. */
+struct shape {
+	const char *name;
+	bool jail;
+	bool views;
+	bool old_kernel;
+};
+
+static int run_suite(const struct shape *shape)
 {
-	struct fs_suite suite = {.name = name, .has = FS_ALL};
+	static const struct posixfs_view views[] = {{"/ro", POSIXFS_RO},
+						    {"/no", POSIXFS_NONE}};
+	struct fs_suite suite = {.name = shape->name, .has = FS_ALL};
+	struct posixfs_config config = {0};
 	void *state = NULL;
 	mode_t old = umask(022);
 	struct place *place;
@@ -498,19 +536,45 @@ static int run_suite(const char *name, bool old_kernel)
 	if (set_up(&state) != 0)
 		return 1;
 	place = state;
-	suite.caller.fs = place->c.fs;
 	suite.base = place->dir;
+	if (shape->jail) {
+		config.root = place->dir;
+		suite.base = "";
+	}
+	if (shape->views) {
+		if (fs_mkdir(&place->c, "ro") != 0 ||
+		    fs_mkdir(&place->c, "no") != 0)
+			return 1;
+		config.views = views;
+		config.view_count = 2;
+	}
+	if (posixfs_new(&suite.caller.fs, &config) != CSFTP_OK)
+		return 1;
 	if (geteuid() != 0)
 		suite.has &= ~FS_CHOWN;
-	played.old_kernel = old_kernel;
+	played.old_kernel = shape->old_kernel;
 	failed = fs_suite_run(&suite);
 	played.old_kernel = false;
 	umask(old);
 	fs_caller_release(&suite.caller);
+	posixfs_free(suite.caller.fs);
 	return tear_down(&state) == 0 ? failed : failed + 1;
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct shape shapes[] = {
+	{.name = "posixfs"},
+	/* Without RENAME_NOREPLACE, fchmodat2(2) and copy_file_range(2). */
+	{.name = "posixfs on an old kernel", .old_kernel = true},
+	{.name = "posixfs in a jail", .jail = true},
+	{.name = "posixfs in a jail with views, on an old kernel",
+	 .jail = true,
+	 .views = true,
+	 .old_kernel = true},
+};
 
 int main(void)
 {
@@ -534,7 +598,7 @@ int main(void)
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	failed += run_suite("posixfs", false);
-	/* Without RENAME_NOREPLACE and copy_file_range(2). */
-	return failed + run_suite("posixfs on an old kernel", true);
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
+		failed += run_suite(&shapes[i]);
+	return failed;
 }
