@@ -482,6 +482,7 @@ static void close_next(struct csftp_serve *serve)
 			return;
 		slot = slot_take(serve, &msg);
 		slot->req = (struct csftp_req){.op = CSFTP_OP_CLOSE,
+					       .flags = CSFTP_FORCED,
 					       .fh = serve->handles[i].fh,
 					       .done = close_done};
 		serve_handle_drop(serve, i);

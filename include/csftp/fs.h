@@ -67,7 +67,7 @@ enum csftp_op {
 	CSFTP_OP_READ,	     /* fh, off, len, into: data, eof */
 	CSFTP_OP_WRITE,	     /* fh, off, data, len */
 	CSFTP_OP_FSYNC,	     /* fh */
-	CSFTP_OP_CLOSE,	     /* fh, of a file or a directory */
+	CSFTP_OP_CLOSE,	     /* fh, of a file or a directory, flags(FORCED) */
 	CSFTP_OP_OPENDIR,    /* path: fh */
 	CSFTP_OP_READDIR,    /* fh, entry: eof */
 	CSFTP_OP_STATFS,     /* path | fh: statfs */
@@ -88,7 +88,8 @@ enum csftp_op {
  *   WRITE       all of it or an error.  On a file opened with APPEND the
  *               offset has no meaning.
  *   CLOSE       the handle is gone whatever err says; err is what a write
- *               behind could not do.
+ *               behind could not do.  FORCED: whoever opened it has not come to
+ *               an end with it, so what was written may be a part of a whole.
  *   READDIR     calls req->entry for each name, in order, until it returns
  *               false, which leaves that name for the next READDIR.  "." and
  *               ".." may be among them.  eof: nothing follows.
@@ -104,6 +105,7 @@ enum csftp_op {
 #define CSFTP_EXPAND   0x4U /* "~" and "~user" at the start are homes */
 #define CSFTP_ID_USER  0x8U
 #define CSFTP_ID_GROUP 0x10U
+#define CSFTP_FORCED   0x20U /* CLOSE: in place of an asker that has gone */
 
 /* Flags of OPEN: the values of SSH_FXF_* (filexfer-02, 6.3). */
 #define CSFTP_OPEN_READ	  0x01U

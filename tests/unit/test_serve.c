@@ -25,6 +25,7 @@ struct counting {
 	char path[64];
 	csftp_fh closed;
 	unsigned closes;
+	unsigned forced; /* of these */
 };
 
 static void count(struct csftp_fs *fs, struct csftp_req *req)
@@ -39,6 +40,7 @@ static void count(struct csftp_fs *fs, struct csftp_req *req)
 	if (req->op == CSFTP_OP_CLOSE) {
 		counting->closed = req->fh;
 		counting->closes++;
+		counting->forced += req->flags == CSFTP_FORCED;
 		csftp_reply_err(req, 0);
 	} else if (req->op == CSFTP_OP_OPEN) {
 		csftp_reply_fh(req, 1000 + counting->asked);
@@ -357,6 +359,7 @@ static void a_handle_is_good_until_it_is_closed(void **state)
 	feed(&session, close, 21);
 	expect_status(&session, 2, SSH_FX_NO_SUCH_FILE);
 	assert_int_equal(session.counting.closes, 1);
+	assert_int_equal(session.counting.forced, 0);
 	end(&session);
 }
 
@@ -377,6 +380,7 @@ static void handles_have_a_limit_and_are_closed_at_the_end(void **state)
 	assert_int_equal(session.counting.asked, 4);
 	csftp_link_close(session.link, CSFTP_ERR_EOF);
 	assert_int_equal(session.counting.closes, 4);
+	assert_int_equal(session.counting.forced, 4);
 	end(&session);
 }
 
