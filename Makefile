@@ -28,6 +28,7 @@ crypto_pkg = $(call pkg,$(1),libcrypto,libssl-dev)
 cmocka_pkg = $(call pkg,$(1),cmocka,libcmocka-dev)
 ssh2_pkg   = $(call pkg,$(1),libssh2,libssh2-1-dev)
 ssh_pkg    = $(call pkg,$(1),libssh,libssh-dev)
+seccomp_pkg = $(call pkg,$(1),libseccomp,libseccomp-dev)
 
 lib_src    := $(wildcard core/*.c core/*/*.c)
 server_src := $(filter-out server/csftp-server.c,$(wildcard server/*.c))
@@ -57,6 +58,7 @@ fresh := $(if $(filter check check-long demo bench%,$(MAKECMDGOALS)),deps)
 
 $(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
 $(B)/core/%.o: own_cflags += $(call crypto_pkg,--cflags)
+$(B)/server/%.o: own_cflags += $(call seccomp_pkg,--cflags)
 $(B)/tests/%.o: own_cflags += $(call cmocka_pkg,--cflags)
 $(B)/tests/cage.o: own_cflags = -std=c11 -D_GNU_SOURCE $(WARN) $(WERROR)
 $(B)/%.o: %.c | $$(@D)/. $(fresh)
@@ -90,7 +92,7 @@ link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
 $(B)/csftp-server: $(call obj,server/csftp-server.c) $(B)/libserver.a \
 		$(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) $(call crypto_pkg,--libs)
+	$(link) $(call seccomp_pkg,--libs) $(call crypto_pkg,--libs)
 $(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call fuse_pkg,--libs) $(call crypto_pkg,--libs)
@@ -105,7 +107,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
-		$(call crypto_pkg,--libs) $(other)
+		$(call crypto_pkg,--libs) $(call seccomp_pkg,--libs) $(other)
 $(B)/tests/interop/server/test_libssh2: other = $(call ssh2_pkg,--libs)
 $(B)/tests/interop/server/test_libssh: other = $(call ssh_pkg,--libs)
 

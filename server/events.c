@@ -278,8 +278,8 @@ static void log_status(struct log *log, const struct watch_event *event)
 		return;
 	if (err == 0 && event->reply->eof)
 		status = SSH_FX_EOF;
-	log_say(log, err != 0 ? LEVEL_INFO : LEVEL_DEBUG1, "sent status %s",
-		texts[status]);
+	if (err != 0 || log_wants(log, LEVEL_DEBUG1))
+		log_say(log, LEVEL_INFO, "sent status %s", texts[status]);
 	if (err != 0)
 		log_say(log, LEVEL_DEBUG1, "%s: %s", events_name(event->req),
 			sftp_errno_text(err));

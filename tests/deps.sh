@@ -3,8 +3,8 @@
 # own archive.  Says and does nothing when all of it is there.
 set -eu
 
-build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libssl-dev libuv1-dev
-	make pkg-config uthash-dev'
+build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libseccomp-dev
+	libssl-dev libuv1-dev make pkg-config uthash-dev'
 check='curl dropbear-bin fuse3 git lftp libssh-dev libssh2-1-dev
 	openssh-client openssh-server openssh-sftp-server putty-tools
 	python3-paramiko rclone rsync sqlite3 sshfs tar util-linux valgrind'

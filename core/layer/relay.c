@@ -4,22 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void relay_init(struct relay *relay, const struct csftp_fs_ops *ops,
-		struct csftp_fs *under, size_t job_size)
-{
-	*relay = (struct relay){
-		.fs =
-			{
-				.ops = ops,
-				.max_read = under->max_read,
-				.max_write = under->max_write,
-				.traits = under->traits,
-			},
-		.under = under,
-		.job_size = job_size,
-	};
-}
-
 void relay_release(struct relay *relay)
 {
 	assert(!relay->busy);
@@ -37,7 +21,7 @@ void relay_pass(struct csftp_fs *fs, struct csftp_req *req)
 }
 
 /* The one below, for a request of ours; a request that was passed is itself. */
-void relay_cancel(struct csftp_fs *fs, struct csftp_req *req)
+static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct relay *relay = (struct relay *)fs;
 	struct relay_job *job = relay->busy;
@@ -45,6 +29,25 @@ void relay_cancel(struct csftp_fs *fs, struct csftp_req *req)
 	while (job && job->asked != req)
 		job = job->next;
 	csftp_cancel(relay->under, job ? &job->req : req);
+}
+
+void relay_init(struct relay *relay, struct csftp_fs *under, size_t job_size,
+		void (*usual)(struct csftp_fs *fs, struct csftp_req *req))
+{
+	*relay = (struct relay){
+		.fs =
+			{
+				.ops = &relay->ops,
+				.max_read = under->max_read,
+				.max_write = under->max_write,
+				.traits = under->traits,
+			},
+		.ops.cancel = cancel,
+		.under = under,
+		.job_size = job_size,
+	};
+	for (size_t i = 0; i < CSFTP_OP_COUNT; i++)
+		relay->ops.op[i] = usual;
 }
 
 /* READDIR: names go to the asker with its own request. */

@@ -27,24 +27,26 @@ struct relay_job {
 
 struct relay {
 	struct csftp_fs fs; /* first */
+	struct csftp_fs_ops ops;
 	struct csftp_fs *under;
 	size_t job_size;
 	struct relay_job *free;
 	struct relay_job *busy;
 };
 
-/* Limits and traits become those of the file system below. */
-void relay_init(struct relay *relay, const struct csftp_fs_ops *ops,
-		struct csftp_fs *under, size_t job_size);
+/*
+ * Limits and traits become those of the file system below, all operations
+ * `usual`, which the layer then replaces in relay->ops where it does more; so
+ * that an operation that is new one day finds its way through.
+ */
+void relay_init(struct relay *relay, struct csftp_fs *under, size_t job_size,
+		void (*usual)(struct csftp_fs *fs, struct csftp_req *req));
 
 /* Every request must have been answered. */
 void relay_release(struct relay *relay);
 
-/* An entry of the layer's table: the request goes below as it is. */
+/* An operation: the request goes below as it is. */
 void relay_pass(struct csftp_fs *fs, struct csftp_req *req);
-
-/* The layer's cancel. */
-void relay_cancel(struct csftp_fs *fs, struct csftp_req *req);
 
 /*
  * A job with a copy of what was asked; what the layer's jobs have behind it

@@ -192,24 +192,6 @@ static void ask(struct csftp_fs *fs, struct csftp_req *req)
 		done(&job->job.req, &(struct csftp_reply){.err = refused});
 }
 
-static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = ask,    [CSFTP_OP_SETATTR] = ask,
-			[CSFTP_OP_READLINK] = ask,   [CSFTP_OP_REALPATH] = ask,
-			[CSFTP_OP_MKDIR] = ask,	     [CSFTP_OP_RMDIR] = ask,
-			[CSFTP_OP_UNLINK] = ask,     [CSFTP_OP_SYMLINK] = ask,
-			[CSFTP_OP_LINK] = ask,	     [CSFTP_OP_RENAME] = ask,
-			[CSFTP_OP_OPEN] = ask,	     [CSFTP_OP_READ] = ask,
-			[CSFTP_OP_WRITE] = ask,	     [CSFTP_OP_FSYNC] = ask,
-			[CSFTP_OP_CLOSE] = ask,	     [CSFTP_OP_OPENDIR] = ask,
-			[CSFTP_OP_READDIR] = ask,    [CSFTP_OP_STATFS] = ask,
-			[CSFTP_OP_COPY_RANGE] = ask, [CSFTP_OP_HOMEDIR] = ask,
-			[CSFTP_OP_IDNAME] = ask,
-		},
-	.cancel = relay_cancel,
-};
-
 enum csftp_err watch_new(struct csftp_fs **out,
 			 const struct watch_config *config)
 {
@@ -219,8 +201,7 @@ enum csftp_err watch_new(struct csftp_fs **out,
 		return CSFTP_ERR_NOMEM;
 	watch->config = *config;
 	watch->handles.entry_size = sizeof(struct watched);
-	relay_init(&watch->relay, &ops, config->under,
-		   sizeof(struct watch_job));
+	relay_init(&watch->relay, config->under, sizeof(struct watch_job), ask);
 	*out = &watch->relay.fs;
 	return CSFTP_OK;
 }

@@ -87,7 +87,8 @@ cflags=(-std=c11 -D_GNU_SOURCE -I. -Iinclude -fsyntax-only)
 libs()
 {
 	# shellcheck disable=SC2046 # words
-	printf '%s\n' $(pkg-config --cflags fuse3 libuv cmocka libcrypto)
+	printf '%s\n' $(pkg-config --cflags fuse3 libuv cmocka libcrypto \
+		libseccomp)
 }
 
 headers_alone()

@@ -1,0 +1,31 @@
+/* Users and groups, known beforehand: a layer for a server in its sandbox. */
+#ifndef CSFTP_SERVER_NAMES_H
+#define CSFTP_SERVER_NAMES_H
+
+#include <stdint.h>
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * Name services read files outside of the jail and talk to daemons, which the
+ * sandbox forbids.  So what they say is asked for once, before: our own user
+ * and groups, and then as many others as can be listed, up to NAMES_MAX each.
+ * Those that cannot be listed, as is usual for directory services, are shown
+ * as numbers.
+ *
+ * The layer answers HOMEDIR and IDNAME itself, and REALPATH with EXPAND after
+ * it has put in the home.  In a jail, a home outside of it is "/", and one
+ * inside is told as the jail sees it.  One thread.
+ */
+#define NAMES_MAX 4096U
+
+/* jail: a canonical path, or NULL.  CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err
+names_new(struct csftp_fs **out, struct csftp_fs *under, const char *jail);
+void names_free(struct csftp_fs *fs);
+
+/* As csftp_serve_config.idname; arg is the layer. */
+const char *names_idname(void *arg, uint32_t kind, uint32_t id);
+
+#endif

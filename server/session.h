@@ -1,0 +1,52 @@
+/* One session: a tree of files below the layers that the options ask for. */
+#ifndef CSFTP_SERVER_SESSION_H
+#define CSFTP_SERVER_SESSION_H
+
+#include "csftp/fs.h"
+#include "csftp/serve.h"
+#include "server/audit.h"
+#include "server/log.h"
+#include "server/options.h"
+
+/* Who is served, as the log and the audit trail name them. */
+struct session_peer {
+	char user[256];
+	char home[4096];   /* "/" where the user has none */
+	char address[256]; /* of SSH_CONNECTION; or "UNKNOWN" */
+};
+
+/*
+ * Between session_open() and session_close() all of it stays where it is.  The
+ * layers stand on each other from the tree up, each only if it has something
+ * to do:
+ *   posixfs, names (known users), quota, upload, rate, watch (log and audit)
+ */
+struct session {
+	const struct server_options *options;
+	struct session_peer peer;
+	struct log log;
+	struct audit *audit;
+	char *jail; /* the canonical path of --root; NULL: none */
+	struct csftp_fs *tree;
+	struct csftp_fs *names;
+	struct csftp_fs *watch;
+	struct csftp_fs *top;
+	struct csftp_serve *serve;
+};
+
+/*
+ * Opens the log, the trail and the tree, and enters the sandbox.  False if the
+ * session cannot be had; that has been said by then.  In any case it is to be
+ * closed.
+ */
+bool session_open(struct session *session,
+		  const struct server_options *options);
+
+/* The engine closes what is open; then the rest goes. */
+void session_close(struct session *session);
+
+/* To the log, and to standard error where that is not the log. */
+__attribute__((format(printf, 2, 3))) void
+session_fatal(struct session *session, const char *format, ...);
+
+#endif
