@@ -1,5 +1,6 @@
 /* csftp-server: the sftp subsystem of an SSH server, on stdin and stdout. */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,16 +13,28 @@
 #include "server/options.h"
 #include "server/session.h"
 
-/* Until the client has gone and has, if it can, what was meant for it. */
-static enum csftp_err serve_session(struct csftp_serve *serve)
+/* Sleeps as the rate asks for it, but not when nobody reads any more. */
+static void keep_pace(struct session *session, int wfd)
 {
-	struct csftp_link *link = csftp_serve_link(serve);
+	struct pollfd gone = {.fd = wfd};
+	int pause = session_pause_ms(session);
+
+	if (pause > 0)
+		(void)poll(&gone, 1, pause);
+}
+
+/* Until the client has gone and has, if it can, what was meant for it. */
+static enum csftp_err serve_session(struct session *session)
+{
+	struct csftp_link *link = csftp_serve_link(session->serve);
 	struct csftp_stream stream;
 	enum csftp_err err;
 
 	err = csftp_stream_fds(&stream, STDIN_FILENO, STDOUT_FILENO);
-	while (err == CSFTP_OK)
+	while (err == CSFTP_OK) {
+		keep_pace(session, stream.wfd);
 		err = csftp_stream_step(&stream, link, -1);
+	}
 	csftp_link_close(link, err);
 	while (err != CSFTP_ERR_IO && csftp_link_wants(link) & CSFTP_WANT_OUT)
 		if (csftp_stream_step(&stream, link, -1) == CSFTP_ERR_IO)
@@ -36,7 +49,7 @@ static int serve(const struct server_options *options)
 	bool opened = session_open(&session, options);
 
 	if (opened)
-		err = serve_session(session.serve);
+		err = serve_session(&session);
 	if (opened && err != CSFTP_ERR_EOF)
 		session_fatal(&session, "session ended: %s",
 			      csftp_strerror(err));

@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/layer/quota.h"
+#include "core/layer/rate.h"
+#include "core/layer/upload.h"
 #include "server/events.h"
 #include "server/names.h"
 #include "server/sandbox.h"
@@ -222,6 +225,60 @@ static enum csftp_err add_names(struct session *session)
 	return err;
 }
 
+static enum csftp_err add_quota(struct session *session)
+{
+	enum csftp_err err;
+
+	if (session->options->quota == 0)
+		return CSFTP_OK;
+	err = quota_new(&session->quota, session->top, session->options->quota);
+	if (err == CSFTP_OK)
+		session->top = session->quota;
+	return err;
+}
+
+static enum csftp_err add_upload(struct session *session)
+{
+	struct upload_config config = {
+		.under = session->top,
+		.keep_partial = session->options->keep_partial,
+	};
+	enum csftp_err err;
+
+	if (!session->options->atomic_upload)
+		return CSFTP_OK;
+	if (getrandom(&config.seed, sizeof(config.seed), 0) < 0)
+		return CSFTP_ERR_IO;
+	err = upload_new(&session->upload, &config);
+	if (err == CSFTP_OK)
+		session->top = session->upload;
+	return err;
+}
+
+static enum csftp_err add_rate(struct session *session)
+{
+	const struct rate_config config = {
+		.under = session->top,
+		.per_second = session->options->rate,
+		.clock_us = clock_us,
+	};
+	enum csftp_err err;
+
+	if (session->options->rate == 0)
+		return CSFTP_OK;
+	err = rate_new(&session->rate, &config);
+	if (err == CSFTP_OK)
+		session->top = session->rate;
+	return err;
+}
+
+int session_pause_ms(struct session *session)
+{
+	uint64_t wait = session->rate ? rate_wait_us(session->rate) : 0;
+
+	return wait > 3600000000U ? 3600000 : (int)((wait + 999) / 1000);
+}
+
 /* csftp_serve_config.idname */
 static const char *idname(void *arg, uint32_t kind, uint32_t id)
 {
@@ -251,12 +308,14 @@ static bool build(struct session *session)
 		.clock = local_clock,
 		.arg = session,
 	};
-	enum csftp_err err;
+	static enum csftp_err (*const layers[])(struct session *) = {
+		add_names, add_quota, add_upload, add_rate, add_watch};
+	enum csftp_err err = CSFTP_OK;
 
 	session->top = session->tree;
-	err = add_names(session);
-	if (err == CSFTP_OK)
-		err = add_watch(session);
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+		if (err == CSFTP_OK)
+			err = layers[i](session);
 	config.fs = session->top;
 	if (err == CSFTP_OK)
 		err = csftp_serve_new(&session->serve, &config);
@@ -313,6 +372,9 @@ void session_close(struct session *session)
 {
 	csftp_serve_free(session->serve);
 	watch_free(session->watch);
+	rate_free(session->rate);
+	upload_free(session->upload);
+	quota_free(session->quota);
 	names_free(session->names);
 	posixfs_free(session->tree);
 	if (session->audit)

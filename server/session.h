@@ -29,6 +29,9 @@ struct session {
 	char *jail; /* the canonical path of --root; NULL: none */
 	struct csftp_fs *tree;
 	struct csftp_fs *names;
+	struct csftp_fs *quota;
+	struct csftp_fs *upload;
+	struct csftp_fs *rate;
 	struct csftp_fs *watch;
 	struct csftp_fs *top;
 	struct csftp_serve *serve;
@@ -44,6 +47,12 @@ bool session_open(struct session *session,
 
 /* The engine closes what is open; then the rest goes. */
 void session_close(struct session *session);
+
+/*
+ * How long the loop has to leave the streams alone, both of them, so that the
+ * session keeps to its rate.  0: it may go on.
+ */
+int session_pause_ms(struct session *session);
 
 /* To the log, and to standard error where that is not the log. */
 __attribute__((format(printf, 2, 3))) void
