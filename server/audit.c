@@ -271,6 +271,20 @@ void audit_event(struct audit *audit, const struct watch_event *event)
 	(void)end_line(audit, &json);
 }
 
+void audit_refused(struct audit *audit, const char *name)
+{
+	struct json json;
+
+	if (flush(audit) != 0) {
+		audit->lost++;
+		return;
+	}
+	begin_line(audit, &json, name);
+	json_word(&json, "refused", "true");
+	json_text(&json, "error", "EACCES");
+	(void)end_line(audit, &json);
+}
+
 int audit_session(struct audit *audit, const char *op)
 {
 	struct json json;

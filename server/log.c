@@ -220,12 +220,32 @@ static const char *prefix_of(const struct log *log, enum log_level level)
 	return level == LEVEL_DEBUG3 ? "debug3: " : "";
 }
 
+static void put(struct log *log, enum log_level level, const char *prefix,
+		const char *text)
+{
+	char line[LOG_LINE_MAX + 16];
+	size_t used = strlen(prefix);
+
+	memcpy(line, prefix, used);
+	used += clean(line + used, sizeof(line) - used - 1, text);
+	if (log->config.to_stderr) {
+		line[used] = '\n';
+		/* There is nobody to tell that it failed. */
+		(void)!write(STDERR_FILENO, line, used + 1);
+	} else {
+		(void)send_line(log, priority_of(level),
+				(struct csftp_slice){line, used});
+	}
+}
+
+void log_packet(struct log *log, const char *text)
+{
+	put(log, LEVEL_DEBUG1, "", text);
+}
+
 void log_say(struct log *log, enum log_level level, const char *format, ...)
 {
 	char text[LOG_LINE_MAX];
-	char line[LOG_LINE_MAX + 16];
-	const char *prefix = prefix_of(log, level);
-	size_t used = strlen(prefix);
 	va_list args;
 	int len;
 
@@ -238,14 +258,5 @@ void log_say(struct log *log, enum log_level level, const char *format, ...)
 		return;
 	if ((size_t)len >= sizeof(text))
 		memcpy(text + sizeof(text) - 4, "...", 4);
-	memcpy(line, prefix, used);
-	used += clean(line + used, sizeof(line) - used - 1, text);
-	if (log->config.to_stderr) {
-		line[used] = '\n';
-		/* There is nobody to tell that it failed. */
-		(void)!write(STDERR_FILENO, line, used + 1);
-	} else {
-		(void)send_line(log, priority_of(level),
-				(struct csftp_slice){line, used});
-	}
+	put(log, level, prefix_of(log, level), text);
 }

@@ -63,6 +63,9 @@ static inline bool log_wants(const struct log *log, enum log_level level)
 __attribute__((format(printf, 3, 4))) void
 log_say(struct log *log, enum log_level level, const char *format, ...);
 
+/* The same whatever the level, for what an option of its own asks for. */
+void log_packet(struct log *log, const char *text);
+
 /*
  * A line of somebody else's making, as it is, to syslog only; an errno where
  * it did not go there.

@@ -411,6 +411,7 @@ static bool apply(struct server_options *options, int opt, struct lists *lists)
 static bool conclude(struct server_options *options, const struct lists *lists)
 {
 	options->denied = lists->denied;
+	options->listed = lists->denied;
 	if (lists->allowed_given)
 		options->denied |= ~lists->allowed;
 	if (options->keep_partial && !options->atomic_upload)

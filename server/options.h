@@ -40,6 +40,7 @@ struct server_options {
 	bool has_umask;
 	uint32_t umask;
 	uint64_t denied; /* csftp_serve_config.denied */
+	uint64_t listed; /* of these, those of -P */
 	uint64_t quota;	 /* bytes; 0: none */
 	uint64_t rate;	 /* bytes per second; 0: none */
 	struct posixfs_modes files;

@@ -161,7 +161,8 @@ static bool open_tree(struct session *session)
 	err = open_started(session, &config);
 	if (err == CSFTP_OK)
 		return true;
-	session_fatal(session, "%s: %s", config.root ? config.root : "/",
+	session_fatal(session, "%s%s: %s", config.root ? config.root : "/",
+		      options->view_count > 0 ? ", or the top of a view" : "",
 		      err == CSFTP_ERR_IO ? strerror(errno)
 					  : csftp_strerror(err));
 	return false;
@@ -299,13 +300,41 @@ static void local_clock(void *arg, int64_t when, int64_t *now, int32_t *offset)
 	*offset = localtime_r(&at, &tm) ? (int32_t)tm.tm_gmtoff : 0;
 }
 
+/* csftp_serve_config.refused, in OpenSSH's words */
+static void refused(void *arg, const char *name)
+{
+	struct session *session = arg;
+	uint64_t bit = (uint64_t)1 << csftp_serve_request(name);
+
+	if (session->options->listed & bit)
+		log_say(&session->log, LEVEL_VERBOSE,
+			"Refusing denylisted %s request", name);
+	else if (session->options->denied & bit)
+		log_say(&session->log, LEVEL_VERBOSE,
+			"Refusing non-allowlisted %s request", name);
+	else
+		log_say(&session->log, LEVEL_VERBOSE,
+			"Refusing %s request in read-only mode", name);
+	log_say(&session->log, LEVEL_INFO, "sent status Permission denied");
+	if (session->audit)
+		audit_refused(session->audit, name);
+}
+
+/* csftp_serve_config.trace */
+static void trace(void *arg, const char *line)
+{
+	log_packet(&((struct session *)arg)->log, line);
+}
+
 static bool build(struct session *session)
 {
 	struct csftp_serve_config config = {
 		.denied = session->options->denied,
 		.read_only = session->options->read_only,
+		.refused = refused,
 		.idname = idname,
 		.clock = local_clock,
+		.trace = session->options->log_packets ? trace : NULL,
 		.arg = session,
 	};
 	static enum csftp_err (*const layers[])(struct session *) = {

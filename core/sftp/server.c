@@ -381,6 +381,15 @@ bool serve_denies(const struct csftp_serve *serve, enum sftp_kind kind)
 	return config->denied >> request_of_kind(kind) & 1;
 }
 
+static void refuse(struct serve_slot *slot)
+{
+	const struct csftp_serve_config *config = &slot->serve->config;
+
+	if (config->refused)
+		config->refused(config->arg, handlers[slot->kind].name);
+	serve_errno(slot, EACCES);
+}
+
 /* An OPEN that could change the file, or make one. */
 static bool opens_to_write(const struct sftp_msg *msg)
 {
@@ -426,11 +435,11 @@ static void serve_request(struct csftp_serve *serve, uint8_t *body,
 		serve_status(slot, SSH_FX_OP_UNSUPPORTED,
 			     sftp_errno_text(EOPNOTSUPP));
 	else if (serve_denies(serve, msg->kind))
-		serve_errno(slot, EACCES);
+		refuse(slot);
 	else if (err != CSFTP_OK && err != CSFTP_ERR_TRAILING)
 		serve_status(slot, SSH_FX_BAD_MESSAGE, csftp_strerror(err));
 	else if (serve->config.read_only && opens_to_write(msg))
-		serve_errno(slot, EACCES);
+		refuse(slot);
 	else if (fill(slot, body, msg) &&
 		 (!handler->begin || handler->begin(slot, msg)))
 		serve_slot_submit(slot);

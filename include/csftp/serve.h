@@ -53,8 +53,13 @@ struct csftp_serve_config {
 	 * an extension that is denied is not announced.  A denied "close"
 	 * leaves handles open until the session ends.
 	 */
-	uint64_t denied;  /* a bit for each request: 1 << its number */
-	bool read_only;	  /* what writes is denied, and OPEN for writing */
+	uint64_t denied; /* a bit for each request: 1 << its number */
+	bool read_only;	 /* what writes is denied, and OPEN for writing */
+	/*
+	 * Called for each request that the policy refuses, with its name; as
+	 * its fields are not looked at, there is no more to say.  May be NULL.
+	 */
+	void (*refused)(void *arg, const char *name);
 	uint32_t handles; /* files and directories open at once: 1024 */
 	/*
 	 * Names for the numbers in "ls -l" lines; may be NULL, and may answer
