@@ -8,9 +8,10 @@
 /*
  * What counts is bytes of WRITE, and of COPY_RANGE: so nothing can be added to
  * the disk that was not counted.  Bytes that are written over others count
- * again, removing gives nothing back, and neither does a WRITE that failed, or a
- * COPY_RANGE that failed for want of room: some of it may have been written.  Directories, names and the length that a
- * SETATTR gives a file (a hole, which takes no room) do not count.
+ * again, removing gives nothing back, and neither does a WRITE that failed, or
+ * a COPY_RANGE that failed for want of room: some of it may have been written.
+ * Directories, names and the length that a SETATTR gives a file (a hole, which
+ * takes no room) do not count.
  *
  * A WRITE that goes above is not done at all: EDQUOT.  A COPY_RANGE whose
  * length is known beforehand likewise; one from a file that does not tell its
