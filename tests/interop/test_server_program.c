@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/lib/proc.h"
@@ -30,7 +32,7 @@ static int set_up(void **state)
 	assert_non_null(place);
 	scratch_make(place->dir);
 	proc_print(place->srv, sizeof(place->srv), "%s/srv", place->dir);
-	proc_built(place->server, "csftp-server");
+	program_path(place->server);
 	must_sh("cd '%s' && mkdir -p srv/sub && echo content >srv/file && "
 		"echo sub >srv/sub/f && echo secret >out && "
 		"ln -s ../out srv/link",
@@ -50,7 +52,7 @@ static int tear_down(void **state)
 
 /* Runs a shell line in the place, with SERVER and LOG set. */
 #define SH(place, text)                                                        \
-	must_sh("cd '%s'; SERVER='%s'; export SSH_CONNECTION="                 \
+	must_sh("cd '%s'; SERVER=\"%s\"; export SSH_CONNECTION="               \
 		"'192.0.2.7 4711 192.0.2.1 22'\n" text,                        \
 		(place)->dir, (place)->server)
 
@@ -77,7 +79,7 @@ static void every_request_of_openssh_has_its_name(void **state)
 static void wrong_arguments_are_status_1_and_a_reason(void **state)
 {
 	SH((struct place *)*state,
-	   "refused() { why=$1; shift; status=0; \"$SERVER\" \"$@\" "
+	   "refused() { why=$1; shift; status=0; $SERVER \"$@\" "
 	   "</dev/null >out.txt 2>err.txt || status=$?; cat err.txt >&2; "
 	   "test $status = 1 && test ! -s out.txt && "
 	   "grep -q -e \"$why\" err.txt; }\n"
@@ -483,6 +485,40 @@ static void a_full_disk_is_an_error_of_the_write(void **state)
 	must_sh("umount '%s/small'", place->dir);
 }
 
+/* With a /dev of its own, in which there is a syslogd that the test plays. */
+static void syslog_is_told_from_the_sandbox_and_the_jail(void **state)
+{
+	struct place *place = *state;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char text[4096];
+	ssize_t got;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool opened = false;
+	bool closed = false;
+
+	if (geteuid() != 0)
+		skip_because("a /dev of its own needs root");
+	must_sh("mkdir '%s/dev'", place->dir);
+	snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/dev/log", place->dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	must_sh("cd '%s'; : >dev/null; unshare -m sh -ec 'mount --bind "
+		"/dev/null dev/null; mount --rbind dev /dev; "
+		"%s -f LOCAL5 -l INFO --audit syslog --sandbox=%s --root srv "
+		"</dev/null'",
+		place->dir, place->server, CSFTP_ASAN ? "off" : "auto");
+	while ((got = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
+		text[got] = '\0';
+		/* LOCAL5, INFO */
+		assert_memory_equal(text, "<174>", 5);
+		assert_non_null(strstr(text, " csftp-server["));
+		opened = opened || strstr(text, "]: session opened for");
+		closed = closed || strstr(text, "\"op\":\"session-close\"");
+	}
+	assert_true(opened);
+	assert_true(closed);
+	close(fd);
+}
+
 /* A name service that is missing, too: a user that nobody knows. */
 static void a_user_without_a_name_or_home_is_served(void **state)
 {
@@ -491,7 +527,7 @@ static void a_user_without_a_name_or_home_is_served(void **state)
 	if (geteuid() != 0)
 		skip_because("being another user needs root");
 	SH(place, "printf 'pwd\\nls\\n' >batch; chmod 755 . srv; cd /\n"
-		  "b=$OLDPWD; cp \"$SERVER\" \"$b/server\"; "
+		  "b=$OLDPWD; cp ${SERVER%%%% *} \"$b/server\"; "
 		  "chmod 755 \"$b/server\"\n"
 		  "sftp -q -b \"$b/batch\" -D \"setpriv --reuid 54321 "
 		  "--regid 54321 --clear-groups $b/server -e -l INFO "
@@ -513,6 +549,8 @@ static void closed_standard_files_become_no_others(void **state)
 
 static void the_sandbox_can_be_required_and_switched_off(void **state)
 {
+	if (CSFTP_ASAN)
+		skip_because("the sanitizer does what is forbidden");
 	SH((struct place *)*state,
 	   "$SERVER --sandbox=off </dev/null\n"
 	   "status=0; $SERVER --sandbox=require -e -l DEBUG1 </dev/null "
@@ -522,7 +560,8 @@ static void the_sandbox_can_be_required_and_switched_off(void **state)
 
 static bool sandbox_works(const struct place *place)
 {
-	return proc_sh(0, "'%s' --sandbox=require </dev/null 2>/dev/null",
+	return !CSFTP_ASAN &&
+	       proc_sh(0, "%s --sandbox=require </dev/null 2>/dev/null",
 		       place->server) == 0;
 }
 
@@ -533,7 +572,7 @@ static void all_of_sftp_works_in_the_sandbox(void **state)
 	char tests[PROC_PATH_MAX];
 
 	if (!sandbox_works(place))
-		skip_because("the kernel has no seccomp or no Landlock");
+		skip_because("no seccomp or Landlock, or with a sanitizer");
 	proc_built(tests, "tests/interop/test_sftp_client");
 	must_sh("CSFTP_TEST_SERVER='%s --sandbox=require' '%s' >'%s/said' "
 		"2>&1 || { cat '%s/said'; false; }",
@@ -547,7 +586,7 @@ static void homes_names_and_hashes_work_in_the_sandbox(void **state)
 	struct fs_caller *c = &place->p.c;
 
 	if (!sandbox_works(place))
-		skip_because("the kernel has no seccomp or no Landlock");
+		skip_because("no seccomp or Landlock, or with a sanitizer");
 	program_start(&place->p, "--sandbox=require --root '%s'", place->srv);
 	assert_int_equal(fs_expand(c, "~"), 0);
 	assert_string_equal(c->text, "/");
@@ -589,6 +628,7 @@ int main(void)
 		IN_PLACE(the_audit_trail_goes_to_a_descriptor),
 		IN_PLACE(a_full_audit_disk_refuses_all_and_ends_nothing),
 		IN_PLACE(a_full_disk_is_an_error_of_the_write),
+		IN_PLACE(syslog_is_told_from_the_sandbox_and_the_jail),
 		IN_PLACE(a_user_without_a_name_or_home_is_served),
 		IN_PLACE(closed_standard_files_become_no_others),
 		IN_PLACE(the_sandbox_can_be_required_and_switched_off),

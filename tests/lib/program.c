@@ -6,7 +6,6 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "tests/lib/proc.h"
 #include "tests/lib/test.h"
 
 static void ready(void *arg)
@@ -23,6 +22,15 @@ static bool drive(void *arg)
 				 -1) == CSFTP_OK;
 }
 
+void program_path(char path[PROC_PATH_MAX])
+{
+	char built[PROC_PATH_MAX];
+
+	proc_built(built, "csftp-server");
+	proc_print(path, PROC_PATH_MAX, "%s%s", built,
+		   CSFTP_ASAN ? " --sandbox=off" : "");
+}
+
 void program_start(struct program *program, const char *options, ...)
 {
 	char server[PROC_PATH_MAX], given[8192], line[3 * 8192];
@@ -35,8 +43,8 @@ void program_start(struct program *program, const char *options, ...)
 	len = vsnprintf(given, sizeof(given), options, args);
 	va_end(args);
 	assert_true(len >= 0 && (size_t)len < sizeof(given));
-	proc_built(server, "csftp-server");
-	proc_print(line, sizeof(line), "exec '%s' %s", server, given);
+	program_path(server);
+	proc_print(line, sizeof(line), "exec %s %s", server, given);
 	*program = (struct program){0};
 	assert_int_equal(csftp_stream_spawn(&program->stream, argv), CSFTP_OK);
 	assert_int_equal(csftp_remote_new(&program->remote, &config), CSFTP_OK);

@@ -5,6 +5,20 @@
 #include "csftp/remote.h"
 #include "csftp/stream.h"
 #include "tests/lib/fs_call.h"
+#include "tests/lib/proc.h"
+
+/*
+ * AddressSanitizer looks for leaks at the end by means that the sandbox
+ * forbids, so with it the server goes without, unless it is told otherwise.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define CSFTP_ASAN 1
+#else
+#define CSFTP_ASAN 0
+#endif
+
+/* The server for a shell: its path, and with a sanitizer an option. */
+void program_path(char path[PROC_PATH_MAX]);
 
 /*
  * The server runs as a child, by a shell, with the options printed; what it

@@ -11,6 +11,44 @@
 
 #define RW (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT)
 
+#if defined(__SANITIZE_ADDRESS__)
+#define OWN_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define OWN_MALLOC 0
+#endif
+#endif
+#ifndef OWN_MALLOC
+#define OWN_MALLOC 1
+#endif
+
+#if OWN_MALLOC
+static unsigned long allocations;
+
+/* The C library's own, behind the names that are taken over here. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+void *malloc(size_t size)
+{
+	allocations++;
+	return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	allocations++;
+	return __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	allocations++;
+	return __libc_realloc(old, size);
+}
+#endif
+
 /* What the last event said, as it is valid during the call only. */
 struct seen {
 	struct watch_event event;
@@ -268,6 +306,64 @@ static void answers_and_payload_are_passed_as_they_are(void **state)
 	assert_int_equal(world->seen.err, EOPNOTSUPP);
 }
 
+#if OWN_MALLOC
+/* A file system that needs no memory. */
+static void nothing(struct csftp_fs *fs, struct csftp_req *req)
+{
+	(void)fs;
+	csftp_reply(req, &(struct csftp_reply){.fh = 7});
+}
+
+static void tell_nobody(void *arg, const struct watch_event *event)
+{
+	(void)arg;
+	(void)event;
+}
+
+/* What a session does with a file and a directory. */
+static void one_round(struct csftp_fs *fs, const char *path)
+{
+	static const enum csftp_op ops[] = {CSFTP_OP_OPEN,    CSFTP_OP_WRITE,
+					    CSFTP_OP_READ,    CSFTP_OP_GETATTR,
+					    CSFTP_OP_CLOSE,   CSFTP_OP_OPENDIR,
+					    CSFTP_OP_READDIR, CSFTP_OP_CLOSE};
+
+	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
+		struct csftp_req req = {
+			.op = ops[i], .path = path, .fh = 7, .done = take};
+
+		csftp_submit(fs, &req);
+	}
+}
+
+static void a_session_that_goes_on_allocates_nothing(void **state)
+{
+	static const struct csftp_fs_ops nothing_ops = {
+		.op = {[CSFTP_OP_OPEN] = nothing,
+		       [CSFTP_OP_CLOSE] = nothing,
+		       [CSFTP_OP_READ] = nothing,
+		       [CSFTP_OP_WRITE] = nothing,
+		       [CSFTP_OP_GETATTR] = nothing,
+		       [CSFTP_OP_OPENDIR] = nothing,
+		       [CSFTP_OP_READDIR] = nothing}};
+	struct world *world = *state;
+	struct csftp_fs under = {.ops = &nothing_ops};
+	unsigned long before;
+
+	watch_free(world->c.fs);
+	assert_int_equal(
+		watch_new(&world->c.fs,
+			  &(struct watch_config){.under = &under,
+						 .finished = tell_nobody}),
+		CSFTP_OK);
+	one_round(world->c.fs, "/some/long/path/that/is/the/longest/of/all");
+	before = allocations;
+	for (int i = 0; i < 1000; i++)
+		one_round(world->c.fs, i % 2 ? "/a" : "/some/other/path");
+	assert_int_equal(allocations, before);
+}
+#endif
+
 static void a_cancelled_operation_is_told_once(void **state)
 {
 	struct world *world = *state;
@@ -343,6 +439,9 @@ int main(void)
 		ON_MEMFS(directories_are_known_as_such),
 		ON_MEMFS(what_is_refused_is_not_done_but_told),
 		ON_MEMFS(answers_and_payload_are_passed_as_they_are),
+#if OWN_MALLOC
+		ON_MEMFS(a_session_that_goes_on_allocates_nothing),
+#endif
 		ON_MEMFS(a_cancelled_operation_is_told_once),
 		ON_MEMFS(it_changes_nothing),
 	};

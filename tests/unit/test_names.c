@@ -1,0 +1,271 @@
+/* Users and groups that are known beforehand. */
+#include "server/names.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "csftp/memfs.h"
+#include "tests/lib/fs_call.h"
+#include "tests/lib/later.h"
+#include "tests/lib/test.h"
+
+/*
+ * The name service is played: we are "me", user 1000, whom only a question by
+ * number finds, and so many others can be listed.
+ */
+static struct {
+	unsigned listed;
+	unsigned next;
+	unsigned asked; /* after the layer was made */
+	char name[32];
+	char home[32];
+	struct passwd pw;
+	struct group gr;
+} played;
+
+uid_t geteuid(void)
+{
+	return 1000;
+}
+
+gid_t getegid(void)
+{
+	return 1000;
+}
+
+static struct passwd *user(unsigned uid, const char *name)
+{
+	snprintf(played.name, sizeof(played.name), "%s", name);
+	snprintf(played.home, sizeof(played.home), "/home/%.20s", name);
+	played.pw = (struct passwd){
+		.pw_name = played.name, .pw_dir = played.home, .pw_uid = uid};
+	return &played.pw;
+}
+
+struct passwd *getpwuid(uid_t uid)
+{
+	played.asked++;
+	return uid == 1000 ? user(1000, "me") : NULL;
+}
+
+void setpwent(void)
+{
+	played.next = 0;
+}
+
+struct passwd *getpwent(void)
+{
+	char name[16];
+
+	if (played.next == played.listed)
+		return NULL;
+	snprintf(name, sizeof(name), "u%u", played.next);
+	return user(2000 + played.next++, name);
+}
+
+void endpwent(void)
+{
+}
+
+static struct group *group(unsigned gid, const char *name)
+{
+	snprintf(played.name, sizeof(played.name), "%s", name);
+	played.gr =
+		(struct group){.gr_name = played.name, .gr_gid = (gid_t)gid};
+	return &played.gr;
+}
+
+struct group *getgrgid(gid_t gid)
+{
+	played.asked++;
+	return gid == 1000 ? group(1000, "mine") : NULL;
+}
+
+int getgroups(int size, gid_t list[])
+{
+	(void)size;
+	(void)list;
+	return 0;
+}
+
+void setgrent(void)
+{
+	played.next = 0;
+}
+
+struct group *getgrent(void)
+{
+	if (played.next++ > 0)
+		return NULL;
+	return group(50, "staff");
+}
+
+void endgrent(void)
+{
+}
+
+struct world {
+	struct csftp_fs *mem;
+	struct later later;
+	struct fs_caller c;
+};
+
+static void begin(struct world *world, unsigned listed, const char *jail)
+{
+	*world = (struct world){.c.drive = later_run};
+	world->c.arg = &world->later;
+	played.listed = listed;
+	assert_int_equal(csftp_memfs_new(&world->mem, NULL), CSFTP_OK);
+	later_init(&world->later, world->mem);
+	assert_int_equal(names_new(&world->c.fs, &world->later.fs, jail),
+			 CSFTP_OK);
+	played.asked = 0;
+}
+
+static void end(struct world *world)
+{
+	assert_int_equal(played.asked, 0);
+	fs_caller_release(&world->c);
+	names_free(world->c.fs);
+	csftp_memfs_free(world->mem);
+}
+
+static int homedir(struct world *world, const char *name)
+{
+	return fs_call(&world->c, &(struct csftp_req){.op = CSFTP_OP_HOMEDIR,
+						      .path = name});
+}
+
+static int idname(struct world *world, uint32_t kind, uint64_t id)
+{
+	return fs_call(&world->c, &(struct csftp_req){.op = CSFTP_OP_IDNAME,
+						      .flags = kind,
+						      .off = id});
+}
+
+static void numbers_have_the_names_that_were_known(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 3, NULL);
+	assert_string_equal(names_idname(world.c.fs, CSFTP_ID_USER, 1000),
+			    "me");
+	assert_string_equal(names_idname(world.c.fs, CSFTP_ID_USER, 2002),
+			    "u2");
+	assert_null(names_idname(world.c.fs, CSFTP_ID_USER, 2003));
+	assert_string_equal(names_idname(world.c.fs, CSFTP_ID_GROUP, 50),
+			    "staff");
+	assert_string_equal(names_idname(world.c.fs, CSFTP_ID_GROUP, 1000),
+			    "mine");
+	assert_null(names_idname(world.c.fs, 0, 1000));
+	assert_int_equal(idname(&world, CSFTP_ID_USER, 2001), 0);
+	assert_string_equal(world.c.text, "u1");
+	assert_int_equal(idname(&world, CSFTP_ID_USER, 77), ENOENT);
+	assert_int_equal(idname(&world, CSFTP_ID_USER, 1000 + (1ULL << 32)),
+			 ENOENT);
+	assert_int_equal(idname(&world, 0, 1000), EINVAL);
+	end(&world);
+}
+
+static void homes_are_told_and_expanded(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 3, NULL);
+	assert_int_equal(fs_mkdir(&world.c, "/home"), 0);
+	assert_int_equal(fs_mkdir(&world.c, "/home/me"), 0);
+	assert_int_equal(fs_mkdir(&world.c, "/home/u1"), 0);
+	assert_int_equal(homedir(&world, ""), 0);
+	assert_string_equal(world.c.text, "/home/me");
+	assert_int_equal(homedir(&world, "u2"), 0);
+	assert_string_equal(world.c.text, "/home/u2");
+	assert_int_equal(homedir(&world, "u"), ENOENT);
+	assert_int_equal(fs_expand(&world.c, "~"), 0);
+	assert_string_equal(world.c.text, "/home/me");
+	assert_int_equal(fs_expand(&world.c, "~/x"), 0);
+	assert_string_equal(world.c.text, "/home/me/x");
+	assert_int_equal(fs_expand(&world.c, "~u1/."), 0);
+	assert_string_equal(world.c.text, "/home/u1");
+	assert_int_equal(fs_expand(&world.c, "~nobody/x"), ENOENT);
+	assert_int_equal(fs_expand(&world.c, "/a"), 0);
+	assert_string_equal(world.c.text, "/a");
+	assert_int_equal(fs_realpath(&world.c, "~"), 0);
+	assert_string_equal(world.c.text, "/~");
+	end(&world);
+}
+
+static void a_jail_has_its_own_view_of_homes(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 3, "/home/me");
+	assert_int_equal(homedir(&world, ""), 0);
+	assert_string_equal(world.c.text, "/");
+	assert_int_equal(homedir(&world, "u1"), 0);
+	assert_string_equal(world.c.text, "/");
+	end(&world);
+	begin(&world, 3, "/home");
+	assert_int_equal(homedir(&world, "u1"), 0);
+	assert_string_equal(world.c.text, "/u1");
+	end(&world);
+	/* Not a part of a name. */
+	begin(&world, 3, "/home/m");
+	assert_int_equal(homedir(&world, ""), 0);
+	assert_string_equal(world.c.text, "/");
+	end(&world);
+	begin(&world, 3, "/");
+	assert_int_equal(homedir(&world, ""), 0);
+	assert_string_equal(world.c.text, "/home/me");
+	end(&world);
+}
+
+static void a_path_that_grows_too_long_is_refused(void **state)
+{
+	struct world world;
+	char path[CSFTP_PATH_MAX + 1];
+
+	(void)state;
+	begin(&world, 1, NULL);
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	path[0] = '~';
+	path[1] = '/';
+	assert_int_equal(fs_expand(&world.c, path), ENAMETOOLONG);
+	end(&world);
+}
+
+static void there_is_a_limit_to_what_is_known(void **state)
+{
+	struct world world;
+
+	(void)state;
+	begin(&world, 100000, NULL);
+	assert_non_null(names_idname(world.c.fs, CSFTP_ID_USER, 1000));
+	assert_non_null(
+		names_idname(world.c.fs, CSFTP_ID_USER, 2000 + NAMES_MAX - 2));
+	assert_null(
+		names_idname(world.c.fs, CSFTP_ID_USER, 2000 + NAMES_MAX - 1));
+	end(&world);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest claims[] = {
+		cmocka_unit_test(numbers_have_the_names_that_were_known),
+		cmocka_unit_test(homes_are_told_and_expanded),
+		cmocka_unit_test(a_jail_has_its_own_view_of_homes),
+		cmocka_unit_test(a_path_that_grows_too_long_is_refused),
+		cmocka_unit_test(there_is_a_limit_to_what_is_known),
+	};
+
+	return cmocka_run_group_tests(claims, NULL, NULL) != 0;
+}
