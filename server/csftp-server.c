@@ -1,6 +1,5 @@
 /* csftp-server: the sftp subsystem of an SSH server, on stdin and stdout. */
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,16 +12,6 @@
 #include "server/options.h"
 #include "server/session.h"
 
-/* Sleeps as the rate asks for it, but not when nobody reads any more. */
-static void keep_pace(struct session *session, int wfd)
-{
-	struct pollfd gone = {.fd = wfd};
-	int pause = session_pause_ms(session);
-
-	if (pause > 0)
-		(void)poll(&gone, 1, pause);
-}
-
 /* Until the client has gone and has, if it can, what was meant for it. */
 static enum csftp_err serve_session(struct session *session)
 {
@@ -32,7 +21,7 @@ static enum csftp_err serve_session(struct session *session)
 
 	err = csftp_stream_fds(&stream, STDIN_FILENO, STDOUT_FILENO);
 	while (err == CSFTP_OK) {
-		keep_pace(session, stream.wfd);
+		session_keep_pace(session);
 		err = csftp_stream_step(&stream, link, -1);
 	}
 	csftp_link_close(link, err);

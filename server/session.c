@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #include "server/events.h"
 #include "server/names.h"
 #include "server/sandbox.h"
+
+#define HOUR_US 3600000000U
 
 void session_fatal(struct session *session, const char *format, ...)
 {
@@ -273,11 +276,15 @@ static enum csftp_err add_rate(struct session *session)
 	return err;
 }
 
-int session_pause_ms(struct session *session)
+void session_keep_pace(struct session *session)
 {
-	uint64_t wait = session->rate ? rate_wait_us(session->rate) : 0;
+	uint64_t wait_us = session->rate ? rate_wait_us(session->rate) : 0;
+	struct pollfd reader = {.fd = STDOUT_FILENO};
 
-	return wait > 3600000000U ? 3600000 : (int)((wait + 999) / 1000);
+	if (wait_us > HOUR_US)
+		wait_us = HOUR_US;
+	if (wait_us > 0)
+		(void)poll(&reader, 1, (int)((wait_us + 999) / 1000));
 }
 
 /* csftp_serve_config.idname */

@@ -49,10 +49,11 @@ bool session_open(struct session *session,
 void session_close(struct session *session);
 
 /*
- * How long the loop has to leave the streams alone, both of them, so that the
- * session keeps to its rate.  0: it may go on.
+ * For the loop, before each step: sleeps for as long as the streams have to be
+ * left alone, both of them, so that the session keeps to its rate; not when
+ * nobody reads standard output any more.
  */
-int session_pause_ms(struct session *session);
+void session_keep_pace(struct session *session);
 
 /* To the log, and to standard error where that is not the log. */
 __attribute__((format(printf, 2, 3))) void
