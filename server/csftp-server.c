@@ -71,9 +71,12 @@ static void fill_standard_files(void)
 {
 	int fd;
 
-	do
+	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	while (fd >= 0 && fd <= STDERR_FILENO);
+		/* In a chroot without it: what cannot be read or written. */
+		if (fd < 0)
+			fd = open("/", O_PATH | O_CLOEXEC);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
 }

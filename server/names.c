@@ -78,19 +78,29 @@ static void load_users(struct table *users)
 	endpwent();
 }
 
+static void load_own_groups(struct table *groups)
+{
+	int count = getgroups(0, NULL);
+	gid_t *own = count > 0 ? calloc((size_t)count, sizeof(*own)) : NULL;
+
+	if (own)
+		count = getgroups(count, own);
+	for (int i = 0; own && i < count; i++) {
+		const struct group *gr = getgrgid(own[i]);
+
+		if (gr && !add(groups, gr->gr_gid, gr->gr_name, NULL))
+			break;
+	}
+	free(own);
+}
+
 static void load_groups(struct table *groups)
 {
-	gid_t own[64];
-	int count = getgroups(sizeof(own) / sizeof(own[0]), own);
 	const struct group *gr = getgrgid(getegid());
 
 	if (gr)
 		(void)add(groups, gr->gr_gid, gr->gr_name, NULL);
-	for (int i = 0; i < count; i++) {
-		gr = getgrgid(own[i]);
-		if (gr)
-			(void)add(groups, gr->gr_gid, gr->gr_name, NULL);
-	}
+	load_own_groups(groups);
 	setgrent();
 	for (gr = getgrent(); gr; gr = getgrent())
 		if (!add(groups, gr->gr_gid, gr->gr_name, NULL))

@@ -84,14 +84,16 @@ static struct group *group(unsigned gid, const char *name)
 struct group *getgrgid(gid_t gid)
 {
 	played.asked++;
+	if (gid == 4000)
+		return group(4000, "also-mine");
 	return gid == 1000 ? group(1000, "mine") : NULL;
 }
 
 int getgroups(int size, gid_t list[])
 {
-	(void)size;
-	(void)list;
-	return 0;
+	if (size > 0)
+		list[0] = 4000;
+	return 1;
 }
 
 void setgrent(void)
@@ -164,6 +166,8 @@ static void numbers_have_the_names_that_were_known(void **state)
 			    "staff");
 	assert_string_equal(names_idname(world.c.fs, CSFTP_ID_GROUP, 1000),
 			    "mine");
+	assert_string_equal(names_idname(world.c.fs, CSFTP_ID_GROUP, 4000),
+			    "also-mine");
 	assert_null(names_idname(world.c.fs, 0, 1000));
 	assert_int_equal(idname(&world, CSFTP_ID_USER, 2001), 0);
 	assert_string_equal(world.c.text, "u1");

@@ -1,5 +1,6 @@
 /* What the server engine lets through, and what it announces. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -223,6 +224,44 @@ static void bits_of_no_request_mean_nothing(void **state)
 	served_stop(&served);
 }
 
+static void told(void *arg, const char *name)
+{
+	char(*last)[32] = arg;
+
+	snprintf(*last, sizeof(*last), "%s", name);
+}
+
+static void who_asks_is_told_of_each_refusal(void **state)
+{
+	char last[32] = "";
+	struct sftp_msg open = {.kind = SFTP_OPEN,
+				.num = CSFTP_OPEN_WRITE,
+				.path = BYTES("path")};
+
+	(void)state;
+	begin((struct csftp_serve_config){
+		.denied = 1ULL << csftp_serve_request("stat"),
+		.read_only = true,
+		.refused = told,
+		.arg = &last,
+	});
+	for (int k = 0; k < REQUESTS; k++) {
+		struct sftp_msg msg = request(k);
+		const char *name = csftp_serve_request_name(k);
+		bool refused;
+
+		last[0] = '\0';
+		(void)served_ask(&served, &msg);
+		refused = served.answer.kind == SFTP_STATUS &&
+			  served.answer.num == SSH_FX_PERMISSION_DENIED;
+		assert_string_equal(last, refused ? name : "");
+	}
+	last[0] = '\0';
+	(void)served_ask(&served, &open);
+	assert_string_equal(last, "open");
+	served_stop(&served);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_broken_request_that_is_denied_is_denied),
 		cmocka_unit_test(read_only_denies_what_writes),
 		cmocka_unit_test(read_only_opens_nothing_for_writing),
+		cmocka_unit_test(who_asks_is_told_of_each_refusal),
 		cmocka_unit_test(bits_of_no_request_mean_nothing),
 	};
 
