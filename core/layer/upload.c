@@ -1,5 +1,6 @@
 #include "core/layer/upload.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,7 @@ void upload_hold(struct upload_job *job, struct upload_file *file)
 	file->holds++;
 }
 
-static void let_go(struct upload_job *job)
+void upload_let_go(struct upload_job *job)
 {
 	if (job->file && --job->file->holds == 0)
 		free(job->file);
@@ -58,7 +59,7 @@ void upload_answered(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct upload_job *job = (struct upload_job *)req;
 
-	let_go(job);
+	upload_let_go(job);
 	relay_answer(&job->job, reply);
 }
 
@@ -79,7 +80,7 @@ static struct upload_job *job_for(struct csftp_fs *fs, struct csftp_req *req,
 
 static void closed_all(struct upload_job *job)
 {
-	let_go(job);
+	upload_let_go(job);
 	relay_answer_err(&job->job, job->err);
 }
 
@@ -182,6 +183,20 @@ static void op_write(struct csftp_fs *fs, struct csftp_req *req)
 		relay_ask(&job->job, written);
 }
 
+/* It may have got its name, or have gone, before this was its turn. */
+static void attr_answered(struct csftp_req *req,
+			  const struct csftp_reply *reply)
+{
+	struct upload_job *job = (struct upload_job *)req;
+
+	if (reply->err != ENOENT) {
+		upload_answered(req, reply);
+		return;
+	}
+	job->job.req = *job->job.asked;
+	relay_ask(&job->job, upload_answered);
+}
+
 /* GETATTR and SETATTR by the path of an upload are about the hidden file. */
 static void op_attr(struct csftp_fs *fs, struct csftp_req *req)
 {
@@ -198,7 +213,7 @@ static void op_attr(struct csftp_fs *fs, struct csftp_req *req)
 	if (!job)
 		return;
 	job->job.req.path = file->temp;
-	relay_ask(&job->job, upload_answered);
+	relay_ask(&job->job, attr_answered);
 }
 
 static void published(struct csftp_req *req, const struct csftp_reply *reply)

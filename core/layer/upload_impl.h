@@ -50,6 +50,8 @@ struct upload_file *upload_by_path(const struct upload *upload,
 /* A job that uses the file, which may be closed meanwhile. */
 void upload_hold(struct upload_job *job, struct upload_file *file);
 
+void upload_let_go(struct upload_job *job);
+
 /* Ends a job: the answer from below is its own. */
 void upload_answered(struct csftp_req *req, const struct csftp_reply *reply);
 

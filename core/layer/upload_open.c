@@ -254,6 +254,19 @@ static void name_known(struct csftp_req *req, const struct csftp_reply *reply)
 			   target_known);
 }
 
+/* It may have got its name, or have gone, before this was its turn. */
+static void joined(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct upload_job *job = (struct upload_job *)req;
+
+	if (reply->err != ENOENT) {
+		upload_answered(req, reply);
+		return;
+	}
+	upload_let_go(job);
+	in_place(job);
+}
+
 /* More handles of a file on its way are handles of the hidden one. */
 static void join(struct upload_job *job, struct upload_file *file)
 {
@@ -264,7 +277,8 @@ static void join(struct upload_job *job, struct upload_file *file)
 	}
 	upload_hold(job, file);
 	job->job.req.path = file->temp;
-	relay_ask(&job->job, upload_answered);
+	job->job.req.flags &= ~CSFTP_OPEN_CREAT;
+	relay_ask(&job->job, joined);
 }
 
 static void begin(struct upload_job *job)

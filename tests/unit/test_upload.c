@@ -404,6 +404,175 @@ static void two_uploads_of_one_name_both_come(void **state)
 	assert_int_equal(count_names(world), 1);
 }
 
+/* A request of many that are under way at a time. */
+struct asked {
+	struct csftp_req req;
+	unsigned answers;
+	int err;
+	csftp_fh fh;
+};
+
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct asked *asked = (struct asked *)req;
+
+	asked->answers++;
+	asked->err = reply->err;
+	asked->fh = reply->fh;
+}
+
+#define AT_ONCE 12U
+#define HANDLES 8U
+
+/* A session that does all at once, in an order that is not its own. */
+struct chaos {
+	struct world *world;
+	uint32_t random;
+	struct asked asked[AT_ONCE];
+	csftp_fh open[HANDLES];
+	size_t open_count;
+};
+
+static uint32_t next_random(struct chaos *chaos, uint32_t below)
+{
+	chaos->random = chaos->random * 1664525U + 1013904223U;
+	return (chaos->random >> 16) % below;
+}
+
+static const char *any_name(struct chaos *chaos)
+{
+	static const char *const names[] = {"/a", "/b", "/c", "a", "/link"};
+
+	return names[next_random(chaos, 5)];
+}
+
+static struct csftp_req any_request(struct chaos *chaos)
+{
+	static const struct csftp_attr attr = {.mask = CSFTP_ATTR_MODE,
+					       .mode = 0640};
+	static const uint32_t flags[] = {PUT, PUT, NEW, CSFTP_OPEN_READ,
+					 CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT};
+	struct csftp_req req = {
+		.op = (enum csftp_op)next_random(chaos, CSFTP_OP_COUNT),
+		.path = any_name(chaos),
+		.path2 = any_name(chaos),
+		.attr = &attr};
+
+	if (next_random(chaos, 2) == 0)
+		req.op = CSFTP_OP_OPEN;
+	if (req.op == CSFTP_OP_OPEN && chaos->open_count == HANDLES)
+		req.op = CSFTP_OP_CLOSE;
+	if (req.op == CSFTP_OP_OPEN)
+		req.flags = flags[next_random(chaos, 5)];
+	if (req.op == CSFTP_OP_RENAME)
+		req.flags = next_random(chaos, 2) ? CSFTP_REPLACE : 0;
+	if (req.op == CSFTP_OP_CLOSE || req.op == CSFTP_OP_WRITE ||
+	    req.op == CSFTP_OP_READ || req.op == CSFTP_OP_READDIR) {
+		req.path = NULL;
+		req.op = req.op == CSFTP_OP_CLOSE ? req.op : CSFTP_OP_WRITE;
+		req.data = "some bytes";
+		req.len = 10;
+	}
+	return req;
+}
+
+/* A handle is closed once, so it is taken off the list. */
+static csftp_fh any_handle(struct chaos *chaos, enum csftp_op op)
+{
+	uint32_t at;
+	csftp_fh fh;
+
+	if (chaos->open_count == 0)
+		return 0;
+	at = next_random(chaos, (uint32_t)chaos->open_count);
+	fh = chaos->open[at];
+	if (op == CSFTP_OP_CLOSE)
+		chaos->open[at] = chaos->open[--chaos->open_count];
+	return fh;
+}
+
+static void drain(struct chaos *chaos, size_t count)
+{
+	while (later_run(&chaos->world->later))
+		;
+	for (size_t i = 0; i < count; i++) {
+		struct asked *asked = &chaos->asked[i];
+
+		assert_int_equal(asked->answers, 1);
+		if (asked->err == 0 && asked->req.op == CSFTP_OP_OPEN)
+			chaos->open[chaos->open_count++] = asked->fh;
+	}
+}
+
+static void ask(struct chaos *chaos, size_t i, const struct csftp_req *req)
+{
+	struct asked *asked = &chaos->asked[i];
+
+	*asked = (struct asked){.req = *req};
+	asked->req.done = asked_done;
+	csftp_submit(chaos->world->c.fs, &asked->req);
+}
+
+static void some_at_once(struct chaos *chaos)
+{
+	size_t count = 1 + next_random(chaos, AT_ONCE);
+	size_t opens = chaos->open_count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct csftp_req req = any_request(chaos);
+
+		/* Room for each that may open. */
+		if (req.op == CSFTP_OP_OPEN && ++opens > HANDLES)
+			req.op = CSFTP_OP_GETATTR;
+		if (!req.path)
+			req.fh = any_handle(chaos, req.op);
+		ask(chaos, i, &req);
+		if (next_random(chaos, 8) == 0 && !chaos->asked[i].answers)
+			csftp_cancel(chaos->world->c.fs, &chaos->asked[i].req);
+	}
+	drain(chaos, count);
+}
+
+static void end_session(struct chaos *chaos)
+{
+	size_t count = chaos->open_count;
+
+	for (size_t i = 0; i < count; i++)
+		ask(chaos, i,
+		    &(struct csftp_req){.op = CSFTP_OP_CLOSE,
+					.flags = CSFTP_FORCED,
+					.fh = chaos->open[i]});
+	chaos->open_count = 0;
+	drain(chaos, count);
+}
+
+static void no_part_is_left(struct world *world)
+{
+	struct fs_names names = {0};
+
+	assert_int_equal(fs_list(&world->raw, "/", &names), 0);
+	for (size_t i = 0; i < names.count; i++)
+		assert_null(strstr(names.name[i], ".part"));
+	fs_names_release(&names);
+}
+
+static void whatever_is_asked_at_once_is_answered_once(void **state)
+{
+	struct world *world = *state;
+
+	for (uint32_t seed = 1; seed <= 100; seed++) {
+		struct chaos chaos = {.world = world, .random = seed};
+
+		world->later.order =
+			seed % 2 ? LATER_IN_ORDER : LATER_NEWEST_FIRST;
+		(void)fs_symlink(&world->raw, "/link", "c");
+		for (int round = 0; round < 50; round++)
+			some_at_once(&chaos);
+		end_session(&chaos);
+		no_part_is_left(world);
+	}
+}
+
 #define NOW(claim) cmocka_unit_test_setup_teardown(claim, set_up, tear_down)
 #define LATER(claim)                                                           \
 	{                                                                      \
@@ -431,6 +600,7 @@ int main(void)
 		NOW(its_own_session_sees_it_by_its_name),
 		NOW(using_the_name_publishes_it),
 		NOW(two_uploads_of_one_name_both_come),
+		LATER(whatever_is_asked_at_once_is_answered_once),
 		LATER(a_new_file_appears_when_it_is_closed),
 		LATER(an_old_file_stays_whole_until_then),
 		LATER(the_mode_and_owner_of_the_old_file_stay),
