@@ -558,6 +558,29 @@ static void the_sandbox_can_be_required_and_switched_off(void **state)
 	   "test $status = 0 || grep -q '^fatal: sandbox: ' log\n");
 }
 
+/* What sshd says of the connection is what the trail has. */
+static void sshd_tells_who_is_there(void **state)
+{
+	struct place *place = *state;
+	char command[3 * PROC_PATH_MAX];
+	struct sshd sshd;
+
+	proc_print(command, sizeof(command), "%s --audit %s/audit -d %s",
+		   place->server, place->dir, place->srv);
+	sshd_start(&sshd, command);
+	must_sh("cd '%s' && echo 'get file' >batch && "
+		"sftp -q -F '%s' -b batch " SSHD_HOST " >/dev/null && "
+		"cmp file srv/file\n"
+		/* The client may be gone before the server is. */
+		"for i in $(seq 600); do "
+		"grep -q '\"op\":\"session-close\"' audit && break; "
+		"sleep 0.1; done\n"
+		"test $(grep -c '\"peer\":\"127.0.0.1\"' audit) = "
+		"$(wc -l <audit) && grep -q '\"op\":\"session-close\"' audit",
+		place->dir, sshd.client);
+	sshd_stop(&sshd);
+}
+
 static bool sandbox_works(const struct place *place)
 {
 	return !CSFTP_ASAN &&
@@ -631,6 +654,7 @@ int main(void)
 		IN_PLACE(syslog_is_told_from_the_sandbox_and_the_jail),
 		IN_PLACE(a_user_without_a_name_or_home_is_served),
 		IN_PLACE(closed_standard_files_become_no_others),
+		IN_PLACE(sshd_tells_who_is_there),
 		IN_PLACE(the_sandbox_can_be_required_and_switched_off),
 		IN_PLACE(all_of_sftp_works_in_the_sandbox),
 		IN_PLACE(homes_names_and_hashes_work_in_the_sandbox),
