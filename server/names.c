@@ -68,14 +68,17 @@ static int by_id(const void *left, const void *right)
 static void load_users(struct table *users)
 {
 	const struct passwd *pw = getpwuid(geteuid());
+	FILE *file;
 
 	if (pw)
 		(void)add(users, pw->pw_uid, pw->pw_name, pw->pw_dir);
-	setpwent();
-	for (pw = getpwent(); pw; pw = getpwent())
+	file = fopen("/etc/passwd", "re");
+	if (!file)
+		return;
+	for (pw = fgetpwent(file); pw; pw = fgetpwent(file))
 		if (!add(users, pw->pw_uid, pw->pw_name, pw->pw_dir))
 			break;
-	endpwent();
+	fclose(file);
 }
 
 static void load_own_groups(struct table *groups)
@@ -97,15 +100,18 @@ static void load_own_groups(struct table *groups)
 static void load_groups(struct table *groups)
 {
 	const struct group *gr = getgrgid(getegid());
+	FILE *file;
 
 	if (gr)
 		(void)add(groups, gr->gr_gid, gr->gr_name, NULL);
 	load_own_groups(groups);
-	setgrent();
-	for (gr = getgrent(); gr; gr = getgrent())
+	file = fopen("/etc/group", "re");
+	if (!file)
+		return;
+	for (gr = fgetgrent(file); gr; gr = fgetgrent(file))
 		if (!add(groups, gr->gr_gid, gr->gr_name, NULL))
 			break;
-	endgrent();
+	fclose(file);
 }
 
 static const struct known *find(const struct table *table, uint32_t id)

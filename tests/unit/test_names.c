@@ -17,11 +17,12 @@
 
 /*
  * The name service is played: we are "me", user 1000, whom only a question by
- * number finds, and so many others can be listed.
+ * number finds, and so many others are in the file.
  */
 static struct {
 	unsigned listed;
 	unsigned next;
+	unsigned groups;
 	unsigned asked; /* after the layer was made */
 	char name[32];
 	char home[32];
@@ -54,23 +55,15 @@ struct passwd *getpwuid(uid_t uid)
 	return uid == 1000 ? user(1000, "me") : NULL;
 }
 
-void setpwent(void)
-{
-	played.next = 0;
-}
-
-struct passwd *getpwent(void)
+struct passwd *fgetpwent(FILE *file)
 {
 	char name[16];
 
+	assert_non_null(file);
 	if (played.next == played.listed)
 		return NULL;
 	snprintf(name, sizeof(name), "u%u", played.next);
 	return user(2000 + played.next++, name);
-}
-
-void endpwent(void)
-{
 }
 
 static struct group *group(unsigned gid, const char *name)
@@ -96,20 +89,10 @@ int getgroups(int size, gid_t list[])
 	return 1;
 }
 
-void setgrent(void)
+struct group *fgetgrent(FILE *file)
 {
-	played.next = 0;
-}
-
-struct group *getgrent(void)
-{
-	if (played.next++ > 0)
-		return NULL;
-	return group(50, "staff");
-}
-
-void endgrent(void)
-{
+	assert_non_null(file);
+	return played.groups++ > 0 ? NULL : group(50, "staff");
 }
 
 struct world {
@@ -123,6 +106,8 @@ static void begin(struct world *world, unsigned listed, const char *jail)
 	*world = (struct world){.c.drive = later_run};
 	world->c.arg = &world->later;
 	played.listed = listed;
+	played.next = 0;
+	played.groups = 0;
 	assert_int_equal(csftp_memfs_new(&world->mem, NULL), CSFTP_OK);
 	later_init(&world->later, world->mem);
 	assert_int_equal(names_new(&world->c.fs, &world->later.fs, jail),
