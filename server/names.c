@@ -42,6 +42,9 @@ static bool add(struct table *table, uint32_t id, const char *name,
 
 	if (table->count == NAMES_MAX)
 		return false;
+	/* Not a name, but a rule for merging other sources (passwd(5)). */
+	if (*name == '+' || *name == '-')
+		return true;
 	known->id = id;
 	known->order = (uint32_t)table->count;
 	known->name = strdup(name);
