@@ -8,27 +8,13 @@
 
 #include "core/version.h"
 #include "csftp/serve.h"
-#include "csftp/stream.h"
 #include "server/options.h"
+#include "server/pump.h"
 #include "server/session.h"
 
-/* Until the client has gone and has, if it can, what was meant for it. */
-static enum csftp_err serve_session(struct session *session)
+static void keep_pace(void *arg)
 {
-	struct csftp_link *link = csftp_serve_link(session->serve);
-	struct csftp_stream stream;
-	enum csftp_err err;
-
-	err = csftp_stream_fds(&stream, STDIN_FILENO, STDOUT_FILENO);
-	while (err == CSFTP_OK) {
-		session_keep_pace(session);
-		err = csftp_stream_step(&stream, link, -1);
-	}
-	csftp_link_close(link, err);
-	while (err != CSFTP_ERR_IO && csftp_link_wants(link) & CSFTP_WANT_OUT)
-		if (csftp_stream_step(&stream, link, -1) == CSFTP_ERR_IO)
-			break;
-	return err;
+	session_keep_pace(arg);
 }
 
 static int serve(const struct server_options *options)
@@ -38,29 +24,13 @@ static int serve(const struct server_options *options)
 	bool opened = session_open(&session, options);
 
 	if (opened)
-		err = serve_session(&session);
+		err = pump_session(session.serve, STDIN_FILENO, STDOUT_FILENO,
+				   keep_pace, &session);
 	if (opened && err != CSFTP_ERR_EOF)
 		session_fatal(&session, "session ended: %s",
 			      csftp_strerror(err));
 	session_close(&session);
 	return err == CSFTP_ERR_EOF ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-/*
- * The descriptors are shared with whoever started us; a terminal left
- * non-blocking would surprise the shell.
- */
-static int serve_and_restore(const struct server_options *options)
-{
-	int in_flags = fcntl(STDIN_FILENO, F_GETFL);
-	int out_flags = fcntl(STDOUT_FILENO, F_GETFL);
-	int status = serve(options);
-
-	if (in_flags >= 0)
-		(void)fcntl(STDIN_FILENO, F_SETFL, in_flags);
-	if (out_flags >= 0)
-		(void)fcntl(STDOUT_FILENO, F_SETFL, out_flags);
-	return status;
 }
 
 /*
@@ -103,7 +73,7 @@ static int act(enum server_action action, const struct server_options *options)
 {
 	switch (action) {
 	case SERVER_SERVE:
-		return serve_and_restore(options);
+		return serve(options);
 	case SERVER_HELP:
 		fputs(server_usage, stdout);
 		return EXIT_SUCCESS;

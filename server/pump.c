@@ -5,13 +5,17 @@
 #include "csftp/stream.h"
 
 static enum csftp_err pump(struct csftp_serve *serve,
-			   struct csftp_stream *stream)
+			   struct csftp_stream *stream,
+			   void (*before)(void *arg), void *arg)
 {
 	struct csftp_link *link = csftp_serve_link(serve);
 	enum csftp_err err = CSFTP_OK;
 
-	while (err == CSFTP_OK)
+	while (err == CSFTP_OK) {
+		if (before)
+			before(arg);
 		err = csftp_stream_step(stream, link, -1);
+	}
 	csftp_link_close(link, err);
 	while (err != CSFTP_ERR_IO && csftp_link_wants(link) & CSFTP_WANT_OUT)
 		if (csftp_stream_step(stream, link, -1) == CSFTP_ERR_IO)
@@ -19,7 +23,8 @@ static enum csftp_err pump(struct csftp_serve *serve,
 	return err;
 }
 
-enum csftp_err pump_session(struct csftp_serve *serve, int rfd, int wfd)
+enum csftp_err pump_session(struct csftp_serve *serve, int rfd, int wfd,
+			    void (*before)(void *arg), void *arg)
 {
 	struct csftp_stream stream;
 	enum csftp_err err = csftp_stream_share(&stream, rfd, wfd);
@@ -28,7 +33,7 @@ enum csftp_err pump_session(struct csftp_serve *serve, int rfd, int wfd)
 	if (err != CSFTP_OK)
 		return err;
 	csftp_serve_pipe(serve, &stream.pipe);
-	err = pump(serve, &stream);
+	err = pump(serve, &stream, before, arg);
 	saved = errno;
 	csftp_serve_pipe(serve, NULL);
 	(void)csftp_stream_close(&stream, 0);

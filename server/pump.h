@@ -12,8 +12,12 @@
  *
  * The descriptors may be shared with other processes; they are left open, and
  * as they were: a terminal left non-blocking would surprise the shell.
+ *
+ * before, which may be NULL, is called before each turn of the loop, and may
+ * take its time.
  */
 CSFTP_MUST_CHECK enum csftp_err pump_session(struct csftp_serve *serve, int rfd,
-					     int wfd);
+					     int wfd, void (*before)(void *arg),
+					     void *arg);
 
 #endif

@@ -49,7 +49,7 @@ int raw_serve(const char *dir, int rfd, int wfd)
 	if (posixfs_new(&serving.fs, &config) != CSFTP_OK ||
 	    csftp_serve_new(&serve, &serving) != CSFTP_OK)
 		return 2;
-	err = pump_session(serve, rfd, wfd);
+	err = pump_session(serve, rfd, wfd, NULL, NULL);
 	csftp_serve_free(serve);
 	posixfs_free(serving.fs);
 	return err == CSFTP_ERR_EOF ? 0 : 1;
