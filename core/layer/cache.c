@@ -221,47 +221,37 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct cache *cache = (struct cache *)fs;
 	struct csftp_req **at = &cache->waiting;
-	struct cache_call *call = (struct cache_call *)(uintptr_t)up->own;
 
-	if (call) {
-		csftp_cancel(cache->config.under, &call->low);
-		return;
-	}
 	while (*at && *at != up)
 		at = &(*at)->next;
-	if (*at) {
-		*at = up->next;
-		csftp_reply_err(up, EINTR);
+	if (!*at) {
+		cache->cancel(fs, up);
+		return;
 	}
+	*at = up->next;
+	csftp_reply_err(up, EINTR);
 }
 
-static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = op_getattr,
-			[CSFTP_OP_SETATTR] = cache_setattr,
-			[CSFTP_OP_READLINK] = op_readlink,
-			[CSFTP_OP_REALPATH] = op_forward,
-			[CSFTP_OP_MKDIR] = cache_make,
-			[CSFTP_OP_RMDIR] = cache_remove,
-			[CSFTP_OP_UNLINK] = cache_remove,
-			[CSFTP_OP_SYMLINK] = cache_make,
-			[CSFTP_OP_LINK] = cache_link,
-			[CSFTP_OP_RENAME] = cache_rename,
-			[CSFTP_OP_OPEN] = cache_open,
-			[CSFTP_OP_READ] = op_forward,
-			[CSFTP_OP_WRITE] = op_forward,
-			[CSFTP_OP_FSYNC] = op_forward,
-			[CSFTP_OP_CLOSE] = cache_close,
-			[CSFTP_OP_OPENDIR] = cache_opendir,
-			[CSFTP_OP_READDIR] = cache_readdir,
-			[CSFTP_OP_STATFS] = op_forward,
-			[CSFTP_OP_COPY_RANGE] = op_forward,
-			[CSFTP_OP_HOMEDIR] = op_forward,
-			[CSFTP_OP_IDNAME] = op_forward,
-		},
-	.cancel = cancel,
-};
+static void set_ops(struct cache *cache)
+{
+	struct csftp_fs_ops *ops = &cache->relay.ops;
+
+	cache->cancel = ops->cancel;
+	ops->cancel = cancel;
+	ops->op[CSFTP_OP_GETATTR] = op_getattr;
+	ops->op[CSFTP_OP_READLINK] = op_readlink;
+	ops->op[CSFTP_OP_SETATTR] = cache_setattr;
+	ops->op[CSFTP_OP_MKDIR] = cache_make;
+	ops->op[CSFTP_OP_SYMLINK] = cache_make;
+	ops->op[CSFTP_OP_RMDIR] = cache_remove;
+	ops->op[CSFTP_OP_UNLINK] = cache_remove;
+	ops->op[CSFTP_OP_LINK] = cache_link;
+	ops->op[CSFTP_OP_RENAME] = cache_rename;
+	ops->op[CSFTP_OP_OPEN] = cache_open;
+	ops->op[CSFTP_OP_CLOSE] = cache_close;
+	ops->op[CSFTP_OP_OPENDIR] = cache_opendir;
+	ops->op[CSFTP_OP_READDIR] = cache_readdir;
+}
 
 static uint32_t otherwise(uint32_t value, uint32_t standard)
 {
@@ -279,6 +269,9 @@ enum csftp_err cache_new(struct cache **out, const struct cache_config *config)
 	cache = calloc(1, sizeof(*cache));
 	if (!cache)
 		return CSFTP_ERR_NOMEM;
+	relay_init(&cache->relay, config->under, sizeof(struct cache_call),
+		   op_forward);
+	set_ops(cache);
 	cache->config = *config;
 	cache->config.attr_ms = otherwise(config->attr_ms, KEEP_MS);
 	cache->config.text_ms = otherwise(config->text_ms, KEEP_MS);
@@ -293,12 +286,6 @@ enum csftp_err cache_new(struct cache **out, const struct cache_config *config)
 		return CSFTP_ERR_NOMEM;
 	}
 	cache_node_pin(cache->top);
-	cache->fs = (struct csftp_fs){
-		.ops = &ops,
-		.max_read = config->under->max_read,
-		.max_write = config->under->max_write,
-		.traits = config->under->traits,
-	};
 	*out = cache;
 	return CSFTP_OK;
 }
@@ -316,19 +303,14 @@ void cache_free(struct cache *cache)
 		cache_let_go(cache, handle->node);
 		free(handle->dir ? (void *)handle->dir : (void *)handle);
 	}
-	while (cache->free_calls) {
-		struct cache_call *call = cache->free_calls;
-
-		cache->free_calls = call->next_free;
-		free(call);
-	}
 	cache_tree_release(&cache->tree);
+	relay_release(&cache->relay);
 	free(cache);
 }
 
 struct csftp_fs *cache_fs(struct cache *cache)
 {
-	return &cache->fs;
+	return &cache->relay.fs;
 }
 
 uint32_t cache_pending(const struct cache *cache)

@@ -88,7 +88,7 @@ static void finish(struct ahead *ahead)
 	ahead->open.done = closed;
 	ahead->open.path = NULL;
 	ahead->open.fh = ahead->fh;
-	csftp_submit(&ahead->cache->fs, &ahead->open);
+	csftp_submit(&ahead->cache->relay.fs, &ahead->open);
 }
 
 static void read_some(struct ahead *ahead, struct csftp_req *req);
@@ -117,7 +117,7 @@ static void read_some(struct ahead *ahead, struct csftp_req *req)
 		.off = (uintptr_t)ahead, /* READDIR has no use for it */
 	};
 	ahead->outstanding++;
-	csftp_submit(&ahead->cache->fs, req);
+	csftp_submit(&ahead->cache->relay.fs, req);
 }
 
 static void was_opened(struct csftp_req *req, const struct csftp_reply *reply)

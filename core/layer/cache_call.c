@@ -8,31 +8,19 @@
  * Requests as they are passed on, and the handles in them.
  */
 
-static void call_done(struct csftp_req *low, const struct csftp_reply *reply);
-
 struct cache_call *cache_call_new(struct cache *cache, struct csftp_req *up,
 				  void (*after)(struct cache_call *,
 						struct csftp_reply *))
 {
-	struct cache_call *call = cache->free_calls;
+	struct relay_job *job = relay_take(&cache->relay, up);
+	struct cache_call *call = (struct cache_call *)job;
 
-	if (call)
-		cache->free_calls = call->next_free;
-	else
-		call = malloc(sizeof(*call));
-	if (!call) {
-		csftp_reply_err(up, ENOMEM);
+	if (!call)
 		return NULL;
-	}
-	*call = (struct cache_call){
-		.low = *up,
-		.up = up,
-		.cache = cache,
-		.after = after,
-		.since = cache->seq,
-	};
-	call->low.done = call_done;
-	call->low.own = 0;
+	memset(job + 1, 0, sizeof(*call) - sizeof(*job));
+	call->cache = cache;
+	call->after = after;
+	call->since = cache->seq;
 	return call;
 }
 
@@ -49,36 +37,36 @@ void cache_let_go(struct cache *cache, struct cache_node *node)
 		cache_node_unpin(&cache->tree, node);
 }
 
-void cache_call_free(struct cache_call *call)
+static void let_all_go(struct cache_call *call)
 {
-	struct cache *cache = call->cache;
-
-	cache_let_go(cache, call->node);
-	cache_let_go(cache, call->dir);
-	cache_let_go(cache, call->node2);
-	cache_let_go(cache, call->dir2);
+	cache_let_go(call->cache, call->node);
+	cache_let_go(call->cache, call->dir);
+	cache_let_go(call->cache, call->node2);
+	cache_let_go(call->cache, call->dir2);
 	free(call->path);
-	call->next_free = cache->free_calls;
-	cache->free_calls = call;
 }
 
-void cache_call_submit(struct cache_call *call)
+void cache_call_fail(struct cache_call *call, int err)
 {
-	call->up->own = (uintptr_t)call;
-	csftp_submit(call->cache->config.under, &call->low);
+	let_all_go(call);
+	relay_answer_err(&call->job, err);
 }
 
-static void call_done(struct csftp_req *low, const struct csftp_reply *reply)
+static void call_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct cache_call *call = (struct cache_call *)low;
-	struct csftp_req *up = call->up;
+	struct cache_call *call = (struct cache_call *)req;
 	struct csftp_reply out = *reply;
 
 	if (call->after)
 		call->after(call, &out);
 	cache_tree_trim(&call->cache->tree);
-	cache_call_free(call);
-	csftp_reply(up, &out);
+	let_all_go(call);
+	relay_answer(&call->job, &out);
+}
+
+void cache_call_submit(struct cache_call *call)
+{
+	relay_ask(&call->job, call_done);
 }
 
 bool cache_handle_add(struct cache *cache, struct cache_handle *handle)
@@ -108,7 +96,7 @@ struct cache_handle *cache_handle_of(struct cache *cache, csftp_fh number)
 static int path_of_handle(struct cache_call *call,
 			  const struct cache_handle *handle)
 {
-	enum csftp_op op = call->low.op;
+	enum csftp_op op = call->job.req.op;
 
 	if (op != CSFTP_OP_GETATTR && op != CSFTP_OP_SETATTR &&
 	    op != CSFTP_OP_STATFS)
@@ -120,15 +108,14 @@ static int path_of_handle(struct cache_call *call,
 		return ENOMEM;
 	if (!cache_path_of(handle->node, call->path))
 		return ENAMETOOLONG;
-	call->low.path = call->path;
+	call->job.req.path = call->path;
 	return 0;
 }
 
 bool cache_call_lower(struct cache_call *call)
 {
 	struct cache *cache = call->cache;
-	struct csftp_req *low = &call->low;
-	struct csftp_req *up = call->up;
+	struct csftp_req *low = &call->job.req;
 	struct cache_handle *handle;
 	struct cache_handle *to;
 	int err = 0;
@@ -149,7 +136,6 @@ bool cache_call_lower(struct cache_call *call)
 	call->handle = handle;
 	if (!err)
 		return true;
-	cache_call_free(call);
-	csftp_reply_err(up, err);
+	cache_call_fail(call, err);
 	return false;
 }

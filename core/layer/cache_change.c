@@ -224,7 +224,7 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->dir);
 		return;
 	}
-	if (call->low.op != CSFTP_OP_MKDIR)
+	if (call->job.req.op != CSFTP_OP_MKDIR)
 		return;
 	cache_learn_type(node, CSFTP_S_IFDIR);
 	/* It is empty, and what is put there goes through us. */
@@ -252,7 +252,7 @@ static void removed_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->node);
 		return;
 	}
-	if (call->low.op == CSFTP_OP_RMDIR)
+	if (call->job.req.op == CSFTP_OP_RMDIR)
 		call->cache->moved = call->cache->seq;
 	gone(call);
 }

@@ -141,7 +141,6 @@ static void wait_for_listing(struct cache *cache, struct csftp_req *up)
 
 	while (*at)
 		at = &(*at)->next;
-	up->own = 0;
 	up->next = NULL;
 	*at = up;
 }
@@ -183,7 +182,7 @@ void cache_wake(struct cache *cache)
 	while (up) {
 		struct csftp_req *next = up->next;
 
-		cache_opendir(&cache->fs, up);
+		cache_opendir(&cache->relay.fs, up);
 		up = next;
 	}
 }
@@ -229,7 +228,7 @@ static bool on_entry(struct csftp_req *low, const struct csftp_entry *entry)
 	struct cache_call *call = (struct cache_call *)low;
 	struct cache_dir *dir = call->handle->dir;
 
-	if (!call->up->entry(call->up, entry))
+	if (!call->job.asked->entry(call->job.asked, entry))
 		return false;
 	if (dir->handle.node && !dir->closed)
 		remember(call->cache, dir, entry);
@@ -312,9 +311,9 @@ void cache_readdir(struct csftp_fs *fs, struct csftp_req *up)
 	if (!call)
 		return;
 	call->handle = handle;
-	call->low.fh = handle->fh;
+	call->job.req.fh = handle->fh;
 	if (handle->dir) {
-		call->low.entry = on_entry;
+		call->job.req.entry = on_entry;
 		handle->dir->outstanding++;
 	}
 	cache_call_submit(call);

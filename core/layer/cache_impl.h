@@ -4,6 +4,7 @@
 
 #include "core/layer/cache.h"
 #include "core/layer/cache_tree.h"
+#include "core/layer/relay.h"
 
 /* One that a user of the layer has open, found by its number. */
 struct cache_handle {
@@ -34,10 +35,8 @@ struct cache_dir {
 
 /* A request from above, as it is passed on below. */
 struct cache_call {
-	struct csftp_req low; /* first */
-	struct csftp_req *up;
+	struct relay_job job; /* first */
 	struct cache *cache;
-	struct cache_call *next_free;
 	void (*after)(struct cache_call *call, struct csftp_reply *reply);
 	struct cache_node *node; /* pinned, as the others; may be NULL */
 	struct cache_node *dir;	 /* whose names change */
@@ -50,10 +49,11 @@ struct cache_call {
 };
 
 struct cache {
-	struct csftp_fs fs; /* first */
+	struct relay relay; /* first */
 	struct cache_config config;
+	void (*cancel)(struct csftp_fs *fs,
+		       struct csftp_req *req); /* relay's */
 	struct cache_tree tree;
-	struct cache_call *free_calls;
 	struct cache_handle *handles;
 	uint64_t last_handle;
 	struct csftp_req *waiting; /* OPENDIRs of what is being listed */
@@ -82,8 +82,8 @@ struct cache_call *cache_call_new(struct cache *cache, struct csftp_req *up,
 						struct csftp_reply *));
 void cache_call_submit(struct cache_call *call);
 
-/* Gives back a call that was not submitted. */
-void cache_call_free(struct cache_call *call);
+/* Ends a call that was not submitted. */
+void cache_call_fail(struct cache_call *call, int err);
 
 /*
  * Puts the handles of the file system below where the request names ours;

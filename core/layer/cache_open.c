@@ -88,14 +88,14 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 		node->absent_until = 0;
 		node->writers += handle->writes;
 	}
-	if (node && (call->low.flags & CSFTP_OPEN_CREAT))
+	if (node && (call->job.req.flags & CSFTP_OPEN_CREAT))
 		cache_learn_type(node, CSFTP_S_IFREG);
 	reply->fh = handle->number;
 }
 
 static void open_to_write(struct cache_call *call)
 {
-	struct csftp_req *up = call->up;
+	struct csftp_req *up = call->job.asked;
 
 	call->handle->writes = true;
 	if (!(up->flags & CSFTP_OPEN_EXCL) &&
@@ -114,7 +114,7 @@ static void open_to_read(struct cache_call *call, bool plain)
 	struct cache_node *node = NULL;
 
 	if (plain)
-		node = cache_path_make(&cache->tree, call->up->path);
+		node = cache_path_make(&cache->tree, call->job.asked->path);
 	if (!node) {
 		cache_call_submit(call);
 		return;
@@ -146,8 +146,7 @@ void cache_open(struct csftp_fs *fs, struct csftp_req *up)
 	call->handle = calloc(1, sizeof(*call->handle));
 	if (!call->handle || !cache_handle_add(cache, call->handle)) {
 		free(call->handle);
-		cache_call_free(call);
-		csftp_reply_err(up, ENOMEM);
+		cache_call_fail(call, ENOMEM);
 		return;
 	}
 	if (up->flags & OPEN_CHANGES)

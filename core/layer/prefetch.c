@@ -82,7 +82,7 @@ static void settle(struct fetch *fetch)
 			.done = was_closed,
 			.fh = fetch->fh,
 		};
-		csftp_submit(fetch->prefetch->config.under, &fetch->open);
+		csftp_submit(fetch->prefetch->relay.under, &fetch->open);
 	}
 }
 
@@ -104,7 +104,7 @@ static void serve(struct fetch *fetch, struct csftp_req *up)
 	uint64_t left;
 
 	if (fetch->stale || up->off >= fetch->got) {
-		csftp_submit(prefetch->config.under, up);
+		csftp_submit(prefetch->relay.under, up);
 		return;
 	}
 	left = fetch->got - up->off;
@@ -160,7 +160,7 @@ static void read_it(struct fetch *fetch)
 		.len = fetch->size,
 		.into = fetch->data,
 	};
-	csftp_submit(prefetch->config.under, &fetch->read);
+	csftp_submit(prefetch->relay.under, &fetch->read);
 }
 
 /* From now on the handle is the user's. */
@@ -190,7 +190,7 @@ static void was_opened(struct csftp_req *req, const struct csftp_reply *reply)
 		fetch_free(fetch);
 		/* Whoever opens it is told why by the file system. */
 		if (up)
-			csftp_submit(prefetch->config.under, up);
+			csftp_submit(prefetch->relay.under, up);
 		return;
 	}
 	fetch->fh = reply->fh;
@@ -271,18 +271,13 @@ bool prefetch_fetch(struct prefetch *prefetch, const char *dir,
 		.path = fetch->path,
 		.flags = CSFTP_OPEN_READ,
 	};
-	csftp_submit(prefetch->config.under, &fetch->open);
+	csftp_submit(prefetch->relay.under, &fetch->open);
 	return true;
 }
 
 /*
  * Operations
  */
-
-static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
-{
-	csftp_submit(((struct prefetch *)fs)->config.under, up);
-}
 
 static bool is_at_or_below(const char *path, const char *top)
 {
@@ -315,7 +310,7 @@ static void op_change(struct csftp_fs *fs, struct csftp_req *up)
 		drop_path(prefetch, NULL);
 	else if (up->path)
 		drop_path(prefetch, up->path);
-	csftp_submit(prefetch->config.under, up);
+	csftp_submit(prefetch->relay.under, up);
 }
 
 static void take(struct fetch *fetch, struct csftp_req *up)
@@ -342,7 +337,7 @@ static void open_below(struct prefetch *prefetch, struct csftp_req *up)
 		len = 0;
 	memcpy(path, up->path, len);
 	path[len] = '\0';
-	csftp_submit(prefetch->config.under, up);
+	csftp_submit(prefetch->relay.under, up);
 	if (path[0] == '/')
 		prefetch_opened(prefetch, path, false);
 }
@@ -354,7 +349,7 @@ static void op_open(struct csftp_fs *fs, struct csftp_req *up)
 
 	if (up->flags != CSFTP_OPEN_READ) {
 		drop_path(prefetch, up->path);
-		csftp_submit(prefetch->config.under, up);
+		csftp_submit(prefetch->relay.under, up);
 		return;
 	}
 	(void)prefetch_tick(prefetch);
@@ -386,7 +381,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 		fetch = NULL;
 	}
 	if (!fetch || fetch->stale) {
-		csftp_submit(prefetch->config.under, up);
+		csftp_submit(prefetch->relay.under, up);
 		return;
 	}
 	if (fetch->reading && up->off < fetch->size) {
@@ -411,7 +406,7 @@ static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 		fetch->hh.tbl = NULL;
 		drop(fetch);
 	}
-	csftp_submit(prefetch->config.under, up);
+	csftp_submit(prefetch->relay.under, up);
 }
 
 static void op_opendir(struct csftp_fs *fs, struct csftp_req *up)
@@ -419,7 +414,7 @@ static void op_opendir(struct csftp_fs *fs, struct csftp_req *up)
 	struct prefetch *prefetch = (struct prefetch *)fs;
 
 	prefetch_listed(prefetch, up->path);
-	csftp_submit(prefetch->config.under, up);
+	csftp_submit(prefetch->relay.under, up);
 }
 
 static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
@@ -450,36 +445,21 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 			return;
 		}
 	}
-	csftp_cancel(prefetch->config.under, up);
+	csftp_cancel(prefetch->relay.under, up);
 }
 
-static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = op_forward,
-			[CSFTP_OP_SETATTR] = op_change,
-			[CSFTP_OP_READLINK] = op_forward,
-			[CSFTP_OP_REALPATH] = op_forward,
-			[CSFTP_OP_MKDIR] = op_forward,
-			[CSFTP_OP_RMDIR] = op_change,
-			[CSFTP_OP_UNLINK] = op_change,
-			[CSFTP_OP_SYMLINK] = op_forward,
-			[CSFTP_OP_LINK] = op_forward,
-			[CSFTP_OP_RENAME] = op_change,
-			[CSFTP_OP_OPEN] = op_open,
-			[CSFTP_OP_READ] = op_read,
-			[CSFTP_OP_WRITE] = op_forward,
-			[CSFTP_OP_FSYNC] = op_forward,
-			[CSFTP_OP_CLOSE] = op_close,
-			[CSFTP_OP_OPENDIR] = op_opendir,
-			[CSFTP_OP_READDIR] = op_forward,
-			[CSFTP_OP_STATFS] = op_forward,
-			[CSFTP_OP_COPY_RANGE] = op_forward,
-			[CSFTP_OP_HOMEDIR] = op_forward,
-			[CSFTP_OP_IDNAME] = op_forward,
-		},
-	.cancel = cancel,
-};
+static void set_ops(struct csftp_fs_ops *ops)
+{
+	ops->cancel = cancel;
+	ops->op[CSFTP_OP_OPEN] = op_open;
+	ops->op[CSFTP_OP_READ] = op_read;
+	ops->op[CSFTP_OP_CLOSE] = op_close;
+	ops->op[CSFTP_OP_OPENDIR] = op_opendir;
+	ops->op[CSFTP_OP_SETATTR] = op_change;
+	ops->op[CSFTP_OP_UNLINK] = op_change;
+	ops->op[CSFTP_OP_RMDIR] = op_change;
+	ops->op[CSFTP_OP_RENAME] = op_change;
+}
 
 static uint32_t otherwise(uint32_t value, uint32_t standard)
 {
@@ -506,12 +486,8 @@ enum csftp_err prefetch_new(struct prefetch **out,
 	if (largest > 0 && largest < prefetch->config.file_max)
 		prefetch->config.file_max = largest;
 	prefetch->order = PLAN_UNKNOWN;
-	prefetch->fs = (struct csftp_fs){
-		.ops = &ops,
-		.max_read = config->under->max_read,
-		.max_write = config->under->max_write,
-		.traits = config->under->traits,
-	};
+	relay_init(&prefetch->relay, config->under, 0, relay_pass);
+	set_ops(&prefetch->relay.ops);
 	*out = prefetch;
 	return CSFTP_OK;
 }
@@ -524,12 +500,13 @@ void prefetch_free(struct prefetch *prefetch)
 	while (prefetch->first)
 		fetch_free(prefetch->first);
 	prefetch_forget_plans(prefetch);
+	relay_release(&prefetch->relay);
 	free(prefetch);
 }
 
 struct csftp_fs *prefetch_fs(struct prefetch *prefetch)
 {
-	return &prefetch->fs;
+	return &prefetch->relay.fs;
 }
 
 uint32_t prefetch_pending(const struct prefetch *prefetch)

@@ -10,6 +10,7 @@
 
 #include "core/layer/prefetch.h"
 #include "core/layer/prefetch_plan.h"
+#include "core/layer/relay.h"
 
 #define PREFETCH_PLANS 8U
 
@@ -41,7 +42,7 @@ struct fetch {
 };
 
 struct prefetch {
-	struct csftp_fs fs; /* first */
+	struct relay relay; /* first */
 	struct prefetch_config config;
 	struct fetch *first;
 	struct fetch *last;

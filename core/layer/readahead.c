@@ -9,6 +9,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "core/layer/relay.h"
+
 #define CHUNK	     (128U * 1024U)
 #define WINDOW_MAX   (16U << 20)
 #define BYTES_MAX    (64U << 20)
@@ -57,18 +59,18 @@ struct file {
 
 /* An OPEN on its way. */
 struct opening {
-	struct csftp_req low; /* first */
-	struct csftp_req *up;
-	struct readahead *readahead;
+	struct relay_job job; /* first */
 	struct file *file;
 };
 
 struct readahead {
-	struct csftp_fs fs; /* first */
+	struct relay relay; /* first */
 	struct readahead_config config;
 	struct file *files;
 	struct file *active;
 	struct readahead_counts counts;
+	void (*cancel)(struct csftp_fs *fs,
+		       struct csftp_req *req); /* relay's */
 	uint32_t pending;
 	bool quiet;
 };
@@ -106,7 +108,7 @@ static void chunk_drop(struct chunk *chunk)
 	while (up) {
 		struct csftp_req *next = up->next;
 
-		csftp_submit(chunk->readahead->config.under, up);
+		csftp_submit(chunk->readahead->relay.under, up);
 		up = next;
 	}
 	if (!chunk->pending)
@@ -191,7 +193,7 @@ static void serve(struct chunk *chunk, struct csftp_req *up)
 	uint64_t left = at < chunk->got ? chunk->got - at : 0;
 
 	if (left == 0) {
-		csftp_submit(chunk->readahead->config.under, up);
+		csftp_submit(chunk->readahead->relay.under, up);
 		return;
 	}
 	chunk->readahead->counts.served++;
@@ -274,7 +276,7 @@ static bool chunk_ask(struct readahead *readahead, struct file *file)
 	readahead->counts.bytes += len;
 	readahead->counts.asked++;
 	readahead->pending++;
-	csftp_submit(readahead->config.under, &chunk->req);
+	csftp_submit(readahead->relay.under, &chunk->req);
 	return true;
 }
 
@@ -352,11 +354,6 @@ static void pump(struct readahead *readahead, struct file *file)
  * Operations
  */
 
-static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
-{
-	csftp_submit(((struct readahead *)fs)->config.under, up);
-}
-
 static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct readahead *readahead = (struct readahead *)fs;
@@ -366,7 +363,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	struct chunk *chunk;
 
 	if (!file || off > UINT64_MAX / 2) {
-		csftp_submit(readahead->config.under, up);
+		csftp_submit(readahead->relay.under, up);
 		return;
 	}
 	chunk = chunk_at(file, off);
@@ -387,7 +384,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	} else if (chunk) {
 		serve(chunk, up);
 	} else {
-		csftp_submit(readahead->config.under, up);
+		csftp_submit(readahead->relay.under, up);
 	}
 	/* Whoever was answered may have closed it. */
 	file = find(readahead, fh);
@@ -407,7 +404,7 @@ static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 		HASH_DELETE(hh, readahead->files, file);
 		free(file);
 	}
-	csftp_submit(readahead->config.under, up);
+	csftp_submit(readahead->relay.under, up);
 }
 
 /* path is about to change; NULL: any file may be. */
@@ -437,7 +434,7 @@ static void op_change(struct csftp_fs *fs, struct csftp_req *up)
 				     : file   ? file->path
 					      : NULL);
 	}
-	csftp_submit(readahead->config.under, up);
+	csftp_submit(readahead->relay.under, up);
 }
 
 /* What is open may go by another name now: nobody knows which. */
@@ -449,17 +446,15 @@ static void op_rename(struct csftp_fs *fs, struct csftp_req *up)
 	drop_path(readahead, NULL);
 	for (; file; file = file->hh.next)
 		file->path[0] = '\0';
-	csftp_submit(readahead->config.under, up);
+	csftp_submit(readahead->relay.under, up);
 }
 
-static void open_done(struct csftp_req *low, const struct csftp_reply *reply)
+static void open_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct opening *opening = (struct opening *)low;
-	struct readahead *readahead = opening->readahead;
-	struct csftp_req *up = opening->up;
+	struct opening *opening = (struct opening *)req;
+	struct readahead *readahead = (struct readahead *)opening->job.relay;
 	struct file *file = opening->file;
 
-	free(opening);
 	if (reply->err) {
 		free(file);
 	} else {
@@ -468,35 +463,29 @@ static void open_done(struct csftp_req *low, const struct csftp_reply *reply)
 		if (!file->hh.tbl)
 			free(file);
 	}
-	csftp_reply(up, reply);
+	relay_answer(&opening->job, reply);
 }
 
 static void op_open(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct readahead *readahead = (struct readahead *)fs;
+	struct relay_job *job = relay_take(&readahead->relay, up);
 	size_t len = strlen(up->path) + 1;
-	struct opening *opening = malloc(sizeof(*opening));
-	struct file *file = calloc(1, sizeof(*file) + len);
+	struct file *file;
 
-	if (!opening || !file) {
-		free(opening);
-		free(file);
-		csftp_reply_err(up, ENOMEM);
+	if (!job)
+		return;
+	file = calloc(1, sizeof(*file) + len);
+	if (!file) {
+		relay_answer_err(job, ENOMEM);
 		return;
 	}
 	memcpy(file->path, up->path, len);
 	file->size = UINT64_MAX;
 	if (up->flags & CSFTP_OPEN_TRUNC)
 		drop_path(readahead, up->path);
-	*opening = (struct opening){
-		.low = *up,
-		.up = up,
-		.readahead = readahead,
-		.file = file,
-	};
-	opening->low.done = open_done;
-	up->own = (uintptr_t)opening;
-	csftp_submit(readahead->config.under, &opening->low);
+	((struct opening *)job)->file = file;
+	relay_ask(job, open_done);
 }
 
 static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
@@ -524,43 +513,28 @@ static bool is_waiting(const struct readahead *readahead, struct csftp_req *up)
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct readahead *readahead = (struct readahead *)fs;
-	struct opening *opening = (struct opening *)(uintptr_t)up->own;
 
-	if (up->op == CSFTP_OP_OPEN)
-		csftp_cancel(readahead->config.under, &opening->low);
-	else if (up->op == CSFTP_OP_READ && is_waiting(readahead, up))
+	if (up->op == CSFTP_OP_READ && is_waiting(readahead, up))
 		csftp_reply_err(up, EINTR);
 	else
-		csftp_cancel(readahead->config.under, up);
+		readahead->cancel(fs, up);
 }
 
-static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = op_forward,
-			[CSFTP_OP_SETATTR] = op_change,
-			[CSFTP_OP_READLINK] = op_forward,
-			[CSFTP_OP_REALPATH] = op_forward,
-			[CSFTP_OP_MKDIR] = op_forward,
-			[CSFTP_OP_RMDIR] = op_forward,
-			[CSFTP_OP_UNLINK] = op_forward,
-			[CSFTP_OP_SYMLINK] = op_forward,
-			[CSFTP_OP_LINK] = op_change,
-			[CSFTP_OP_RENAME] = op_rename,
-			[CSFTP_OP_OPEN] = op_open,
-			[CSFTP_OP_READ] = op_read,
-			[CSFTP_OP_WRITE] = op_change,
-			[CSFTP_OP_FSYNC] = op_forward,
-			[CSFTP_OP_CLOSE] = op_close,
-			[CSFTP_OP_OPENDIR] = op_forward,
-			[CSFTP_OP_READDIR] = op_forward,
-			[CSFTP_OP_STATFS] = op_forward,
-			[CSFTP_OP_COPY_RANGE] = op_change,
-			[CSFTP_OP_HOMEDIR] = op_forward,
-			[CSFTP_OP_IDNAME] = op_forward,
-		},
-	.cancel = cancel,
-};
+static void set_ops(struct readahead *readahead)
+{
+	struct csftp_fs_ops *ops = &readahead->relay.ops;
+
+	readahead->cancel = ops->cancel;
+	ops->cancel = cancel;
+	ops->op[CSFTP_OP_OPEN] = op_open;
+	ops->op[CSFTP_OP_READ] = op_read;
+	ops->op[CSFTP_OP_CLOSE] = op_close;
+	ops->op[CSFTP_OP_WRITE] = op_change;
+	ops->op[CSFTP_OP_SETATTR] = op_change;
+	ops->op[CSFTP_OP_COPY_RANGE] = op_change;
+	ops->op[CSFTP_OP_LINK] = op_change;
+	ops->op[CSFTP_OP_RENAME] = op_rename;
+}
 
 static uint32_t otherwise(uint32_t value, uint32_t standard)
 {
@@ -587,12 +561,9 @@ enum csftp_err readahead_new(struct readahead **out,
 	largest = config->under->max_read;
 	if (largest > 0 && largest < readahead->config.chunk)
 		readahead->config.chunk = largest;
-	readahead->fs = (struct csftp_fs){
-		.ops = &ops,
-		.max_read = config->under->max_read,
-		.max_write = config->under->max_write,
-		.traits = config->under->traits,
-	};
+	relay_init(&readahead->relay, config->under, sizeof(struct opening),
+		   relay_pass);
+	set_ops(readahead);
 	*out = readahead;
 	return CSFTP_OK;
 }
@@ -608,12 +579,13 @@ void readahead_free(struct readahead *readahead)
 		HASH_DELETE(hh, readahead->files, file);
 		free(file);
 	}
+	relay_release(&readahead->relay);
 	free(readahead);
 }
 
 struct csftp_fs *readahead_fs(struct readahead *readahead)
 {
-	return &readahead->fs;
+	return &readahead->relay.fs;
 }
 
 uint32_t readahead_pending(const struct readahead *readahead)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/layer/relay.h"
+
 /* What can be looked for. */
 #define ASK_PATH   0x01U /* what path is */
 #define ASK_PATH2  0x02U
@@ -42,17 +44,12 @@ struct inquiry {
 
 /* A request from above, as it is passed on. */
 struct call {
-	struct csftp_req low; /* first */
-	struct csftp_req *up;
-	struct why *why;
-	struct call *next_free;
-	struct inquiry *inquiry;
+	struct relay_job job;	 /* first */
+	struct inquiry *inquiry; /* NULL: it was not refused yet */
 };
 
 struct why {
-	struct csftp_fs fs; /* first */
-	struct csftp_fs *under;
-	struct call *free_calls;
+	struct relay relay; /* first */
 };
 
 static const uint32_t asks[CSFTP_OP_COUNT] = {
@@ -223,14 +220,9 @@ static int verdict(const struct inquiry *q, const struct csftp_req *req)
 
 static void answer(struct call *call, int err)
 {
-	struct why *why = call->why;
-	struct csftp_req *up = call->up;
-
 	free(call->inquiry);
 	call->inquiry = NULL;
-	call->next_free = why->free_calls;
-	why->free_calls = call;
-	csftp_reply_err(up, err);
+	relay_answer_err(&call->job, err);
 }
 
 /*
@@ -243,7 +235,7 @@ static void put(struct inquiry *q)
 
 	if (--q->pending > 0)
 		return;
-	err = verdict(q, q->call->up);
+	err = verdict(q, q->call->job.asked);
 	/* What is called missing is another thing only if it is there. */
 	if (q->err == ENOENT && err != ENOTDIR)
 		err = 0;
@@ -253,7 +245,7 @@ static void put(struct inquiry *q)
 static void submit(struct look *look)
 {
 	look->inquiry->pending++;
-	csftp_submit(look->inquiry->call->why->under, &look->req);
+	csftp_submit(look->inquiry->call->job.relay->under, &look->req);
 }
 
 /* Which of the two paths a question is about. */
@@ -398,7 +390,7 @@ static void look_at(struct inquiry *q, uint32_t bit, const struct csftp_req *up)
 
 static void inquire(struct call *call, int err)
 {
-	const struct csftp_req *up = call->up;
+	const struct csftp_req *up = call->job.asked;
 	struct inquiry *q = calloc(1, sizeof(*q));
 
 	if (!q) {
@@ -440,97 +432,40 @@ static bool is_vague(const struct csftp_req *up, int err)
 						up->op == CSFTP_OP_RENAME));
 }
 
-static void done(struct csftp_req *low, const struct csftp_reply *reply)
+static void done(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct call *call = (struct call *)low;
-	struct why *why = call->why;
-	struct csftp_req *up = call->up;
+	struct call *call = (struct call *)req;
+	const struct csftp_req *up = call->job.asked;
 
-	if (is_vague(up, reply->err)) {
+	if (is_vague(up, reply->err))
 		inquire(call, reply->err);
-		return;
-	}
-	if ((reply->err == EINVAL || reply->err == EIO) &&
-	    (has_long_name(up->path) || has_long_name(up->path2))) {
+	else if ((reply->err == EINVAL || reply->err == EIO) &&
+		 (has_long_name(up->path) || has_long_name(up->path2)))
 		answer(call, ENAMETOOLONG);
-		return;
-	}
-	call->next_free = why->free_calls;
-	why->free_calls = call;
-	csftp_reply(up, reply);
+	else
+		relay_answer(&call->job, reply);
 }
 
 static void op_watch(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct why *why = (struct why *)fs;
-	struct call *call = why->free_calls;
+	struct relay_job *job = relay_take((struct relay *)fs, up);
 
-	if (call)
-		why->free_calls = call->next_free;
-	else
-		call = malloc(sizeof(*call));
-	if (!call) {
-		csftp_reply_err(up, ENOMEM);
-		return;
-	}
-	*call = (struct call){.low = *up, .up = up, .why = why};
-	call->low.done = done;
-	call->low.own = 0;
-	up->own = (uintptr_t)call;
-	csftp_submit(why->under, &call->low);
+	if (job)
+		relay_ask(job, done);
 }
 
-/* What cannot fail without a reason goes through as it is. */
-static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
-{
-	csftp_submit(((struct why *)fs)->under, up);
-}
-
-static bool is_watched(enum csftp_op op);
-
+/* What is inquired about was answered below, and ends soon by itself. */
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct why *why = (struct why *)fs;
-	struct call *call = (struct call *)(uintptr_t)up->own;
+	struct relay *relay = (struct relay *)fs;
+	struct relay_job *job = relay->busy;
 
-	if (!is_watched(up->op))
-		csftp_cancel(why->under, up);
-	else if (!call->inquiry)
-		csftp_cancel(why->under, &call->low);
-	/* An inquiry ends soon by itself, and the request was answered. */
-}
-
-static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = op_forward,
-			[CSFTP_OP_SETATTR] = op_watch,
-			[CSFTP_OP_READLINK] = op_forward,
-			[CSFTP_OP_REALPATH] = op_forward,
-			[CSFTP_OP_MKDIR] = op_watch,
-			[CSFTP_OP_RMDIR] = op_watch,
-			[CSFTP_OP_UNLINK] = op_watch,
-			[CSFTP_OP_SYMLINK] = op_watch,
-			[CSFTP_OP_LINK] = op_watch,
-			[CSFTP_OP_RENAME] = op_watch,
-			[CSFTP_OP_OPEN] = op_watch,
-			[CSFTP_OP_READ] = op_forward,
-			[CSFTP_OP_WRITE] = op_watch,
-			[CSFTP_OP_FSYNC] = op_watch,
-			[CSFTP_OP_CLOSE] = op_forward,
-			[CSFTP_OP_OPENDIR] = op_forward,
-			[CSFTP_OP_READDIR] = op_forward,
-			[CSFTP_OP_STATFS] = op_forward,
-			[CSFTP_OP_COPY_RANGE] = op_watch,
-			[CSFTP_OP_HOMEDIR] = op_forward,
-			[CSFTP_OP_IDNAME] = op_forward,
-		},
-	.cancel = cancel,
-};
-
-static bool is_watched(enum csftp_op op)
-{
-	return ops.op[op] == op_watch;
+	while (job && job->asked != up)
+		job = job->next;
+	if (!job)
+		csftp_cancel(relay->under, up);
+	else if (!((struct call *)job)->inquiry)
+		csftp_cancel(relay->under, &job->req);
 }
 
 enum csftp_err why_new(struct why **out, struct csftp_fs *under)
@@ -539,13 +474,12 @@ enum csftp_err why_new(struct why **out, struct csftp_fs *under)
 
 	if (!why)
 		return CSFTP_ERR_NOMEM;
-	why->under = under;
-	why->fs = (struct csftp_fs){
-		.ops = &ops,
-		.max_read = under->max_read,
-		.max_write = under->max_write,
-		.traits = under->traits,
-	};
+	relay_init(&why->relay, under, sizeof(struct call), relay_pass);
+	for (int op = 0; op < CSFTP_OP_COUNT; op++) {
+		if (asks[op])
+			why->relay.ops.op[op] = op_watch;
+	}
+	why->relay.ops.cancel = cancel;
 	*out = why;
 	return CSFTP_OK;
 }
@@ -554,16 +488,11 @@ void why_free(struct why *why)
 {
 	if (!why)
 		return;
-	while (why->free_calls) {
-		struct call *call = why->free_calls;
-
-		why->free_calls = call->next_free;
-		free(call);
-	}
+	relay_release(&why->relay);
 	free(why);
 }
 
 struct csftp_fs *why_fs(struct why *why)
 {
-	return &why->fs;
+	return &why->relay.fs;
 }
