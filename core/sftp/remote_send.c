@@ -258,6 +258,10 @@ static int say_open(struct say *say)
 {
 	if (!remote_handle_keep(say->remote, &say->slot->handle))
 		return EMFILE;
+	/* Servers differ in what neither of them means. */
+	if (say->req->op == CSFTP_OP_OPEN &&
+	    !(say->req->flags & (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE)))
+		return EINVAL;
 	take_mode(say);
 	say->msg.num = say->req->flags;
 	say->msg.kind =

@@ -139,7 +139,7 @@ engines()
 			BEGIN {
 				n = split("memcpy memmove memset memcmp memchr " \
 				"strlen strcmp strncmp strchr strrchr strnlen " \
-				"strspn strcspn " \
+				"strspn strcspn qsort " \
 				"OSSL_LIB_CTX_new OSSL_LIB_CTX_free " \
 				"EVP_MD_fetch EVP_MD_free EVP_MD_CTX_new " \
 				"EVP_MD_CTX_free EVP_DigestInit_ex2 " \

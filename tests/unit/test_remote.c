@@ -16,12 +16,18 @@ static void an_answer_of_the_wrong_kind_is_eio(void **state)
 	static const struct {
 		enum csftp_op op;
 		enum sftp_kind right;
+		uint32_t flags;
 	} asks[] = {
-		{CSFTP_OP_GETATTR, SFTP_ATTRS},	 {CSFTP_OP_OPEN, SFTP_HANDLE},
-		{CSFTP_OP_OPENDIR, SFTP_HANDLE}, {CSFTP_OP_READ, SFTP_DATA},
-		{CSFTP_OP_READLINK, SFTP_NAME},	 {CSFTP_OP_REALPATH, SFTP_NAME},
-		{CSFTP_OP_READDIR, SFTP_NAME},	 {CSFTP_OP_MKDIR, SFTP_STATUS},
-		{CSFTP_OP_CLOSE, SFTP_STATUS},	 {CSFTP_OP_RENAME, SFTP_STATUS},
+		{CSFTP_OP_GETATTR, SFTP_ATTRS, 0},
+		{CSFTP_OP_OPEN, SFTP_HANDLE, CSFTP_OPEN_READ},
+		{CSFTP_OP_OPENDIR, SFTP_HANDLE, 0},
+		{CSFTP_OP_READ, SFTP_DATA, 0},
+		{CSFTP_OP_READLINK, SFTP_NAME, 0},
+		{CSFTP_OP_REALPATH, SFTP_NAME, 0},
+		{CSFTP_OP_READDIR, SFTP_NAME, 0},
+		{CSFTP_OP_MKDIR, SFTP_STATUS, 0},
+		{CSFTP_OP_CLOSE, SFTP_STATUS, 0},
+		{CSFTP_OP_RENAME, SFTP_STATUS, 0},
 	};
 
 	(void)state;
@@ -38,6 +44,7 @@ static void an_answer_of_the_wrong_kind_is_eio(void **state)
 			fh = told_open(&session, CSFTP_OP_OPENDIR);
 			told_ask(&session, &one,
 				 (struct csftp_req){.op = asks[i].op,
+						    .flags = asks[i].flags,
 						    .path = "a",
 						    .path2 = "b",
 						    .fh = fh,
