@@ -293,6 +293,15 @@ static const char *below_root(const struct fusefs *f, const char *path)
 	return path + len + 1;
 }
 
+uint32_t fusefs_callers(const struct fusefs *f)
+{
+	uint32_t callers = 0;
+
+	for (const struct fuse_op *op = f->used; op; op = op->next)
+		callers += op->req != NULL;
+	return callers;
+}
+
 uint64_t fusefs_number(const struct fusefs *f, const char *path)
 {
 	const struct inode *node = inodes_root(f->inodes);

@@ -110,6 +110,9 @@ void fusefs_end(struct fusefs *f);
 /* Requests and closings that the file system has not answered yet. */
 uint32_t fusefs_pending(const struct fusefs *f);
 
+/* Those of them whose caller waits for the answer. */
+uint32_t fusefs_callers(const struct fusefs *f);
+
 /* Closes what the kernel has left open; to be called after it has ended. */
 void fusefs_close_files(struct fusefs *f);
 

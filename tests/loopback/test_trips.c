@@ -1,0 +1,456 @@
+/*
+ * How many round trips a program on a mount waits for: kernel, frontend and
+ * layers over memfs, which is asked in batches.  What waits below is answered
+ * all at once, and only when somebody waits for it: that is a round trip.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/layer/relay.h"
+#include "csftp/memfs.h"
+#include "fusefs/fusefs.h"
+#include "fusefs/layers.h"
+#include "tests/lib/fs_call.h"
+#include "tests/lib/fuse_rig.h"
+#include "tests/lib/later.h"
+#include "tests/lib/test.h"
+
+/* Names that a server sends with one READDIR, as OpenSSH's does. */
+#define NAMES_AT_ONCE 100U
+
+struct trips {
+	struct relay relay; /* first; counts, and cuts listings */
+	struct later later;
+	struct csftp_fs *memfs;
+	struct layers *layers;
+	struct fusefs *f;
+	struct fs_caller other; /* of memfs, behind the mount's back */
+	unsigned trips;
+	unsigned reads;
+	unsigned writes;
+	unsigned copies;
+	char point[PROC_PATH_MAX];
+};
+
+struct listing {
+	struct relay_job job; /* first */
+	unsigned names;
+};
+
+static bool some_names(struct csftp_req *req, const struct csftp_entry *entry)
+{
+	struct listing *listing = (struct listing *)req;
+	struct csftp_req *asked = listing->job.asked;
+
+	return listing->names++ < NAMES_AT_ONCE && asked->entry(asked, entry);
+}
+
+static void listed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	relay_answer((struct relay_job *)req, reply);
+}
+
+static void below(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct trips *trips = (struct trips *)fs;
+	struct relay_job *job;
+
+	trips->reads += req->op == CSFTP_OP_READ;
+	trips->writes += req->op == CSFTP_OP_WRITE;
+	trips->copies += req->op == CSFTP_OP_COPY_RANGE;
+	if (req->op != CSFTP_OP_READDIR) {
+		relay_pass(fs, req);
+		return;
+	}
+	job = relay_take(&trips->relay, req);
+	assert_non_null(job);
+	((struct listing *)job)->names = 0;
+	job->req.entry = some_names;
+	relay_ask(job, listed);
+}
+
+static void put(struct fs_caller *caller, const char *path, const char *text)
+{
+	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT;
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(caller, path, flags), 0);
+	fh = caller->fh;
+	assert_int_equal(fs_write(caller, fh, 0, text, strlen(text)), 0);
+	assert_int_equal(fs_close(caller, fh), 0);
+}
+
+/* What is there: /file, /dir with 1,000 files, /small with 40. */
+static void fill(struct fs_caller *caller)
+{
+	char path[64];
+
+	put(caller, "/file", "text");
+	assert_int_equal(fs_mkdir(caller, "/dir"), 0);
+	assert_int_equal(fs_mkdir(caller, "/small"), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(path, sizeof(path), "/dir/%03u", i);
+		put(caller, path, "");
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		(void)snprintf(path, sizeof(path), "/small/%02u", i);
+		put(caller, path, "a small file");
+	}
+}
+
+static int setup(void **state)
+{
+	const struct layers_config layering = {
+		.root = "/",
+		.attr_timeout = 20,
+		.link_timeout = 20,
+		.dir_timeout = 20,
+	};
+	struct trips *trips = calloc(1, sizeof(*trips));
+	struct layers_config config = layering;
+	const char *tmp = getenv("TMPDIR");
+
+	assert_non_null(trips);
+	*state = trips;
+	assert_int_equal(csftp_memfs_new(&trips->memfs, NULL), CSFTP_OK);
+	trips->other.fs = trips->memfs;
+	fill(&trips->other);
+	later_init(&trips->later, trips->memfs);
+	relay_init(&trips->relay, &trips->later.fs, sizeof(struct listing),
+		   below);
+	config.under = &trips->relay.fs;
+	assert_int_equal(layers_new(&trips->layers, &config), CSFTP_OK);
+	(void)snprintf(trips->point, sizeof(trips->point), "%s/trips-XXXXXX",
+		       tmp ? tmp : "/tmp");
+	return mkdtemp(trips->point) ? 0 : -1;
+}
+
+static void answer_all(struct trips *trips)
+{
+	while (later_run(&trips->later))
+		continue;
+}
+
+static int teardown(void **state)
+{
+	struct trips *trips = *state;
+
+	if (trips->f) {
+		fusefs_unmount(trips->f);
+		layers_quiet(trips->layers);
+		fusefs_close_files(trips->f);
+		answer_all(trips);
+		fusefs_free(trips->f);
+	}
+	layers_free(trips->layers);
+	answer_all(trips);
+	relay_release(&trips->relay);
+	fs_caller_release(&trips->other);
+	csftp_memfs_free(trips->memfs);
+	(void)umount2(trips->point, MNT_DETACH);
+	(void)rmdir(trips->point);
+	free(trips);
+	return 0;
+}
+
+static struct trips *ready(void **state)
+{
+	char *argv[] = {(char[]){"test_trips"}, (char[]){"-osubtype=csftp"},
+			NULL};
+	struct trips *trips = *state;
+	const struct fusefs_config config = {
+		.fs = layers_fs(trips->layers),
+		.root = "/",
+		.entry_timeout = 1000,
+		.attr_timeout = 1000,
+		.uid = FUSEFS_ID_KEEP,
+		.gid = FUSEFS_ID_KEEP,
+	};
+
+	rig_need_fuse();
+	assert_int_equal(fusefs_new(&trips->f, &config, argv), CSFTP_OK);
+	assert_int_equal(fusefs_mount(trips->f, trips->point), CSFTP_OK);
+	return trips;
+}
+
+static pid_t start(struct trips *trips, void (*body)(void))
+{
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(fusefs_fd(trips->f));
+	if (chdir(trips->point) != 0)
+		_exit(2);
+	body();
+	_exit(0);
+}
+
+/* One round trip, or input of the kernel; true when the process has ended. */
+static bool serve_once(struct trips *trips, int pidfd)
+{
+	struct pollfd fds[2] = {
+		{.fd = fusefs_fd(trips->f), .events = POLLIN},
+		{.fd = pidfd, .events = POLLIN},
+	};
+	bool trip = trips->later.waiting > 0 && fusefs_callers(trips->f) > 0;
+
+	assert_true(poll(fds, 2, trip ? 0 : 10000) > 0 || trip);
+	if (fds[0].revents) {
+		fusefs_ready(trips->f);
+	} else if (trip) {
+		trips->trips++;
+		for (size_t n = trips->later.waiting; n > 0; n--)
+			(void)later_run(&trips->later);
+	}
+	return fds[1].revents != 0;
+}
+
+/* The round trips that body waits for, in a process inside the mount. */
+static unsigned count(struct trips *trips, void (*body)(void))
+{
+	pid_t pid = start(trips, body);
+	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int status = -1;
+
+	assert_true(pidfd >= 0);
+	trips->trips = 0;
+	trips->reads = 0;
+	trips->writes = 0;
+	while (!serve_once(trips, pidfd))
+		continue;
+	close(pidfd);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	fusefs_ready(trips->f);
+	answer_all(trips);
+	return trips->trips;
+}
+
+/* So that the kernel knows what is there, and we do. */
+static void list_top(void)
+{
+	DIR *dir = opendir(".");
+
+	NEED(dir);
+	while (readdir(dir))
+		continue;
+	NEED(closedir(dir) == 0);
+}
+
+static void read_file(void)
+{
+	NEED(rig_holds("file", "text"));
+}
+
+static void reading_a_file_takes_two(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, read_file), 2);
+}
+
+static void write_file(void)
+{
+	int fd = open("new", O_WRONLY | O_CREAT | O_EXCL, 0644);
+
+	NEED(fd >= 0);
+	NEED(write(fd, "text", 4) == 4);
+	NEED(close(fd) == 0);
+}
+
+static void making_a_file_takes_two(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, write_file), 2);
+	assert_int_equal(trips->writes, 1);
+}
+
+static void save_by_rename(void)
+{
+	rig_put("file~", "new text");
+	NEED(rename("file~", "file") == 0);
+}
+
+/* Make, write and close, rename. */
+static void saving_by_rename_takes_three(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, save_by_rename), 3);
+}
+
+static void look_around(void)
+{
+	struct stat st;
+
+	NEED(stat("file", &st) == 0);
+	NEED(st.st_size == 4);
+	NEED(rig_fails(stat("none", &st), ENOENT));
+	NEED(rig_fails(stat("nothing/below", &st), ENOENT));
+	NEED(rig_fails(open("none", O_RDONLY), ENOENT));
+	list_top();
+}
+
+static void a_listed_directory_takes_none(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, look_around), 0);
+}
+
+static void list_long(void)
+{
+	DIR *dir = opendir("dir");
+	struct dirent *entry;
+	unsigned names = 0;
+
+	NEED(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		struct stat st;
+
+		NEED(fstatat(dirfd(dir), entry->d_name, &st,
+			     AT_SYMLINK_NOFOLLOW) == 0);
+		names++;
+	}
+	NEED(closedir(dir) == 0);
+	NEED(names == 1002);
+}
+
+static void a_thousand_names_with_attributes_take_four(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_in_range(count(trips, list_long), 2, 4);
+}
+
+static void make_dir(void)
+{
+	NEED(mkdir("made", 0755) == 0);
+}
+
+static void rename_file(void)
+{
+	NEED(rename("file", "moved") == 0);
+}
+
+static void remove_file(void)
+{
+	NEED(unlink("moved") == 0);
+}
+
+static void a_change_of_names_takes_one(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, make_dir), 1);
+	assert_int_equal(count(trips, rename_file), 1);
+	assert_int_equal(count(trips, remove_file), 1);
+}
+
+static void fill_made(void)
+{
+	char name[32];
+
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "made/%d", i);
+		rig_put(name, "text");
+	}
+}
+
+static void what_we_made_needs_no_look(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	count(trips, make_dir);
+	assert_int_equal(count(trips, fill_made), 40);
+}
+
+static void read_small(void)
+{
+	DIR *dir = opendir("small");
+	char name[300];
+	struct dirent *entry;
+
+	NEED(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		(void)snprintf(name, sizeof(name), "small/%s", entry->d_name);
+		NEED(rig_holds(name, "a small file"));
+	}
+	NEED(closedir(dir) == 0);
+}
+
+/* One by one they are 80, and the listing. */
+static void small_files_in_their_order_are_there_before(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_in_range(count(trips, read_small), 5, 20);
+	assert_int_equal(trips->reads, 40);
+}
+
+static void copy_within(void)
+{
+	int from = open("file", O_RDONLY);
+	int to = open("copy", O_WRONLY | O_CREAT, 0644);
+
+	NEED(from >= 0 && to >= 0);
+	NEED(copy_file_range(from, NULL, to, NULL, 4, 0) == 4);
+	NEED(close(to) == 0 && close(from) == 0);
+}
+
+static void a_copy_within_the_mount_moves_no_data(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_in_range(count(trips, copy_within), 2, 4);
+	assert_int_equal(trips->reads, 0);
+	assert_int_equal(trips->writes, 0);
+	assert_int_equal(trips->copies, 1);
+}
+
+#define TRIPS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TRIPS_TEST(reading_a_file_takes_two),
+		TRIPS_TEST(making_a_file_takes_two),
+		TRIPS_TEST(saving_by_rename_takes_three),
+		TRIPS_TEST(a_listed_directory_takes_none),
+		TRIPS_TEST(a_thousand_names_with_attributes_take_four),
+		TRIPS_TEST(a_change_of_names_takes_one),
+		TRIPS_TEST(what_we_made_needs_no_look),
+		TRIPS_TEST(small_files_in_their_order_are_there_before),
+		TRIPS_TEST(a_copy_within_the_mount_moves_no_data),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
