@@ -5,6 +5,7 @@ directory to make for what comes back, an existing remote directory.
 """
 
 import errno
+import hashlib
 import os
 import stat
 import sys
@@ -86,8 +87,11 @@ def use_files(sftp):
         chunks = [(2999990, 10), (0, 100000), (1234567, 400000)]
         for (at, size), got in zip(chunks, parts.readv(chunks)):
             assert got == data[at:at + size]
-        # An extension that the server does not have.
-        fails(None, parts.check, "md5")
+        assert parts.check("md5") == hashlib.md5(data).digest()
+        assert parts.check("sha1", 1000, 3000, 1500) == \
+            hashlib.sha1(data[1000:2500]).digest() + \
+            hashlib.sha1(data[2500:4000]).digest()
+        fails(None, parts.check, "no-such-hash")
     sftp.truncate("g", 1000)
     assert sftp.stat("g").st_size == 1000
 
