@@ -200,6 +200,14 @@ static bool find_root(struct mount *m)
 	err = ask(m, &question);
 	if (!err && question.text[0] != '/')
 		err = EIO;
+	/* A directory that is not there yet is the path that was given. */
+	if (err == ENOENT && m->options.no_root_check &&
+	    question.req.path[0] == '/' &&
+	    strlen(question.req.path) <= CSFTP_PATH_MAX) {
+		memcpy(question.text, question.req.path,
+		       strlen(question.req.path) + 1);
+		err = 0;
+	}
 	if (err) {
 		say(m, "%s: %s", m->options.target, strerror(err));
 		return false;
@@ -219,7 +227,7 @@ static bool check_root(struct mount *m)
 	if (!err && (root.attr.mask & CSFTP_ATTR_MODE) &&
 	    !S_ISDIR(root.attr.mode))
 		err = ENOTDIR;
-	if (err) {
+	if (err && !m->options.no_root_check) {
 		say(m, "%s: %s", m->options.target, strerror(err));
 		return false;
 	}
@@ -292,6 +300,7 @@ static bool make_layers(struct mount *m)
 		.link_timeout = options->no_cache ? 0 : options->link_timeout,
 		.dir_timeout = options->no_cache ? 0 : options->dir_timeout,
 		.names = options->cache_names,
+		.no_readahead = options->no_readahead,
 		.number = shown_number,
 		.arg = m,
 	};
@@ -320,6 +329,10 @@ static bool mount_it(struct mount *m)
 		.uid = options->uid,
 		.gid = options->gid,
 		.umask = options->umask,
+		.sync_writes = options->sync_writes,
+		.keep_cache = options->kernel_cache,
+		.direct_io = options->direct_io,
+		.no_links = options->no_links,
 		.log = on_log,
 		.arg = m,
 	};

@@ -215,8 +215,8 @@ static bool may_be_behind(const struct fuse_op *op)
 {
 	const struct fusefs *f = op->f;
 
-	return op->req && !(op->fi.flags & (O_SYNC | O_DSYNC)) &&
-	       f->behind < BEHIND_MAX &&
+	return op->req && !f->config.sync_writes &&
+	       !(op->fi.flags & (O_SYNC | O_DSYNC)) && f->behind < BEHIND_MAX &&
 	       f->behind_bytes + op->size <= BEHIND_BYTES_MAX;
 }
 

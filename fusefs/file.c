@@ -419,7 +419,8 @@ static void fill_info(struct fuse_op *op, struct file *file)
 {
 	op->fi.fh = (uintptr_t)file;
 	op->fi.noflush = !(file->flags & CSFTP_OPEN_WRITE);
-	op->fi.keep_cache = 0;
+	op->fi.keep_cache = op->f->config.keep_cache;
+	op->fi.direct_io = op->f->config.direct_io;
 }
 
 static void open_finish(struct fuse_op *op)

@@ -66,7 +66,11 @@ struct fusefs_config {
 	uint32_t local_gid;
 	int64_t uid; /* shown for all, or FUSEFS_ID_KEEP */
 	int64_t gid;
-	uint32_t umask; /* permission bits that are not shown */
+	uint32_t umask;	  /* permission bits that are not shown */
+	bool sync_writes; /* as if each file were open with O_SYNC */
+	bool keep_cache;  /* content the kernel has outlives open(2) */
+	bool direct_io;	  /* the kernel has none */
+	bool no_links;	  /* link(2) is EOPNOTSUPP */
 	/* A sentence without newline, for the person who mounted. */
 	void (*log)(void *arg, const char *text);
 	void *arg;

@@ -106,6 +106,10 @@ enum csftp_err layers_new(struct layers **out,
 		layers_free(layers);
 		return err;
 	}
+	if (config->no_readahead) {
+		readahead_quiet(layers->readahead);
+		prefetch_quiet(layers->prefetch);
+	}
 	*out = layers;
 	return CSFTP_OK;
 }

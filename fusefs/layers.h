@@ -2,6 +2,7 @@
 #ifndef CSFTP_FUSEFS_LAYERS_H
 #define CSFTP_FUSEFS_LAYERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -16,7 +17,8 @@ struct layers_config {
 	double attr_timeout;
 	double link_timeout;
 	double dir_timeout;
-	uint32_t names; /* remembered at a time; 0: about 75,000 */
+	uint32_t names;	   /* remembered at a time; 0: about 75,000 */
+	bool no_readahead; /* of content */
 	/* The st_ino that is shown for a path. */
 	uint64_t (*number)(void *arg, const char *path);
 	void *arg;

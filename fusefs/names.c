@@ -264,7 +264,13 @@ void fusefs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent,
 	struct fuse_op *op = op_on(req, ino, made_finish);
 	struct csftp_req *ask;
 
-	if (!op || !op_path(op, NULL) || !second_path(op, parent, name))
+	if (!op)
+		return;
+	if (op->f->config.no_links) {
+		op_fail(op, EOPNOTSUPP);
+		return;
+	}
+	if (!op_path(op, NULL) || !second_path(op, parent, name))
 		return;
 	op->linked = true;
 	op->name = last_name(op->path2);

@@ -192,6 +192,28 @@ static bool keep_flag(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
+/* What is so in any case. */
+static bool keep_default(struct options *options, const struct keyword *keyword,
+			 const char *value, char *why)
+{
+	(void)options;
+	(void)keyword;
+	(void)value;
+	(void)why;
+	return true;
+}
+
+/* How often the cache is cleaned: what is too old is seen when it is used. */
+static bool keep_unneeded(struct options *options,
+			  const struct keyword *keyword, const char *value,
+			  char *why)
+{
+	double seconds;
+
+	(void)options;
+	return set_seconds(&seconds, keyword->name, value, why);
+}
+
 static bool keep_mount(struct options *options, const struct keyword *keyword,
 		       const char *value, char *why)
 {
@@ -274,41 +296,57 @@ static bool keep_command(struct options *options, const struct keyword *keyword,
 
 static const struct keyword keywords[] = {
 	{"allow_other", ALONE, keep_mount, 0},
+	{"allow_root", ALONE, keep_mount, 0},
 	{"async", ALONE, keep_mount, 0},
 	{"atime", ALONE, keep_mount, 0},
 	{"attr_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, attr_timeout)},
+	{"auto_cache", ALONE, keep_default, 0},
+	{"auto_unmount", ALONE, keep_mount, 0},
 	{"cache", VALUE, keep_cache, 0},
+	{"cache_clean_interval", VALUE, keep_unneeded, 0},
 	{"cache_dir_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, dir_timeout)},
 	{"cache_link_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, link_timeout)},
 	{"cache_max_size", VALUE, keep_names, 0},
+	{"cache_min_clean_interval", VALUE, keep_unneeded, 0},
 	{"cache_stat_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, stat_timeout)},
 	{"cache_timeout", VALUE, keep_timeout, 0},
+	{"dcache_clean_interval", VALUE, keep_unneeded, 0},
 	{"dcache_dir_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, dir_timeout)},
 	{"dcache_link_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, link_timeout)},
 	{"dcache_max_size", VALUE, keep_names, 0},
+	{"dcache_min_clean_interval", VALUE, keep_unneeded, 0},
 	{"dcache_stat_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, stat_timeout)},
 	{"dcache_timeout", VALUE, keep_timeout, 0},
 	{"default_permissions", ALONE, keep_mount, 0},
 	{"dev", ALONE, keep_mount, 0},
 	{"dir_cache", VALUE, keep_cache, 0},
+	{"direct_io", ALONE, keep_flag, offsetof(struct options, direct_io)},
 	{"directport", VALUE, keep_port, offsetof(struct options, directport)},
 	{"dirsync", ALONE, keep_mount, 0},
+	{"disable_hardlink", ALONE, keep_flag,
+	 offsetof(struct options, no_links)},
 	{"entry_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, entry_timeout)},
 	{"exec", ALONE, keep_mount, 0},
 	{"fsname", VALUE, keep_text, offsetof(struct options, fsname)},
 	{"gid", VALUE, keep_id, offsetof(struct options, gid)},
 	{"idmap", VALUE, keep_idmap, 0},
+	{"kernel_cache", ALONE, keep_flag,
+	 offsetof(struct options, kernel_cache)},
 	{"max_read", VALUE, keep_max_read, 0},
 	{"negative_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, negative_timeout)},
+	{"no_check_root", ALONE, keep_flag,
+	 offsetof(struct options, no_root_check)},
+	{"no_readahead", ALONE, keep_flag,
+	 offsetof(struct options, no_readahead)},
 	{"noatime", ALONE, keep_mount, 0},
 	{"nodev", ALONE, keep_mount, 0},
 	{"noexec", ALONE, keep_mount, 0},
@@ -320,6 +358,7 @@ static const struct keyword keywords[] = {
 	{"sftp_server", VALUE, keep_text,
 	 offsetof(struct options, sftp_server)},
 	{"ssh_command", VALUE, keep_command, 0},
+	{"sshfs_sync", ALONE, keep_flag, offsetof(struct options, sync_writes)},
 	{"subtype", VALUE, keep_text, offsetof(struct options, subtype)},
 	{"suid", ALONE, keep_mount, 0},
 	{"sync", ALONE, keep_mount, 0},
@@ -593,6 +632,8 @@ static bool set_letter(struct options *options, int letter, const char *value,
 		return set_list(options, value, why);
 	case 'p':
 		return keep_port(options, &port, value, why);
+	case 's': /* as sshfs's: one thread, which is what there is */
+		return true;
 	default:
 		return explain(why, "see csftpfs --help");
 	}
@@ -620,7 +661,7 @@ enum options_action options_parse(struct options *options, int argc,
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
 	for (;;) {
-		letter = getopt_long(argc, argv, ":CdfF:ho:p:V", names, NULL);
+		letter = getopt_long(argc, argv, ":CdfF:ho:p:sV", names, NULL);
 		if (letter == -1)
 			break;
 		if (letter == 'h')
@@ -711,11 +752,20 @@ static const char help[] =
 	"  attr_timeout=SECS    ... and attributes; default 1\n"
 	"  negative_timeout=SECS  ... and absence; default 0\n"
 	"  max_read=BYTES       the largest read\n"
+	"  no_readahead         nothing is read before it is asked for\n"
+	"  sshfs_sync           each write waits for the server\n"
+	"  kernel_cache         what the kernel has of a file is kept when\n"
+	"                       it is opened; for files that do not change\n"
+	"  direct_io            the kernel keeps no content\n"
+	"  disable_hardlink     link(2) is refused\n"
+	"  no_check_root        mount even if dir is not there\n"
 	"\n"
 	"mount:\n"
 	"  ro, rw, nosuid, suid, nodev, dev, noexec, exec, noatime,\n"
 	"  atime, sync, async, dirsync  see mount(8)\n"
 	"  allow_other          other users may use the mount, too\n"
+	"  allow_root           only root may, too\n"
+	"  auto_unmount         unmounted even if csftpfs is killed\n"
 	"  default_permissions  the kernel checks modes as shown;\n"
 	"                       with allow_other you will want it\n"
 	"  fsname=NAME, subtype=NAME  what mount(8) and df(1) show\n";

@@ -55,6 +55,12 @@ struct options {
 	bool passive;
 	bool map_user;
 	bool no_cache; /* of our own */
+	bool no_readahead;
+	bool sync_writes;
+	bool kernel_cache;
+	bool direct_io;
+	bool no_links;	    /* hard ones */
+	bool no_root_check; /* what is not there is mounted all the same */
 };
 
 /*

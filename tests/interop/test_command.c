@@ -62,6 +62,23 @@ static void a_missing_remote_directory_is_named(void **state)
 	assert_false(is_mount_point(mounted->point));
 }
 
+static void a_directory_can_be_missing_where_that_is_wanted(void **state)
+{
+	static const char *const append[] = {"-o", "no_check_root", NULL};
+	struct mounted *mounted = *state;
+	char path[PROC_PATH_MAX];
+	char text[4096];
+	char **argv;
+
+	proc_print(path, sizeof(path), "%.4000s/late/dir", mounted->served);
+	argv = mounted_argv(mounted, path, mounted->point, append);
+	assert_int_equal(proc_capture(argv, LIMIT_MS, text, sizeof(text)), 0);
+	mounted_argv_free(argv);
+	assert_true(is_mount_point(mounted->point));
+	assert_int_equal(open(mounted->point, O_RDONLY | O_DIRECTORY), -1);
+	assert_int_equal(errno, ENOENT);
+}
+
 static void a_remote_file_is_no_directory(void **state)
 {
 	struct mounted *mounted = *state;
@@ -296,6 +313,7 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		AS_A_COMMAND(a_missing_remote_directory_is_named),
 		AS_A_COMMAND(a_remote_file_is_no_directory),
+		AS_A_COMMAND(a_directory_can_be_missing_where_that_is_wanted),
 		AS_A_COMMAND(a_missing_mount_point_is_named),
 		AS_A_COMMAND(a_server_that_does_not_answer_is_an_error),
 		AS_A_COMMAND(a_refused_direct_connection_is_an_error),

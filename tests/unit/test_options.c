@@ -179,6 +179,27 @@ static void the_cache_is_set_as_a_whole_and_in_parts(void **state)
 	options_release(o);
 }
 
+static void what_sshfs_calls_so_is_called_so(void **state)
+{
+	struct parsed parsed;
+	struct options *o = &parsed.options;
+
+	(void)state;
+	parse_option(&parsed,
+		     "sshfs_sync,no_readahead,kernel_cache,direct_io,"
+		     "disable_hardlink,no_check_root,auto_cache,"
+		     "dcache_clean_interval=5,dcache_min_clean_interval=1,"
+		     "allow_root,auto_unmount");
+	assert_string_equal(parsed.why, "");
+	assert_true(o->sync_writes && o->no_readahead && o->kernel_cache);
+	assert_true(o->direct_io && o->no_links && o->no_root_check);
+	assert_int_equal(o->mount_flags.count, 2);
+	options_release(o);
+	parse(&parsed, (const char *const[]){"-s", "host:", "/mnt", NULL});
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	options_release(o);
+}
+
 static void debug_implies_the_foreground_and_so_does_passive(void **state)
 {
 	struct parsed parsed;
@@ -225,6 +246,8 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"dcache_timeout=x", "sec"},
 		{"dcache_stat_timeout=", "sec"},
 		{"dir_cache=maybe", "yes or no"},
+		{"dcache_clean_interval=x", "sec"},
+		{"sshfs_sync=yes", "no value"},
 		{"dcache_max_size=0", "names"},
 		{"attr_timeout=-1", "sec"},
 		{"attr_timeout=nan", "sec"},
@@ -350,6 +373,7 @@ static void ssh_options_go_to_ssh_behind_the_fixed_ones(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_sshfs_calls_so_is_called_so),
 		cmocka_unit_test(the_cache_is_set_as_a_whole_and_in_parts),
 		cmocka_unit_test(targets_are_taken_apart),
 		cmocka_unit_test(

@@ -1,0 +1,110 @@
+/* What the frontend's configuration promises, on a mount over memfs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/fuse_rig.h"
+
+static struct rig *rig_with(void **state)
+{
+	rig_need_fuse();
+	rig_mount(*state, 0, 0, 0);
+	return *state;
+}
+
+static void sync_body(void)
+{
+	int fd = open("f", O_RDWR | O_CREAT, 0644);
+
+	NEED(fd >= 0);
+	NEED(rig_fails(write(fd, "x", 1), EIO));
+	NEED(close(fd) == 0);
+}
+
+static void synchronous_writes_have_their_own_errors(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.sync_writes = true;
+	rig->tap.write_err = EIO;
+	rig_run(rig_with(state), sync_body);
+}
+
+static void link_body(void)
+{
+	rig_put("f", "text");
+	NEED(rig_fails(link("f", "g"), EOPNOTSUPP));
+	NEED(rig_fails(access("g", F_OK), ENOENT));
+}
+
+static void hard_links_are_refused_where_they_are_not_wanted(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.no_links = true;
+	rig_run(rig_with(state), link_body);
+	assert_int_equal(rig->tap.count[CSFTP_OP_LINK], 0);
+}
+
+static void read_twice_body(void)
+{
+	rig_put("f", "text");
+	NEED(rig_holds("f", "text"));
+	NEED(rig_holds("f", "text"));
+	NEED(rig_holds("f", "text"));
+}
+
+static void what_the_kernel_has_is_read_again_after_an_open(void **state)
+{
+	struct rig *rig = rig_with(state);
+
+	rig_run(rig, read_twice_body);
+	assert_int_equal(rig->tap.count[CSFTP_OP_READ], 3);
+}
+
+static void content_outlives_an_open_where_that_is_wanted(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.keep_cache = true;
+	rig_run(rig_with(state), read_twice_body);
+	assert_in_range(rig->tap.count[CSFTP_OP_READ], 0, 1);
+}
+
+static void read_through_body(void)
+{
+	char text[4];
+	int fd;
+
+	rig_put("f", "text");
+	fd = open("f", O_RDONLY);
+	NEED(fd >= 0);
+	for (int i = 0; i < 5; i++)
+		NEED(pread(fd, text, 4, 0) == 4 && !memcmp(text, "text", 4));
+	NEED(close(fd) == 0);
+}
+
+static void direct_io_asks_each_time(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.direct_io = true;
+	rig_run(rig_with(state), read_through_body);
+	assert_int_equal(rig->tap.count[CSFTP_OP_READ], 5);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(synchronous_writes_have_their_own_errors),
+		RIG_TEST(hard_links_are_refused_where_they_are_not_wanted),
+		RIG_TEST(what_the_kernel_has_is_read_again_after_an_open),
+		RIG_TEST(content_outlives_an_open_where_that_is_wanted),
+		RIG_TEST(direct_io_asks_each_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
