@@ -105,6 +105,9 @@ timed()
 write_large() { dd if="$dir/large" of="$point/large" bs=1M status=none; }
 read_large() { dd if="$point/large" of=/dev/null bs=1M status=none; }
 walk() { find "$point/tree" -printf '%s %m %T@\n'; }
+list_long() { ls -lR "$point/tree"; }
+search() { grep -r 'no such text' "$point/tree" || :; }
+remove() { rm -r "$point/copy"; }
 copy_in() { cp -r "$dir/tree" "$point/copy"; }
 copy_out() { cp -r "$point/tree" "$dir/out"; }
 
@@ -115,6 +118,7 @@ verify()
 	read_large) cmp "$dir/large" "$point/large" ;;
 	copy_in) diff -r "$dir/tree" "$dir/served/copy" ;;
 	copy_out) diff -r "$dir/tree" "$dir/out" ;;
+	remove) [ ! -e "$dir/served/copy" ] ;;
 	esac
 	rm -rf "$dir/out" "$dir/served/copy"
 }
@@ -135,14 +139,17 @@ prepare()
 	head -c "${size_mib}M" /dev/urandom >"$dir/large"
 }
 
+all='write_large read_large walk list_long search copy_in copy_out remove'
+
 # The three ways take turns, each measurement on a mount of its own.
 measure()
 {
 	local cipher=$1 round way what
 	for ((round = 0; round < rounds; round++)); do
 		for way in sshfs:sftp csftpfs:sftp csftpfs:csftp; do
-			for what in write_large read_large walk copy_in \
-				copy_out; do
+			for what in $all; do
+				[ "$what" != remove ] ||
+					cp -r "$dir/tree" "$dir/served/copy"
 				mount_it "${way%:*}" "${way#*:}" "$cipher"
 				timed "$what" >>"$dir/$cipher.$way.$what"
 				unmount_it
@@ -163,7 +170,7 @@ show()
 		"$rounds" "$(find "$dir/tree" -type f | wc -l)"
 	printf '%-14s %12s %12s %12s %8s %8s\n' '' 'sshfs' 'csftpfs' \
 		'both ours' 'ratio' 'ratio'
-	for what in write_large read_large walk copy_in copy_out; do
+	for what in $all; do
 		a=$(median <"$dir/$cipher.sshfs:sftp.$what")
 		b=$(median <"$dir/$cipher.csftpfs:sftp.$what")
 		c=$(median <"$dir/$cipher.csftpfs:csftp.$what")
