@@ -9,12 +9,16 @@ const char *csftp_strerror(enum csftp_err err)
 		[CSFTP_ERR_TOO_LONG] = "length above the limit",
 		[CSFTP_ERR_NO_ROOM] = "no room in the buffer",
 		[CSFTP_ERR_VALUE] = "field with an impossible value",
-		[CSFTP_ERR_VERSION] = "no common SFTP version",
+		[CSFTP_ERR_VERSION] = "no common protocol version",
 		[CSFTP_ERR_STATE] = "message not legal now",
 		[CSFTP_ERR_ARG] = "invalid argument",
 		[CSFTP_ERR_NOMEM] = "out of memory",
 		[CSFTP_ERR_EOF] = "connection closed by the other side",
 		[CSFTP_ERR_IO] = "connection broken",
+		[CSFTP_ERR_ALGORITHM] = "no algorithm in common",
+		[CSFTP_ERR_FORGED] = "MAC or signature does not verify",
+		[CSFTP_ERR_DENIED] = "key or passphrase refused",
+		[CSFTP_ERR_CRYPTO] = "libcrypto failed",
 	};
 
 	return (unsigned)err < CSFTP_ERR_COUNT ? text[err] : "unknown error";

@@ -10,18 +10,22 @@
  */
 enum csftp_err {
 	CSFTP_OK = 0,
-	CSFTP_ERR_SHORT,    /* the bytes end inside a field */
-	CSFTP_ERR_TRAILING, /* bytes are left over behind the last field */
-	CSFTP_ERR_TOO_LONG, /* a length is above its named ceiling */
-	CSFTP_ERR_NO_ROOM,  /* the buffer to write to is full */
-	CSFTP_ERR_VALUE,    /* a field holds what it must not hold */
-	CSFTP_ERR_VERSION,  /* the peer speaks no version that we speak */
-	CSFTP_ERR_STATE,    /* a message that is not legal now */
-	CSFTP_ERR_ARG,	    /* the caller passed what the contract excludes */
-	CSFTP_ERR_NOMEM,    /* no memory, at set-up */
-	CSFTP_ERR_EOF,	    /* the peer ended the stream */
-	CSFTP_ERR_IO,	    /* the stream broke; errno is the adapter's */
-	CSFTP_ERR_COUNT	    /* how many there are; never returned */
+	CSFTP_ERR_SHORT,     /* the bytes end inside a field */
+	CSFTP_ERR_TRAILING,  /* bytes are left over behind the last field */
+	CSFTP_ERR_TOO_LONG,  /* a length is above its named ceiling */
+	CSFTP_ERR_NO_ROOM,   /* the buffer to write to is full */
+	CSFTP_ERR_VALUE,     /* a field holds what it must not hold */
+	CSFTP_ERR_VERSION,   /* the peer speaks no version that we speak */
+	CSFTP_ERR_STATE,     /* a message that is not legal now */
+	CSFTP_ERR_ARG,	     /* the caller passed what the contract excludes */
+	CSFTP_ERR_NOMEM,     /* no memory, at set-up */
+	CSFTP_ERR_EOF,	     /* the peer ended the stream */
+	CSFTP_ERR_IO,	     /* the stream broke; errno is the adapter's */
+	CSFTP_ERR_ALGORITHM, /* no algorithm in common with the peer */
+	CSFTP_ERR_FORGED,    /* a MAC or a signature does not verify */
+	CSFTP_ERR_DENIED,    /* a key or a passphrase was refused */
+	CSFTP_ERR_CRYPTO,    /* libcrypto could not do it */
+	CSFTP_ERR_COUNT	     /* how many there are; never returned */
 };
 
 #define CSFTP_MUST_CHECK __attribute__((warn_unused_result))
