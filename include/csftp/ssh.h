@@ -29,6 +29,10 @@
  * Events.  What an event points at is good until the next call of
  * csftp_ssh_event() for the same connection; while the owner does not make
  * that call, nothing more of the peer is handled, which is how to say "wait".
+ * But it holds up all of the peer's, the window adjustments too that let us
+ * send: an owner whose input waits for its own output must keep what comes,
+ * up to the window, or use a small window.
+ *
  * An event with `question` set wants csftp_ssh_answer(), at once or later;
  * nothing goes on before, and what is not answered is not granted.
  *
@@ -381,7 +385,8 @@ enum csftp_ssh_data { CSFTP_SSH_STDOUT, CSFTP_SSH_STDERR };
  * Where the next data of a channel is to be written, and how much fits and
  * may be sent now (0: none; ask again after csftp_ssh_event() and
  * csftp_ssh_out_ack()).  csftp_ssh_send() seals it where it is; between the
- * two no other call for this connection.
+ * two no other call for this connection; len 0 sends nothing and gives back
+ * the buffer.
  */
 CSFTP_API uint8_t *csftp_ssh_room(struct csftp_ssh *ssh, uint32_t channel,
 				  enum csftp_ssh_data which, size_t *room);

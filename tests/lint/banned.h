@@ -3,6 +3,7 @@
 #define CSFTP_TESTS_BANNED_H
 
 #include <alloca.h>
+/* A parameter of libcrypto's has one of the names. */
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
