@@ -335,10 +335,11 @@ size_t ssh_side_send(struct ssh_side *side, uint32_t channel, size_t len)
 		if (room > len - sent)
 			room = len - sent;
 		for (size_t i = 0; i < room; i++)
-			to[i] = (uint8_t)((sent + i) * 31 >> 3);
+			to[i] = (uint8_t)((side->sent + i) * 31 >> 3);
 		if (csftp_ssh_send(side->ssh, channel, room) != CSFTP_OK)
 			break;
 		sent += room;
+		side->sent += room;
 	}
 	return sent;
 }

@@ -37,6 +37,7 @@ struct ssh_side {
 	bool keep;     /* data in got */
 	bool hold;     /* does not consume data */
 	bool echo;     /* sends back what comes */
+	uint64_t sent; /* bytes of the pattern */
 	uint64_t owed; /* bytes still to be echoed */
 	uint8_t lines[65536];
 	size_t lines_len; /* the trace */
@@ -86,7 +87,10 @@ void ssh_side_feed(struct ssh_side *side, const void *bytes, size_t len);
 void ssh_rig_login(struct ssh_rig *rig);
 uint32_t ssh_rig_channel(struct ssh_rig *rig);
 
-/* Sends len bytes of a pattern as far as there is room; returns how many. */
+/*
+ * Sends len bytes of a pattern that goes on from call to call, as far as there
+ * is room; returns how many.
+ */
 size_t ssh_side_send(struct ssh_side *side, uint32_t channel, size_t len);
 
 /* A pool and a source of random numbers for other uses. */
