@@ -87,12 +87,13 @@ static bool cannot_be(const struct csftp_ssh *ssh, struct wire_bytes start)
 bool ssh_read_hello(struct csftp_ssh *ssh)
 {
 	struct ssh_buf *in = &ssh->in;
-	struct wire_bytes line = {in->base + in->head, in->tail - in->head};
+	struct wire_bytes line;
 	const uint8_t *end;
 	bool good;
 
-	if (!ssh->hello_sent || line.len == 0)
+	if (!ssh->hello_sent || in->head == in->tail)
 		return false;
+	line = (struct wire_bytes){in->base + in->head, in->tail - in->head};
 	end = memchr(line.ptr, '\n', line.len);
 	if (!end) {
 		if (cannot_be(ssh, line))

@@ -1,0 +1,478 @@
+/* The crypto seam against vectors: of the RFCs, and of other libraries. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/ssh/crypto.h"
+#include "core/ssh/engine.h"
+#include "core/ssh/names.h"
+#include "tests/lib/hex.h"
+#include "tests/lib/ssh_rig.h"
+#include "tests/lib/test.h"
+
+static int open_lib(void **state)
+{
+	struct ssh_lib *lib;
+
+	if (ssh_lib_new(&lib) != CSFTP_OK)
+		return -1;
+	*state = lib;
+	return 0;
+}
+
+static int close_lib(void **state)
+{
+	ssh_lib_free(*state);
+	ssh_rig_free_keys();
+	return 0;
+}
+
+/*
+ * Two packets, numbers 7 and 8, sealed with the keys below.  Made with
+ * Python's hashlib, hmac and cryptography from the texts that crypto_seal.c
+ * cites: keys count up from 0x00, the IV from 0xf0, the MAC key from 0x80, and
+ * byte i of a body is 7 i + 3.
+ */
+static const struct {
+	struct ssh_protect how;
+	uint32_t len[2];
+	const char *sealed[2];
+} packets[] = {
+	{
+		{SSH_CHACHA, 64, 0, SSH_SHA256, false, 16},
+		{24, 40},
+		{"a39afcb22b4c045b51a5076a572ff2a080d1b64047c8b1bef175a027"
+		 "3f81ff8c0a0415e69331037f36225a8b",
+		 "2fe1f289d8a947beb7642a22b21c0a74bcce24def6a600722be1dd10"
+		 "ea25c04a1bdcdb6d860a0efbc17016e0f7d1811bdb55c07daa9df6a1"
+		 "30a1587e"},
+	},
+	{
+		{SSH_GCM, 16, 12, SSH_SHA256, false, 16},
+		{32, 48},
+		{"000000201210f76b25fe484008be76e0805ec81b36f5a2bc645d6ae9"
+		 "73036c8ba37fcd7e439692b2bef0e8f83fc1b2eeec647d8d",
+		 "00000030a30f56eccc971551c0b9b7ee2b8faa842ea4a773dc8dd165"
+		 "28a3b2088335d25584f9d156d1d06f4c09a67fc416f472fa990cafde"
+		 "f9e4d527dbf45ce51afb44c9"},
+	},
+	{
+		{SSH_GCM, 32, 12, SSH_SHA256, false, 16},
+		{32, 48},
+		{"000000206a0c5218631cff40a4b5becad91407da639bd84ab791d23c"
+		 "fde48a609efd07db7c52b522b091771c33f010480625e8d1",
+		 "000000306e00bd49b29d1e2ea12780558e6ab59e9ae287a028e1b1b4"
+		 "493d0a689504534eeebf80be725181ba5ac33b801bbd4fad8aafbb5e"
+		 "70a2aafdc8545b26dccb90c6"},
+	},
+	{
+		{SSH_CTR, 16, 16, SSH_SHA256, false, 32},
+		{28, 44},
+		{"66a7c7f4375820508877f3330854e4fde5dfb26cc4e4bd252b3bee1f"
+		 "c52ea62a88e8f26a660fd5a747c9004d0cebd0c306df39c5abe7d3eb"
+		 "3271a38c6d5c63d3",
+		 "d271927a7f51fa85e4a7a66d74d01c21278603364fc5d9cfd8fb9ebc"
+		 "e4d28e5aaccf77f4ce7ca29a7b84d406e4dca80df60a30066700073e"
+		 "629187a9832e1bd348c1b61cb0f24adb4919fcd87f443e1c"},
+	},
+	{
+		{SSH_CTR, 24, 16, SSH_SHA512, false, 64},
+		{28, 44},
+		{"2b82484e57f87888acff1b36cba7e1a38c564eefbaee76b908f91560"
+		 "807310c4a1fd2e3ccd70cc15b6892ccf45de118df657c2a0319734d6"
+		 "0a64853bd2464f673f1e5e8fd20aec83866ff84a39546a51d0e78e75"
+		 "a5f88aabb1c9ed02dfa1c36f",
+		 "df7a7bea41c00dfea48b7082c9c2049ded10da87c431fc8ff929ca54"
+		 "7c63a52cec217718b0c54d26961f57661c722beec0af99b49720a03c"
+		 "76e8ebdce8381180b95256419e8d027ab345ab1605ff268f0e7d65da"
+		 "ab45a3cd24ab19b907515fa2df8ba566755d1df38455b36ebac16ea4"},
+	},
+	{
+		{SSH_CTR, 32, 16, SSH_SHA256, true, 32},
+		{32, 48},
+		{"00000020910adc953cb0adff612baf04176c0678b925fac87ebca965"
+		 "c515ece18db953529ba2be159fa29497bb7376954c09c9d81a67b9ac"
+		 "b7743f1eef501fcc19d4eeed",
+		 "000000309a6630430b3ed8ac43c76940c20a97e33a1242a559667a86"
+		 "b8a965343bad8d7855ee8a21867af7f6e1af36e950a870db26a3f79f"
+		 "533502f5a46ed88575e8908680c8afdbf52bcbe863d2e45085d4a92a"},
+	},
+	{
+		{SSH_CTR, 32, 16, SSH_SHA512, true, 64},
+		{32, 48},
+		{"00000020910adc953cb0adff612baf04176c0678b925fac87ebca965"
+		 "c515ece18db95352c52b0575ce003b58ba09e81672f3d5bcba4a3038"
+		 "295a5a03f45a63d6f68f23318bdab2a1f1ce932c34abc09a39ab064d"
+		 "aa3fb889df2e2160babc41c5f860f49b",
+		 "000000309a6630430b3ed8ac43c76940c20a97e33a1242a559667a86"
+		 "b8a965343bad8d7855ee8a21867af7f6e1af36e950a870dbd6012ebf"
+		 "f3cbbb9c21ff8d451559908cc4c533eefce069cc752319611050dd31"
+		 "7b4662387e16d8222219bbcf6fc59f1b387c321a2c3852620dc2f757"
+		 "03de5031"},
+	},
+};
+
+enum { PACKETS = sizeof(packets) / sizeof(packets[0]) };
+
+static struct ssh_keys keys_of_table(void)
+{
+	struct ssh_keys keys;
+
+	for (size_t i = 0; i < sizeof(keys.key); i++)
+		keys.key[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(keys.iv); i++)
+		keys.iv[i] = (uint8_t)(0xf0 + i);
+	for (size_t i = 0; i < sizeof(keys.mac); i++)
+		keys.mac[i] = (uint8_t)(0x80 + i);
+	return keys;
+}
+
+static void write_body(uint8_t *packet, uint32_t len)
+{
+	wire_put_u32(packet, len);
+	for (size_t i = 0; i < len; i++)
+		packet[4 + i] = (uint8_t)(7 * i + 3);
+}
+
+static void packets_are_sealed_as_others_seal_them(void **state)
+{
+	struct ssh_keys keys = keys_of_table();
+
+	for (size_t i = 0; i < PACKETS; i++) {
+		struct ssh_crypt crypt;
+
+		assert_int_equal(ssh_crypt_init(&crypt, *state, &packets[i].how,
+						SSH_SEAL, &keys),
+				 CSFTP_OK);
+		for (size_t n = 0; n < 2; n++) {
+			uint8_t packet[256], want[256];
+			size_t len = hex_bytes(packets[i].sealed[n], want,
+					       sizeof(want));
+
+			assert_int_equal(len, 4 + packets[i].len[n] +
+						      packets[i].how.mac_len);
+			write_body(packet, packets[i].len[n]);
+			assert_int_equal(ssh_crypt_seal(&crypt, 7 + (uint32_t)n,
+							packet,
+							packets[i].len[n]),
+					 CSFTP_OK);
+			assert_memory_equal(packet, want, len);
+		}
+		ssh_crypt_release(&crypt);
+	}
+}
+
+/* Opens packet n of a row with a byte changed (not if it is behind the end). */
+static enum csftp_err open_changed(struct ssh_lib *lib, size_t row, size_t at,
+				   uint8_t bits, uint32_t seq)
+{
+	struct ssh_keys keys = keys_of_table();
+	struct ssh_crypt crypt;
+	uint8_t packet[256], want[256];
+	uint32_t len = 0;
+	enum csftp_err err;
+
+	(void)hex_bytes(packets[row].sealed[0], packet, sizeof(packet));
+	packet[at] ^= bits;
+	assert_int_equal(
+		ssh_crypt_init(&crypt, lib, &packets[row].how, SSH_OPEN, &keys),
+		CSFTP_OK);
+	err = ssh_crypt_head(&crypt, seq, packet, &len);
+	assert_int_equal(err, CSFTP_OK);
+	/* The engine would refuse most other lengths before. */
+	err = ssh_crypt_open(&crypt, seq, packet, packets[row].len[0]);
+	if (err == CSFTP_OK) {
+		assert_int_equal(len, packets[row].len[0]);
+		write_body(want, len);
+		assert_memory_equal(packet + 4, want + 4, len);
+	}
+	ssh_crypt_release(&crypt);
+	return err;
+}
+
+static void packets_open_and_no_changed_byte_does(void **state)
+{
+	for (size_t i = 0; i < PACKETS; i++) {
+		size_t whole = 4 + packets[i].len[0] + packets[i].how.mac_len;
+
+		assert_int_equal(open_changed(*state, i, 0, 0, 7), CSFTP_OK);
+		for (size_t at = 0; at < whole; at++)
+			for (unsigned bit = 0; bit < 8; bit++)
+				assert_int_equal(
+					open_changed(*state, i, at,
+						     (uint8_t)(1U << bit), 7),
+					CSFTP_ERR_FORGED);
+	}
+}
+
+/* GCM counts by itself (RFC 5647, 7.1); the others have the packet's number. */
+static void packets_open_in_their_place_only(void **state)
+{
+	for (size_t i = 0; i < PACKETS; i++)
+		assert_int_equal(open_changed(*state, i, 0, 0, 8),
+				 packets[i].how.mode == SSH_GCM
+					 ? CSFTP_OK
+					 : CSFTP_ERR_FORGED);
+}
+
+/* RFC 7748, 6.1: Bob's part. */
+static void x25519_agrees_with_its_rfc(void **state)
+{
+	uint8_t seed[32], alice[32], bob[32], want[32];
+	uint8_t point[SSH_POINT_MAX], shared[SSH_SHARED_MAX];
+	struct ssh_pair pair;
+	size_t len = 0;
+
+	(void)state;
+	hex_bytes("5dab087e624a8a4b79e17f8b83800ee6"
+		  "6f3bb1292618b6fd1c2f8b27ff88e0eb",
+		  seed, 32);
+	hex_bytes("8520f0098930a754748b7ddcb43ef75a"
+		  "0dbf3a0d26381af4eba4a98eaa9b4e6a",
+		  alice, 32);
+	hex_bytes("de9edb7d7b7dc1b4d35b61c2ece43537"
+		  "3f8343c85b78674dadfc7e146f882b4f",
+		  bob, 32);
+	hex_bytes("4a5d9d5ba4ce2de1728e3bf480350f25"
+		  "e07e21c947d19e3376f09b3c1e161742",
+		  want, 32);
+	assert_int_equal(ssh_pair_init(&pair, SSH_X25519, seed), CSFTP_OK);
+	assert_int_equal(ssh_pair_point(&pair, point), CSFTP_OK);
+	assert_memory_equal(point, bob, 32);
+	assert_int_equal(ssh_pair_shared(&pair, (struct wire_bytes){alice, 32},
+					 shared, &len),
+			 CSFTP_OK);
+	assert_int_equal(len, 32);
+	assert_memory_equal(shared, want, 32);
+	ssh_pair_release(&pair);
+}
+
+/* RFC 8032, 7.1, test 1. */
+static void ed25519_signs_as_its_rfc_does(void **state)
+{
+	uint8_t seed[32], point[32], want[64], sig[SSH_RAW_SIG_MAX];
+	struct ssh_public public = {.point = {point, 32}};
+	struct ssh_private private = {.scalar = {seed, 32}};
+	struct wire_bytes nothing = {(const uint8_t *)"", 0};
+	struct ssh_pkey pkey;
+	size_t len = 0;
+
+	(void)state;
+	hex_bytes("9d61b19deffd5a60ba844af492ec2cc4"
+		  "4449c5697b326919703bac031cae7f60",
+		  seed, 32);
+	hex_bytes("d75a980182b10ab7d54bfed3c964073a"
+		  "0ee172f3daa62325af021a68f707511a",
+		  point, 32);
+	hex_bytes("e5564300c360ac729086e2cc806e828a84877f1eb8e5d974"
+		  "d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+		  "d25bf5f0595bbe24655141438e7a100b",
+		  want, 64);
+	assert_int_equal(
+		ssh_pkey_init(&pkey, CSFTP_SSH_ED25519, &public, &private),
+		CSFTP_OK);
+	assert_int_equal(ssh_pkey_sign(&pkey, SSH_SHA512, nothing, sig, &len),
+			 CSFTP_OK);
+	assert_int_equal(len, 64);
+	assert_memory_equal(sig, want, 64);
+	ssh_pkey_release(&pkey);
+	/* Halves that do not belong together make no key. */
+	point[0] ^= 1;
+	assert_int_equal(
+		ssh_pkey_init(&pkey, CSFTP_SSH_ED25519, &public, &private),
+		CSFTP_ERR_VALUE);
+}
+
+/* FIPS 180-2, B.1, in two parts. */
+static void hashes_take_parts_as_one(void **state)
+{
+	struct wire_bytes part[2] = {ssh_text("a"), ssh_text("bc")};
+	uint8_t out[SSH_HASH_MAX], want[32];
+
+	hex_bytes("ba7816bf8f01cfea414140de5dae2223"
+		  "b00361a396177a9cb410ff61f20015ad",
+		  want, 32);
+	assert_int_equal(ssh_hash(*state, SSH_SHA256, part, 2, out), CSFTP_OK);
+	assert_memory_equal(out, want, 32);
+}
+
+static void pairs_of_each_group_agree_and_refuse_bad_points(void **state)
+{
+	static const enum ssh_group groups[] = {SSH_X25519, SSH_NISTP256,
+						SSH_NISTP384, SSH_NISTP521};
+	uint8_t seed[2][32] = {{1}, {2}};
+
+	(void)state;
+	for (size_t g = 0; g < 4; g++) {
+		struct ssh_pair pair[2];
+		uint8_t point[2][SSH_POINT_MAX], secret[2][SSH_SHARED_MAX];
+		size_t size = ssh_point_len(groups[g]);
+		size_t len[2] = {0, 0};
+		struct wire_bytes bytes;
+
+		for (size_t i = 0; i < 2; i++) {
+			assert_int_equal(
+				ssh_pair_init(&pair[i], groups[g], seed[i]),
+				CSFTP_OK);
+			assert_int_equal(ssh_pair_point(&pair[i], point[i]),
+					 CSFTP_OK);
+		}
+		for (size_t i = 0; i < 2; i++) {
+			bytes = (struct wire_bytes){point[1 - i], size};
+			assert_int_equal(ssh_pair_shared(&pair[i], bytes,
+							 secret[i], &len[i]),
+					 CSFTP_OK);
+		}
+		assert_int_equal(len[0], len[1]);
+		assert_memory_equal(secret[0], secret[1], len[0]);
+		bytes = (struct wire_bytes){point[1], size - 1};
+		assert_int_equal(
+			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
+			CSFTP_ERR_VALUE);
+		/* Not on the curve; X25519 takes every point but a few. */
+		bytes.len = size;
+		point[1][size - 1] ^= 1;
+		if (groups[g] == SSH_X25519)
+			memset(point[1], 0, size);
+		assert_int_equal(
+			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
+			CSFTP_ERR_VALUE);
+		/* Compressed, and the point at infinity. */
+		point[1][0] = g == 0 ? 0 : 2;
+		bytes.len = g == 0 ? 0 : size / 2 + 1;
+		assert_int_equal(
+			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
+			CSFTP_ERR_VALUE);
+		point[1][0] = 0;
+		bytes.len = 1;
+		assert_int_equal(
+			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
+			CSFTP_ERR_VALUE);
+		ssh_pair_release(&pair[0]);
+		ssh_pair_release(&pair[1]);
+	}
+}
+
+/* RFC 4253, 8 and RFC 5656, 4, put together once more, in one piece. */
+static bool check_exchange_hash(struct ssh_side *side,
+				const struct csftp_ssh_event *event)
+{
+	const struct ssh_kex *kex = side->ssh->kex;
+	const struct ssh_side *server = &side->rig->server;
+	static uint8_t flat[16384];
+	struct wire_wr wr = {.base = flat, .cap = sizeof(flat)};
+	struct wire_bytes whole;
+	uint8_t want[SSH_HASH_MAX];
+
+	if (event->kind != CSFTP_SSH_HOSTKEY)
+		return false;
+	ssh_wr_bytes(&wr, ssh_own_version());
+	wire_wr_string(&wr, side->ssh->version, side->ssh->version_len);
+	wire_wr_string(&wr, kex->bytes, kex->ours);
+	wire_wr_string(&wr, kex->bytes + kex->ours, kex->theirs);
+	wire_wr_string(&wr, event->key.ptr, event->key.len);
+	wire_wr_string(&wr, kex->point, ssh_point_len(kex->kex->group));
+	wire_wr_string(&wr, server->ssh->kex->point,
+		       ssh_point_len(kex->kex->group));
+	wire_wr_raw(&wr, kex->shared, kex->shared_len);
+	assert_int_equal(wire_wr_end(&wr), CSFTP_OK);
+	whole = (struct wire_bytes){flat, wr.len};
+	assert_int_equal(
+		ssh_hash(side->env->lib, kex->kex->hash, &whole, 1, want),
+		CSFTP_OK);
+	assert_memory_equal(kex->hash, want, ssh_hash_len(kex->kex->hash));
+	assert_memory_equal(side->ssh->session, want, side->ssh->session_len);
+	*(unsigned *)side->rig->arg += 1;
+	return false;
+}
+
+static void the_exchange_hash_is_over_what_its_rfc_says(void **state)
+{
+	const char *kex;
+	unsigned checked = 0;
+
+	(void)state;
+	for (size_t k = 0; (kex = csftp_ssh_algorithms(CSFTP_SSH_ALG_KEX, k));
+	     k++) {
+		struct ssh_rig rig;
+
+		ssh_rig_init(&rig);
+		rig.client.config.kex = kex;
+		rig.on_event = check_exchange_hash;
+		rig.arg = &checked;
+		ssh_rig_start(&rig);
+		ssh_rig_run(&rig);
+		ssh_rig_stop(&rig);
+	}
+	assert_int_equal(checked, 5);
+}
+
+static void numbers_are_read_as_they_should_be_written(void **state)
+{
+	static const struct {
+		const char *hex;
+		size_t len; /* of the number; 99: refused */
+	} rows[] = {
+		{"00000001 7f", 1},	   {"00000002 0080", 1},
+		{"00000001 80", 99},	   {"00000002 007f", 99},
+		{"00000002 0000", 99},	   {"00000001 00", 99},
+		{"00000000", 99},	   {"00000003 0100ff", 3},
+		{"00000005 01020304", 99},
+	};
+	uint8_t bytes[16], back[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t len = hex_bytes(rows[i].hex, bytes, sizeof(bytes));
+		struct wire_rd rd = {.next = bytes, .left = len};
+		struct wire_wr wr = {.base = back, .cap = sizeof(back)};
+		struct wire_bytes number = ssh_rd_mpint(&rd, 3);
+
+		if (rows[i].len == 99) {
+			assert_int_not_equal(wire_rd_end(&rd), CSFTP_OK);
+			assert_int_equal(number.len, 0);
+			continue;
+		}
+		assert_int_equal(wire_rd_end(&rd), CSFTP_OK);
+		assert_int_equal(number.len, rows[i].len);
+		ssh_wr_mpint(&wr, number);
+		assert_int_equal(wr.len, len);
+		assert_memory_equal(back, bytes, len);
+	}
+}
+
+static void name_lists_are_searched_by_whole_names(void **state)
+{
+	struct wire_bytes list = ssh_text("ab,abc,,c");
+	struct wire_bytes name;
+	size_t n = 0;
+
+	(void)state;
+	assert_true(ssh_list_has(list, "ab"));
+	assert_true(ssh_list_has(list, "abc"));
+	assert_true(ssh_list_has(list, "c"));
+	assert_false(ssh_list_has(list, "a"));
+	assert_false(ssh_list_has(list, "bc"));
+	assert_false(ssh_list_has(list, "ab,abc"));
+	while (ssh_next_name(&list, &name))
+		n++;
+	assert_int_equal(n, 4);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(packets_are_sealed_as_others_seal_them),
+		cmocka_unit_test(packets_open_and_no_changed_byte_does),
+		cmocka_unit_test(packets_open_in_their_place_only),
+		cmocka_unit_test(x25519_agrees_with_its_rfc),
+		cmocka_unit_test(ed25519_signs_as_its_rfc_does),
+		cmocka_unit_test(hashes_take_parts_as_one),
+		cmocka_unit_test(
+			pairs_of_each_group_agree_and_refuse_bad_points),
+		cmocka_unit_test(the_exchange_hash_is_over_what_its_rfc_says),
+		cmocka_unit_test(numbers_are_read_as_they_should_be_written),
+		cmocka_unit_test(name_lists_are_searched_by_whole_names),
+	};
+
+	return cmocka_run_group_tests(tests, open_lib, close_lib);
+}
