@@ -46,6 +46,12 @@ static void read_key(const struct csftp_ssh *ssh, struct wire_rd *rd,
 	request->signature = wire_rd_string(rd, CSFTP_SSH_SIGN_MAX);
 }
 
+/* RFC 4252, 5.1: what has been shown already is not asked for again. */
+static uint32_t can_go_on(const struct csftp_ssh *ssh)
+{
+	return ssh->env->config.auth_methods & ~ssh->auth.shown;
+}
+
 /* The names do not depend on the user: see RFC 4252, 4. */
 static void send_failure(struct csftp_ssh *ssh, bool partial)
 {
@@ -53,7 +59,7 @@ static void send_failure(struct csftp_ssh *ssh, bool partial)
 	size_t mark = wire_wr_open(&wr), start = wr.len;
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
-		if (!(ssh->env->config.auth_methods & methods[i].method))
+		if (!(can_go_on(ssh) & methods[i].method))
 			continue;
 		if (wr.len > start)
 			wire_wr_u8(&wr, ',');
@@ -113,7 +119,7 @@ static void on_none(struct csftp_ssh *ssh, struct wire_rd *rd,
 	if (!ssh_whole(ssh, rd))
 		return;
 	/* Everybody begins with it, to learn the methods: no failure. */
-	if (ssh->env->config.auth_methods & CSFTP_SSH_AUTH_NONE)
+	if (can_go_on(ssh) & CSFTP_SSH_AUTH_NONE)
 		(void)ask(ssh, CSFTP_SSH_AUTH_NONE, request);
 	else
 		send_failure(ssh, false);
@@ -193,7 +199,7 @@ static const struct {
 static void handle_method(struct csftp_ssh *ssh, struct wire_rd *rd,
 			  struct request *request)
 {
-	uint32_t offered = ssh->env->config.auth_methods;
+	uint32_t offered = can_go_on(ssh);
 
 	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
 		if (!ssh_is(request->method, handlers[i].name))
@@ -210,7 +216,7 @@ void ssh_on_auth_request(struct csftp_ssh *ssh, struct wire_rd *rd)
 {
 	struct request request = {.is_signed = false};
 
-	/* RFC 4252, 5.3: what comes after success "SHOULD be silently ignored". */
+	/* RFC 4252, 5.3: after success, "SHOULD be silently ignored". */
 	if (ssh->phase == SSH_RUN)
 		return;
 	read_request(rd, &request);
@@ -256,6 +262,12 @@ static void send_success(struct csftp_ssh *ssh)
 	ssh_set_phase(ssh, SSH_RUN);
 }
 
+static void accept_part(struct csftp_ssh *ssh)
+{
+	ssh->auth.shown |= ssh->auth.method;
+	send_failure(ssh, true);
+}
+
 void ssh_auth_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer)
 {
 	if (answer == CSFTP_SSH_YES && ssh->auth.query)
@@ -263,7 +275,7 @@ void ssh_auth_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer)
 	else if (answer == CSFTP_SSH_YES)
 		send_success(ssh);
 	else if (answer == CSFTP_SSH_PARTLY && !ssh->auth.query)
-		send_failure(ssh, true);
+		accept_part(ssh);
 	else if (ssh->auth.method == CSFTP_SSH_AUTH_NONE)
 		send_failure(ssh, false);
 	else

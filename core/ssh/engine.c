@@ -103,8 +103,9 @@ bool ssh_random(struct csftp_ssh *ssh, void *to, size_t len)
 static void drop_all(struct csftp_ssh *ssh)
 {
 	ssh_kex_release(ssh);
+	ssh_wipe_packet(ssh);
 	ssh_buf_put(ssh, &ssh->in);
-	ssh_buf_put(ssh, &ssh->later);
+	ssh_drop_later(ssh);
 	ssh->payload = (struct wire_bytes){.ptr = NULL};
 	if (ssh->out.head == ssh->out.tail)
 		ssh_buf_put(ssh, &ssh->out);

@@ -99,6 +99,7 @@ struct ssh_auth {
 	uint32_t method; /* client: the one under way; 0: none */
 	bool query;	 /* of publickey */
 	uint32_t failures;
+	uint32_t shown; /* server: methods that were right, but not enough */
 	uint32_t requests;
 	uint32_t prompts; /* that wait for answers */
 	bool user_known;
@@ -186,6 +187,7 @@ bool ssh_is_server(const struct csftp_ssh *ssh);
 /* in.c: opens the next whole packet; false: there is none. */
 CSFTP_MUST_CHECK bool ssh_next_packet(struct csftp_ssh *ssh);
 void ssh_finish_packet(struct csftp_ssh *ssh);
+void ssh_wipe_packet(struct csftp_ssh *ssh);
 
 /*
  * out.c.  A message is written between begin and end.  It goes out at once,
@@ -204,6 +206,7 @@ bool ssh_out_room(struct csftp_ssh *ssh, size_t len);
 void ssh_out_raw(struct csftp_ssh *ssh, const void *bytes, size_t len);
 enum csftp_err ssh_out_seal(struct csftp_ssh *ssh, size_t payload_len);
 void ssh_flush_later(struct csftp_ssh *ssh);
+void ssh_drop_later(struct csftp_ssh *ssh);
 
 /* Between our KEXINIT and our NEWKEYS: kex messages only (RFC 4253, 7.1). */
 bool ssh_out_in_kex(const struct csftp_ssh *ssh);
@@ -241,7 +244,6 @@ void ssh_kex_hostkey_answer(struct csftp_ssh *ssh,
 
 /* auth_*.c */
 void ssh_auth_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer);
-void ssh_auth_release(struct csftp_ssh *ssh);
 
 /* channel.c, conn.c */
 void ssh_open_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer);

@@ -129,9 +129,10 @@ struct csftp_ssh *csftp_ssh_init(struct csftp_ssh_env *env, void *memory)
 void csftp_ssh_release(struct csftp_ssh *ssh)
 {
 	ssh_kex_release(ssh);
+	ssh_wipe_packet(ssh);
 	ssh_buf_put(ssh, &ssh->in);
 	ssh_buf_put(ssh, &ssh->out);
-	ssh_buf_put(ssh, &ssh->later);
+	ssh_drop_later(ssh);
 	ssh_crypt_release(&ssh->from_peer.crypt);
 	ssh_crypt_release(&ssh->to_peer.crypt);
 	ssh_wipe(ssh, csftp_ssh_size(ssh->env));

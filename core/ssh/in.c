@@ -98,10 +98,19 @@ bool ssh_next_packet(struct csftp_ssh *ssh)
 	return open_packet(ssh);
 }
 
+/* Passwords do not stay in buffers that others borrow next. */
+void ssh_wipe_packet(struct csftp_ssh *ssh)
+{
+	if (ssh->payload.ptr && ssh->payload.ptr[0] >= SSH_USERAUTH_REQUEST &&
+	    ssh->payload.ptr[0] < SSH_GLOBAL_REQUEST)
+		ssh_wipe(ssh->in.base + ssh->in.head, ssh->in_whole);
+}
+
 void ssh_finish_packet(struct csftp_ssh *ssh)
 {
 	if (!ssh->payload.ptr || !ssh->dispatched)
 		return;
+	ssh_wipe_packet(ssh);
 	ssh->in.head += ssh->in_whole;
 	ssh->in_whole = 0;
 	ssh->payload = (struct wire_bytes){.ptr = NULL};

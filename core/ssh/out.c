@@ -156,6 +156,14 @@ void ssh_reply(struct csftp_ssh *ssh, struct wire_wr *wr)
 			       "too many messages that wait for replies");
 }
 
+/* What waits is not encrypted yet, and could be a password. */
+void ssh_drop_later(struct csftp_ssh *ssh)
+{
+	if (ssh->later.base)
+		ssh_wipe(ssh->later.base, ssh->later.tail);
+	ssh_buf_put(ssh, &ssh->later);
+}
+
 void ssh_flush_later(struct csftp_ssh *ssh)
 {
 	struct ssh_buf *later = &ssh->later;
@@ -172,5 +180,5 @@ void ssh_flush_later(struct csftp_ssh *ssh)
 		(void)ssh_out_seal(ssh, len);
 	}
 	if (later->base && later->head == later->tail)
-		ssh_buf_put(ssh, later);
+		ssh_drop_later(ssh);
 }

@@ -78,10 +78,10 @@ struct csftp_ssh_config {
 	enum csftp_ssh_role role;
 
 	/*
-	 * The pool: buffers of buf_size bytes, 32 KiB + 2 KiB by default, above
-	 * CSFTP_SSH_BUF_MIN.  It also bounds the packets that are accepted, and
-	 * the channel packet size that is announced.  Buffers come back wiped
-	 * where they held secrets of a key exchange.
+	 * The pool: buffers of buf_size bytes, 64 KiB by default, aligned as
+	 * malloc's are.  The size bounds the packets that are accepted and the
+	 * channel packets that are announced.  Buffers come back as they are,
+	 * with what peers sent in them; secrets of a key exchange are wiped.
 	 */
 	size_t buf_size;
 	void *(*buf_get)(void *arg); /* NULL: none now */
@@ -108,9 +108,12 @@ struct csftp_ssh_config {
 	size_t key_count;
 
 	uint32_t channels; /* open at once: 10 */
-	uint32_t window;   /* what a channel may send at first: 2 MiB */
-	uint32_t
-		window_max; /* what it grows to when that is too small: 16 MiB */
+	/*
+	 * What a channel's peer may send before csftp_ssh_consumed() grants
+	 * more: 2 MiB at first, and up to 16 MiB where it is used up quickly.
+	 */
+	uint32_t window;
+	uint32_t window_max;
 	uint64_t rekey_bytes;  /* either way, before new keys: 1 GiB */
 	uint64_t rekey_ms;     /* age of the keys in use: one hour */
 	uint32_t auth_tries;   /* failures before a server gives up: 6 */
@@ -292,7 +295,8 @@ CSFTP_MUST_CHECK CSFTP_API bool csftp_ssh_event(struct csftp_ssh *ssh,
 enum csftp_ssh_answer {
 	CSFTP_SSH_NO,
 	CSFTP_SSH_YES,
-	CSFTP_SSH_PARTLY /* AUTH: right, but more is needed (RFC 4252, 5.1) */
+	/* AUTH: right, but another method is needed, too (RFC 4252, 5.1). */
+	CSFTP_SSH_PARTLY
 };
 
 /*

@@ -361,6 +361,36 @@ static void user_keys_of_each_type_open_our_server(void **state)
 	ssh_serve_stop(&serve);
 }
 
+/* The key, and the password behind it, which ssh asks a program for. */
+static void passwords_of_ssh_reach_our_server(void **state)
+{
+	struct place *place = *state;
+	char program[2 * PROC_PATH_MAX], ask[PROC_PATH_MAX + 16];
+	struct ssh_serve serve;
+
+	open_server(place, &serve);
+	proc_print(ask, sizeof(ask), "%s/ask", place->dir);
+	file_write(ask, "#!/bin/sh\necho sesame\n", 23);
+	must_sh("chmod 700 '%s'", ask);
+	proc_print(program, sizeof(program),
+		   "env SSH_ASKPASS=%s SSH_ASKPASS_REQUIRE=force ssh "
+		   "-oBatchMode=no -oNumberOfPasswordPrompts=1",
+		   ask);
+	serve.side.config.auth_methods =
+		CSFTP_SSH_AUTH_PASSWORD | CSFTP_SSH_AUTH_PUBLICKEY;
+	serve.password = "sesame";
+	expect(place, &serve, program, "-oPubkeyAuthentication=no",
+	       "127.0.0.1 true", 0);
+	serve.partly = true;
+	expect(place, &serve, program, "-oPubkeyAuthentication=no",
+	       "127.0.0.1 true", 255);
+	expect(place, &serve, program, "", "127.0.0.1 true", 0);
+	assert_true(serve.key_seen);
+	serve.password = "another";
+	expect(place, &serve, program, "", "127.0.0.1 true", 255);
+	ssh_serve_stop(&serve);
+}
+
 static void keepalives_and_small_buffers_are_fine_for_ssh(void **state)
 {
 	struct place *place = *state;
@@ -404,6 +434,11 @@ static void dropbears_client_runs_commands_on_our_server(void **state)
 		   "cat <data >back && cmp data back",
 		   place->dir, place->dir, serve.port);
 	assert_int_equal(run_against(&serve, command), 0);
+	/* It sends the first packet of the exchange that it guesses. */
+	serve.side.config.kex = "ecdh-sha2-nistp384";
+	serve.side.config.cipher = "aes256-ctr";
+	assert_int_equal(run_against(&serve, command), 0);
+	assert_int_equal(ssh_side_traced(&serve.side, "< 30 KEX_ECDH_INIT"), 3);
 	csftp_ssh_key_free(key);
 	ssh_serve_stop(&serve);
 }
@@ -419,6 +454,7 @@ int main(void)
 		cmocka_unit_test(ssh_runs_commands_on_our_server),
 		cmocka_unit_test(ssh_agrees_with_our_server_by_each_algorithm),
 		cmocka_unit_test(user_keys_of_each_type_open_our_server),
+		cmocka_unit_test(passwords_of_ssh_reach_our_server),
 		cmocka_unit_test(sftp_moves_files_while_both_sides_rekey),
 		cmocka_unit_test(keepalives_and_small_buffers_are_fine_for_ssh),
 		cmocka_unit_test(dropbears_client_runs_commands_on_our_server),

@@ -343,3 +343,20 @@ size_t ssh_side_send(struct ssh_side *side, uint32_t channel, size_t len)
 	}
 	return sent;
 }
+
+void ssh_side_say(struct ssh_side *side, const void *payload, size_t len)
+{
+	const uint8_t *bytes = payload;
+	struct wire_wr wr = ssh_begin(side->ssh, bytes[0]);
+
+	wire_wr_raw(&wr, bytes + 1, len - 1);
+	assert_int_equal(ssh_end(side->ssh, &wr), CSFTP_OK);
+}
+
+void ssh_side_assert_ended(const struct ssh_side *side, enum csftp_err err,
+			   uint32_t reason)
+{
+	assert_int_equal(side->ssh->err, err);
+	assert_int_equal(side->ssh->err_reason, reason);
+	assert_int_equal(side->count[CSFTP_SSH_CLOSED], 1);
+}

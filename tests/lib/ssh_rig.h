@@ -61,7 +61,7 @@ struct ssh_rig {
 	void *arg;
 };
 
-/* A key of that type for all tests of one program; made when first asked for. */
+/* A key for all tests of one program; made when first asked for. */
 const struct csftp_ssh_key *ssh_rig_key(enum csftp_ssh_key_type type);
 void ssh_rig_free_keys(void);
 
@@ -92,6 +92,13 @@ uint32_t ssh_rig_channel(struct ssh_rig *rig);
  * is room; returns how many.
  */
 size_t ssh_side_send(struct ssh_side *side, uint32_t channel, size_t len);
+
+/* Lets a side say what its own rules would not: a message as it is. */
+void ssh_side_say(struct ssh_side *side, const void *payload, size_t len);
+
+/* It has ended for that reason, and its owner was told. */
+void ssh_side_assert_ended(const struct ssh_side *side, enum csftp_err err,
+			   uint32_t reason);
 
 /* A pool and a source of random numbers for other uses. */
 struct csftp_ssh_config ssh_side_config(struct ssh_side *side,

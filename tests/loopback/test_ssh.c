@@ -47,10 +47,55 @@ static void assert_echo(struct ssh_rig *rig, size_t len)
 	assert_int_equal(rig->client.got_total, len);
 }
 
+/* One session with these algorithms. */
+static void try_algorithms(const char *kex, const char *hostkey,
+			   const char *cipher, const char *mac)
+{
+	struct ssh_rig rig;
+
+	ssh_rig_init(&rig);
+	give_all_keys(&rig);
+	rig.client.config.kex = kex;
+	rig.client.config.hostkey = hostkey;
+	rig.client.config.cipher = cipher;
+	rig.client.config.mac = mac;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	assert_echo(&rig, 5000);
+	assert_string_equal(
+		csftp_ssh_in_use(rig.server.ssh, CSFTP_SSH_ALG_KEX, true), kex);
+	assert_string_equal(
+		csftp_ssh_in_use(rig.server.ssh, CSFTP_SSH_ALG_HOSTKEY, true),
+		hostkey);
+	assert_string_equal(
+		csftp_ssh_in_use(rig.server.ssh, CSFTP_SSH_ALG_CIPHER, false),
+		cipher);
+	ssh_rig_stop(&rig);
+}
+
+/* Each MAC with each cipher that needs one. */
+static unsigned try_ciphers(const char *kex, const char *hostkey)
+{
+	const char *cipher, *mac;
+	unsigned n = 0;
+
+	for (size_t c = 0;
+	     (cipher = csftp_ssh_algorithms(CSFTP_SSH_ALG_CIPHER, c)); c++) {
+		for (size_t m = 0;
+		     (mac = csftp_ssh_algorithms(CSFTP_SSH_ALG_MAC, m)); m++) {
+			if (m > 0 && !strstr(cipher, "-ctr"))
+				break;
+			try_algorithms(kex, hostkey, cipher, mac);
+			n++;
+		}
+	}
+	return n;
+}
+
 static void each_combination_of_algorithms_makes_a_session(void **state)
 {
-	const char *kex, *hostkey, *cipher, *mac;
-	unsigned sessions = 0;
+	const char *kex, *hostkey;
+	unsigned n = 0;
 
 	(void)state;
 	for (size_t k = 0; (kex = csftp_ssh_algorithms(CSFTP_SSH_ALG_KEX, k));
@@ -58,51 +103,8 @@ static void each_combination_of_algorithms_makes_a_session(void **state)
 		for (size_t h = 0;
 		     (hostkey = csftp_ssh_algorithms(CSFTP_SSH_ALG_HOSTKEY, h));
 		     h++)
-			for (size_t c = 0; (cipher = csftp_ssh_algorithms(
-						    CSFTP_SSH_ALG_CIPHER, c));
-			     c++)
-				for (size_t m = 0;
-				     (mac = csftp_ssh_algorithms(
-					      CSFTP_SSH_ALG_MAC, m));
-				     m++) {
-					struct ssh_rig rig;
-
-					/* Where the cipher has a tag of its own, once is enough; and
-		 * each MAC meets each cipher under one kex and key. */
-					if (m > 0 && (!strstr(cipher, "-ctr") ||
-						      k > 0 || h > 0))
-						break;
-					ssh_rig_init(&rig);
-					give_all_keys(&rig);
-					rig.client.config.kex = kex;
-					rig.client.config.hostkey = hostkey;
-					rig.client.config.cipher = cipher;
-					rig.client.config.mac = mac;
-					ssh_rig_start(&rig);
-					ssh_rig_login(&rig);
-					assert_echo(&rig, 5000);
-					assert_string_equal(
-						csftp_ssh_in_use(
-							rig.server.ssh,
-							CSFTP_SSH_ALG_KEX,
-							true),
-						kex);
-					assert_string_equal(
-						csftp_ssh_in_use(
-							rig.server.ssh,
-							CSFTP_SSH_ALG_HOSTKEY,
-							true),
-						hostkey);
-					assert_string_equal(
-						csftp_ssh_in_use(
-							rig.server.ssh,
-							CSFTP_SSH_ALG_CIPHER,
-							false),
-						cipher);
-					ssh_rig_stop(&rig);
-					sessions++;
-				}
-	assert_int_equal(sessions, 5 * 6 * 6 + 3 * 3);
+			n += try_ciphers(kex, hostkey);
+	assert_int_equal(n, 5 * 6 * (3 + 3 * 4));
 }
 
 static void both_directions_may_have_different_algorithms(void **state)

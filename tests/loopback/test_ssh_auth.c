@@ -339,6 +339,11 @@ static void another_user_name_ends_the_session(void **state)
 	assert_int_equal(try_password(&rig, "right"), CSFTP_OK);
 	assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_FAILED);
 	assert_true(rig.client.last.partial);
+	/* What was right is not asked for again. */
+	assert_string_equal(rig.client.text, "publickey");
+	assert_int_equal(try_password(&rig, "right"), CSFTP_OK);
+	assert_int_equal(owner.asked, 1);
+	assert_false(rig.client.last.partial);
 	owner.answer = CSFTP_SSH_YES;
 	assert_int_equal(csftp_ssh_auth_none(rig.client.ssh, "root"), CSFTP_OK);
 	ssh_rig_run(&rig);
@@ -386,15 +391,6 @@ static void who_is_not_known_looks_the_same(void **state)
 	assert_true(strlen(traces[0]) > 30);
 }
 
-static void say(struct ssh_side *side, const void *payload, size_t len)
-{
-	const uint8_t *bytes = payload;
-	struct wire_wr wr = ssh_begin(side->ssh, bytes[0]);
-
-	wire_wr_raw(&wr, bytes + 1, len - 1);
-	assert_int_equal(ssh_end(side->ssh, &wr), CSFTP_OK);
-}
-
 /* CVE-2018-10933, from both ends. */
 static void success_is_the_servers_word_and_only_when_asked(void **state)
 {
@@ -404,13 +400,13 @@ static void success_is_the_servers_word_and_only_when_asked(void **state)
 
 	(void)state;
 	start(&rig, &owner);
-	say(&rig.client, success, 1);
+	ssh_side_say(&rig.client, success, 1);
 	ssh_rig_run(&rig);
 	assert_int_equal(rig.server.ssh->err, CSFTP_ERR_STATE);
 	assert_int_equal(rig.server.ssh->phase, SSH_AUTH);
 	ssh_rig_stop(&rig);
 	start(&rig, &owner);
-	say(&rig.server, success, 1);
+	ssh_side_say(&rig.server, success, 1);
 	ssh_rig_run(&rig);
 	assert_int_equal(rig.client.ssh->err, CSFTP_ERR_STATE);
 	assert_int_equal(rig.client.ssh->phase, SSH_AUTH);
@@ -422,7 +418,7 @@ static void success_is_the_servers_word_and_only_when_asked(void **state)
 						csftp_ssh_key_blob(ssh_rig_key(
 							CSFTP_SSH_P256))),
 			 CSFTP_OK);
-	say(&rig.server, success, 1);
+	ssh_side_say(&rig.server, success, 1);
 	ssh_rig_run(&rig);
 	assert_int_equal(rig.client.ssh->err, CSFTP_ERR_STATE);
 	ssh_rig_stop(&rig);
@@ -440,7 +436,7 @@ static void each_prefix_of_a_request_is_refused(void **state)
 	(void)state;
 	for (size_t len = 1; len < sizeof(request) - 1; len++) {
 		start(&rig, &owner);
-		say(&rig.client, request, len);
+		ssh_side_say(&rig.client, request, len);
 		ssh_rig_run(&rig);
 		assert_int_equal(owner.asked, 0);
 		assert_int_not_equal(rig.server.ssh->err, CSFTP_OK);
@@ -448,7 +444,7 @@ static void each_prefix_of_a_request_is_refused(void **state)
 	}
 	start(&rig, &owner);
 	rig.client.ssh->auth.method = CSFTP_SSH_AUTH_PASSWORD;
-	say(&rig.client, request, sizeof(request) - 1);
+	ssh_side_say(&rig.client, request, sizeof(request) - 1);
 	ssh_rig_run(&rig);
 	assert_int_equal(owner.asked, 1);
 	assert_string_equal(owner.password, "secret");
@@ -477,7 +473,7 @@ static void prompts_are_answered_together(void **state)
 	/* The server knows nothing of it and says no: that is dropped. */
 	rig.client.ssh->out.tail = rig.client.ssh->out.head;
 	rig.client.ssh->to_peer.seq--;
-	say(&rig.server, prompts, sizeof(prompts) - 1);
+	ssh_side_say(&rig.server, prompts, sizeof(prompts) - 1);
 	{
 		size_t len, room;
 		const uint8_t *out = csftp_ssh_out(rig.server.ssh, &len);

@@ -129,8 +129,7 @@ static void pem_keys_can_be_read_with_and_without_a_passphrase(void **state)
 	}
 }
 
-static void
-a_passphrase_opens_openssh_keys_and_a_wrong_one_does_not(void **state)
+static void openssh_keys_open_with_their_passphrase_only(void **state)
 {
 	struct files *files = *state;
 	struct csftp_ssh_key *key;
@@ -320,8 +319,7 @@ int main(void)
 		cmocka_unit_test(keys_of_ssh_keygen_can_be_read),
 		cmocka_unit_test(
 			pem_keys_can_be_read_with_and_without_a_passphrase),
-		cmocka_unit_test(
-			a_passphrase_opens_openssh_keys_and_a_wrong_one_does_not),
+		cmocka_unit_test(openssh_keys_open_with_their_passphrase_only),
 		cmocka_unit_test(changed_key_files_are_refused_or_the_same_key),
 		cmocka_unit_test(small_rsa_keys_are_refused),
 	};

@@ -198,6 +198,44 @@ static void what_is_released_is_wiped(void **state)
 	ssh_rig_stop(&rig);
 }
 
+static bool pool_holds(const char *text)
+{
+	size_t len = strlen(text);
+
+	for (unsigned i = 0; i < pool()->free; i++)
+		for (size_t at = 0; at + len <= BUF; at++)
+			if (memcmp(pool()->buf[i] + at, text, len) == 0)
+				return true;
+	return false;
+}
+
+static void passwords_do_not_stay_in_the_pool(void **state)
+{
+	static const char password[] = "correct horse battery staple";
+	struct ssh_rig rig;
+
+	(void)state;
+	/* As it should be, while a rekeying holds it up, and when all ends. */
+	for (int how = 0; how < 3; how++) {
+		start(&rig, NULL);
+		ssh_rig_run(&rig);
+		if (how > 0)
+			assert_int_equal(csftp_ssh_rekey(rig.client.ssh),
+					 CSFTP_OK);
+		assert_int_equal(csftp_ssh_auth_password(rig.client.ssh, "anna",
+							 password,
+							 strlen(password)),
+				 CSFTP_OK);
+		if (how == 2)
+			csftp_ssh_close(rig.client.ssh, CSFTP_ERR_EOF);
+		ssh_rig_run(&rig);
+		assert_int_equal(rig.client.count[CSFTP_SSH_AUTH_OK], how < 2);
+		ssh_rig_stop(&rig);
+		assert_int_equal(pool()->free, POOL);
+		assert_false(pool_holds(password));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +244,7 @@ int main(void)
 		cmocka_unit_test(
 			an_idle_connection_fits_into_a_page_without_buffers),
 		cmocka_unit_test(what_is_released_is_wiped),
+		cmocka_unit_test(passwords_do_not_stay_in_the_pool),
 	};
 
 	return cmocka_run_group_tests(tests, make_pool, free_pool);

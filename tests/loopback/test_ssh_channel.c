@@ -1,0 +1,332 @@
+/* Channels between two SSH engines, by the rules and against them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/ssh_rig.h"
+#include "tests/lib/test.h"
+
+static int free_keys(void **state)
+{
+	(void)state;
+	ssh_rig_free_keys();
+	return 0;
+}
+
+/* A session with one channel. */
+static uint32_t open_session(struct ssh_rig *rig)
+{
+	ssh_rig_init(rig);
+	ssh_rig_start(rig);
+	ssh_rig_login(rig);
+	return ssh_rig_channel(rig);
+}
+
+/* RFC 4254, 5.2. */
+static void more_data_than_the_window_ends_the_session(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.window = 1000;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	channel = ssh_rig_channel(&rig);
+	rig.server.hold = true;
+	assert_int_equal(ssh_side_send(&rig.client, channel, 2000), 1000);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.got_total, 1000);
+	rig.client.ssh->channel[0].peer_window = 1;
+	assert_int_equal(ssh_side_send(&rig.client, channel, 1), 1);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.got_total, 1000);
+	ssh_side_assert_ended(&rig.server, CSFTP_ERR_STATE,
+			      CSFTP_SSH_PROTOCOL_ERROR);
+	ssh_rig_stop(&rig);
+}
+
+static void windows_open_as_data_is_consumed_and_not_before(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.window = 1000;
+	rig.server.config.window_max = 1000;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	channel = ssh_rig_channel(&rig);
+	rig.server.hold = true;
+	(void)ssh_side_send(&rig.client, channel, 1000);
+	ssh_rig_run(&rig);
+	assert_int_equal(ssh_side_send(&rig.client, channel, 1), 0);
+	assert_int_equal(csftp_ssh_consumed(rig.server.ssh, 0, 1001),
+			 CSFTP_ERR_ARG);
+	assert_int_equal(csftp_ssh_consumed(rig.server.ssh, 0, 400), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(ssh_side_send(&rig.client, channel, 1), 0);
+	assert_int_equal(csftp_ssh_consumed(rig.server.ssh, 0, 100), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(ssh_side_send(&rig.client, channel, 2000), 500);
+	ssh_rig_stop(&rig);
+}
+
+static void a_window_that_is_used_up_quickly_grows(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.window = 65536;
+	rig.server.config.window_max = 1000000;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	channel = ssh_rig_channel(&rig);
+	for (int i = 0; i < 2000; i++) {
+		(void)ssh_side_send(&rig.client, channel, 16384);
+		ssh_rig_run(&rig);
+	}
+	assert_int_equal(rig.server.ssh->channel[0].window_size, 1000000);
+	ssh_rig_stop(&rig);
+}
+
+/* Messages about channels that the other side then has to refuse. */
+static const struct {
+	const char *what;
+	bool from_server;
+	uint8_t bytes[24];
+	size_t len;
+} broken[] = {
+	{"data for no channel", false, {94, 0, 0, 0, 9, 0, 0, 0, 0}, 9},
+	{"data for a gone generation", false, {94, 0, 0, 4, 0, 0, 0, 0, 0}, 9},
+	{"data for a huge channel",
+	 false,
+	 {94, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},
+	 9},
+	{"data cut short", false, {94, 0, 0, 0, 0, 0, 0, 0, 1}, 9},
+	{"bytes behind data", false, {94, 0, 0, 0, 0, 0, 0, 0, 0, 7}, 10},
+	{"stderr from a client",
+	 false,
+	 {95, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 'x'},
+	 14},
+	{"a type of data that is not known",
+	 true,
+	 {95, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 1, 'x'},
+	 14},
+	{"a window above its limit",
+	 false,
+	 {93, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff},
+	 9},
+	{"confirmation of what is open",
+	 true,
+	 {91, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+	 17},
+	{"failure of what is open",
+	 true,
+	 {92, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0},
+	 17},
+	{"success of nothing", true, {99, 0, 0, 0, 0}, 5},
+	{"failure of nothing", true, {100, 0, 0, 0, 0}, 5},
+	{"an answer to no global request", true, {81}, 1},
+	{"another", false, {82}, 1},
+	{"close of no channel", false, {97, 0, 0, 0, 1}, 5},
+	{"a request cut short", false, {98, 0, 0, 0, 0, 0}, 6},
+};
+
+static void broken_rules_of_channels_end_the_session(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
+		struct ssh_rig rig;
+		struct ssh_side *victim;
+
+		(void)open_session(&rig);
+		victim = broken[i].from_server ? &rig.client : &rig.server;
+		ssh_side_say(broken[i].from_server ? &rig.server : &rig.client,
+			     broken[i].bytes, broken[i].len);
+		ssh_rig_run(&rig);
+		if (victim->ssh->err == CSFTP_OK)
+			fail_msg("%s: nothing happened", broken[i].what);
+		assert_int_equal(victim->ssh->err_reason,
+				 CSFTP_SSH_PROTOCOL_ERROR);
+		ssh_rig_stop(&rig);
+	}
+}
+
+static void data_after_the_end_ends_the_session(void **state)
+{
+	static const uint8_t data[] = {94, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
+	static const uint8_t eof[] = {96, 0, 0, 0, 0};
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	for (int twice = 0; twice < 2; twice++) {
+		channel = open_session(&rig);
+		assert_int_equal(csftp_ssh_send_eof(rig.client.ssh, channel),
+				 CSFTP_OK);
+		assert_int_equal(csftp_ssh_send_eof(rig.client.ssh, channel),
+				 CSFTP_ERR_STATE);
+		ssh_rig_run(&rig);
+		assert_int_equal(rig.server.count[CSFTP_SSH_EOF], 1);
+		ssh_side_say(&rig.client, twice ? eof : data,
+			     twice ? sizeof(eof) : sizeof(data));
+		ssh_rig_run(&rig);
+		ssh_side_assert_ended(&rig.server, CSFTP_ERR_STATE,
+				      CSFTP_SSH_PROTOCOL_ERROR);
+		ssh_rig_stop(&rig);
+	}
+}
+
+static void ends_come_in_every_order(void **state)
+{
+	struct ssh_rig rig;
+
+	(void)state;
+	/* Six steps of two sides: end of data, close, in any order. */
+	for (unsigned order = 0; order < 256; order++) {
+		uint32_t channel = open_session(&rig);
+		uint32_t theirs = rig.server.channel;
+
+		for (unsigned step = 0; step < 4; step++) {
+			bool server = order >> step & 1;
+			struct csftp_ssh *ssh =
+				server ? rig.server.ssh : rig.client.ssh;
+			uint32_t number = server ? theirs : channel;
+
+			if (order >> (4 + step) & 1)
+				(void)!csftp_ssh_channel_close(ssh, number);
+			else
+				(void)!csftp_ssh_send_eof(ssh, number);
+			/* Sometimes both at once, sometimes one by one. */
+			if (order % 3 != 0)
+				ssh_rig_run(&rig);
+		}
+		(void)!csftp_ssh_channel_close(rig.client.ssh, channel);
+		ssh_rig_run(&rig);
+		assert_int_equal(rig.client.ssh->err, CSFTP_OK);
+		assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+		assert_int_equal(rig.client.count[CSFTP_SSH_CHANNEL_CLOSED], 1);
+		assert_int_equal(rig.server.count[CSFTP_SSH_CHANNEL_CLOSED], 1);
+		assert_int_equal(csftp_ssh_send_eof(rig.client.ssh, channel),
+				 CSFTP_ERR_ARG);
+		/* The slot is free, under another number. */
+		assert_int_not_equal(ssh_rig_channel(&rig), channel);
+		ssh_rig_stop(&rig);
+	}
+}
+
+static void a_flood_of_channels_is_answered_up_to_the_limit(void **state)
+{
+	static const uint8_t open[] = {90,  0,	 0,   0,   7, 's', 'e', 's',
+				       's', 'i', 'o', 'n', 0, 0,   0,	1,
+				       0,   0,	 1,   0,   0, 0,   1,	0};
+	struct ssh_rig rig;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.channels = 5;
+	rig.client.config.channels = 5;
+	rig.client.traces = true;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	for (int i = 0; i < 5000; i++) {
+		ssh_side_say(&rig.client, open, sizeof(open));
+		if (i % 50 == 0)
+			while (ssh_side_events(&rig.server) ||
+			       rig.client.ssh->later.tail > 0 ||
+			       rig.client.ssh->out.tail > 0)
+				if (!ssh_rig_move(&rig))
+					break;
+		if (rig.client.ssh->err != CSFTP_OK)
+			break;
+	}
+	assert_int_equal(rig.server.count[CSFTP_SSH_CHANNEL_OPEN], 5);
+	assert_true(rig.server.most <= 4);
+	ssh_rig_stop(&rig);
+}
+
+/* Requests that want replies, from a peer that does not read them. */
+static void a_peer_that_does_not_read_is_not_read(void **state)
+{
+	static const uint8_t ping[] = {80, 0, 0, 0, 1, 'x', 1};
+	struct ssh_rig rig;
+	unsigned rounds = 0;
+
+	(void)state;
+	(void)open_session(&rig);
+	while (csftp_ssh_wants(rig.server.ssh) & CSFTP_WANT_IN) {
+		const uint8_t *out;
+		size_t len;
+
+		ssh_side_say(&rig.client, ping, sizeof(ping));
+		out = csftp_ssh_out(rig.client.ssh, &len);
+		ssh_side_feed(&rig.server, out, len);
+		assert_int_equal(csftp_ssh_out_ack(rig.client.ssh, len),
+				 CSFTP_OK);
+		assert_true(++rounds < 100000);
+	}
+	assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+	assert_true(rig.server.most <= 4);
+	/* Once it reads, all goes on. */
+	rig.client.ssh->conn.pings = 100000;
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.count[CSFTP_SSH_PONG], rounds);
+	ssh_rig_stop(&rig);
+}
+
+static void unknown_things_are_answered_and_do_not_end_anything(void **state)
+{
+	static const uint8_t open[] = {90, 0, 0, 0, 2, 'x', '1', 0, 0, 0, 1,
+				       0,  0, 1, 0, 0, 0,   1,	 0, 9, 9};
+	static const uint8_t request[] = {98, 0, 0,   0,   0, 0, 0,
+					  0,  2, 'x', 'y', 1, 5};
+	static const uint8_t global[] = {80, 0, 0, 0, 1, 'z', 1, 5, 5};
+	static const uint8_t unknown[] = {200, 1, 2, 3};
+	struct ssh_rig rig;
+
+	(void)state;
+	(void)open_session(&rig);
+	rig.client.ssh->channel[0].due = 1;
+	rig.client.ssh->conn.pings = 1;
+	rig.server.traces = true;
+	ssh_side_say(&rig.client, request, sizeof(request));
+	ssh_side_say(&rig.client, global, sizeof(global));
+	ssh_side_say(&rig.client, unknown, sizeof(unknown));
+	(void)open;
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+	assert_int_equal(rig.client.ssh->err, CSFTP_OK);
+	assert_int_equal(rig.client.count[CSFTP_SSH_REPLY], 1);
+	assert_int_equal(rig.client.count[CSFTP_SSH_PONG], 1);
+	assert_non_null(strstr((char *)rig.server.lines, "> 3 UNIMPLEMENTED"));
+	/* A server may ask for channels that we do not have. */
+	ssh_side_say(&rig.server, open, sizeof(open));
+	ssh_rig_run(&rig);
+	assert_non_null(strstr((char *)rig.server.lines,
+			       "< 92 CHANNEL_OPEN_FAILURE channel=1 reason=3"));
+	ssh_rig_stop(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(more_data_than_the_window_ends_the_session),
+		cmocka_unit_test(
+			windows_open_as_data_is_consumed_and_not_before),
+		cmocka_unit_test(a_window_that_is_used_up_quickly_grows),
+		cmocka_unit_test(broken_rules_of_channels_end_the_session),
+		cmocka_unit_test(data_after_the_end_ends_the_session),
+		cmocka_unit_test(ends_come_in_every_order),
+		cmocka_unit_test(
+			a_flood_of_channels_is_answered_up_to_the_limit),
+		cmocka_unit_test(a_peer_that_does_not_read_is_not_read),
+		cmocka_unit_test(
+			unknown_things_are_answered_and_do_not_end_anything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, free_keys);
+}
