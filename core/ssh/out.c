@@ -160,7 +160,7 @@ void ssh_reply(struct csftp_ssh *ssh, struct wire_wr *wr)
 void ssh_drop_later(struct csftp_ssh *ssh)
 {
 	if (ssh->later.base)
-		ssh_wipe(ssh->later.base, ssh->later.tail);
+		ssh_wipe(ssh->later.base, ssh->env->config.buf_size);
 	ssh_buf_put(ssh, &ssh->later);
 }
 
