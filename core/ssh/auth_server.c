@@ -281,3 +281,19 @@ void ssh_auth_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer)
 	else
 		refuse(ssh);
 }
+
+enum csftp_err csftp_ssh_banner(struct csftp_ssh *ssh, const char *text)
+{
+	struct wire_wr wr;
+
+	if (!text)
+		return CSFTP_ERR_ARG;
+	if (ssh->err != CSFTP_OK)
+		return ssh->err;
+	if (!ssh_is_server(ssh) || ssh->phase != SSH_AUTH)
+		return CSFTP_ERR_STATE;
+	wr = ssh_begin(ssh, SSH_USERAUTH_BANNER);
+	ssh_wr_text(&wr, text);
+	ssh_wr_text(&wr, "");
+	return ssh_end(ssh, &wr);
+}

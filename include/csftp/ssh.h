@@ -310,6 +310,13 @@ CSFTP_MUST_CHECK CSFTP_API enum csftp_err
 csftp_ssh_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer);
 
 /*
+ * A server's text for the user, before authentication ends (RFC 4252, 5.4).
+ * CSFTP_ERR_STATE at any other time than between the first AUTH and its end.
+ */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_ssh_banner(struct csftp_ssh *ssh, const char *text);
+
+/*
  * Client authentication: one at a time, from READY on, each ended by AUTH_OK
  * or AUTH_FAILED (KEY_OK for a try).  CSFTP_ERR_STATE if one is under way,
  * CSFTP_ERR_NO_ROOM if output has to go first.  user ends with NUL.

@@ -507,6 +507,27 @@ static void prompts_are_answered_together(void **state)
 	ssh_rig_stop(&rig);
 }
 
+static void a_banner_reaches_the_user_before_the_end(void **state)
+{
+	struct ssh_rig rig;
+	struct owner owner;
+
+	(void)state;
+	start(&rig, &owner);
+	assert_int_equal(csftp_ssh_banner(rig.client.ssh, "x"),
+			 CSFTP_ERR_STATE);
+	assert_int_equal(csftp_ssh_banner(rig.server.ssh, "Be nice.\n"),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.kind, CSFTP_SSH_BANNER);
+	assert_int_equal(rig.client.last.data.len, 9);
+	assert_int_equal(try_password(&rig, "right"), CSFTP_OK);
+	assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_OK);
+	assert_int_equal(csftp_ssh_banner(rig.server.ssh, "x"),
+			 CSFTP_ERR_STATE);
+	ssh_rig_stop(&rig);
+}
+
 static void wrong_arguments_are_refused(void **state)
 {
 	char name[CSFTP_SSH_USER_MAX + 2];
@@ -559,6 +580,7 @@ int main(void)
 			success_is_the_servers_word_and_only_when_asked),
 		cmocka_unit_test(each_prefix_of_a_request_is_refused),
 		cmocka_unit_test(prompts_are_answered_together),
+		cmocka_unit_test(a_banner_reaches_the_user_before_the_end),
 		cmocka_unit_test(wrong_arguments_are_refused),
 	};
 

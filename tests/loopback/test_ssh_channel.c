@@ -278,6 +278,34 @@ static void a_peer_that_does_not_read_is_not_read(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* Its KEXINIT could stand behind what would not be read: so all is read. */
+static void requests_instead_of_an_exchange_end_the_session(void **state)
+{
+	static const uint8_t ping[] = {80, 0, 0, 0, 1, 'x', 1};
+	struct ssh_rig rig;
+	unsigned rounds = 0;
+
+	(void)state;
+	(void)open_session(&rig);
+	assert_int_equal(csftp_ssh_rekey(rig.server.ssh), CSFTP_OK);
+	while (rig.server.ssh->err == CSFTP_OK) {
+		const uint8_t *out;
+		size_t len;
+
+		assert_true(csftp_ssh_wants(rig.server.ssh) & CSFTP_WANT_IN);
+		ssh_side_say(&rig.client, ping, sizeof(ping));
+		out = csftp_ssh_out(rig.client.ssh, &len);
+		ssh_side_feed(&rig.server, out, len);
+		assert_int_equal(csftp_ssh_out_ack(rig.client.ssh, len),
+				 CSFTP_OK);
+		assert_true(++rounds < 100000);
+	}
+	ssh_side_assert_ended(&rig.server, CSFTP_ERR_NO_ROOM,
+			      CSFTP_SSH_BY_APPLICATION);
+	assert_true(rounds > 10000);
+	ssh_rig_stop(&rig);
+}
+
 static void unknown_things_are_answered_and_do_not_end_anything(void **state)
 {
 	static const uint8_t open[] = {90, 0, 0, 0, 2, 'x', '1', 0, 0, 0, 1,
@@ -324,6 +352,8 @@ int main(void)
 		cmocka_unit_test(
 			a_flood_of_channels_is_answered_up_to_the_limit),
 		cmocka_unit_test(a_peer_that_does_not_read_is_not_read),
+		cmocka_unit_test(
+			requests_instead_of_an_exchange_end_the_session),
 		cmocka_unit_test(
 			unknown_things_are_answered_and_do_not_end_anything),
 	};
