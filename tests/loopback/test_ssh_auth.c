@@ -421,6 +421,8 @@ static void success_is_the_servers_word_and_only_when_asked(void **state)
 	ssh_side_say(&rig.server, success, 1);
 	ssh_rig_run(&rig);
 	assert_int_equal(rig.client.ssh->err, CSFTP_ERR_STATE);
+	assert_int_equal(rig.client.ssh->phase, SSH_AUTH);
+	assert_int_equal(rig.client.count[CSFTP_SSH_AUTH_OK], 0);
 	ssh_rig_stop(&rig);
 }
 

@@ -564,6 +564,114 @@ static void a_point_that_makes_no_secret_ends_the_exchange(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* A plain packet, as before the first keys. */
+static void feed_plain(struct ssh_side *side, const struct wire_wr *payload)
+{
+	uint8_t packet[1024] = {0};
+	size_t padding = 8 - (5 + payload->len) % 8;
+
+	padding += padding < 4 ? 8 : 0;
+	wire_put_u32(packet, (uint32_t)(1 + payload->len + padding));
+	packet[4] = (uint8_t)padding;
+	memcpy(packet + 5, payload->base, payload->len);
+	ssh_side_feed(side, packet, 5 + payload->len + padding);
+}
+
+/* A client that is no engine: its KEXINIT, with or without a guess. */
+static void feed_kexinit(struct ssh_side *side, const char *kex, bool guess)
+{
+	static const char *const rest[] = {"ssh-ed25519",
+					   "aes128-ctr",
+					   "aes128-ctr",
+					   "hmac-sha2-256",
+					   "hmac-sha2-256",
+					   "none",
+					   "none",
+					   "",
+					   ""};
+	static const uint8_t cookie[16];
+	uint8_t text[512];
+	struct wire_wr wr = {.base = text, .cap = sizeof(text)};
+
+	wire_wr_u8(&wr, SSH_KEXINIT);
+	wire_wr_raw(&wr, cookie, sizeof(cookie));
+	ssh_wr_text(&wr, kex);
+	for (size_t i = 0; i < sizeof(rest) / sizeof(rest[0]); i++)
+		ssh_wr_text(&wr, rest[i]);
+	ssh_wr_bool(&wr, guess);
+	wire_wr_u32(&wr, 0);
+	assert_int_equal(wire_wr_end(&wr), CSFTP_OK);
+	feed_plain(side, &wr);
+}
+
+/* RFC 4253, 7: the packet behind a wrong guess is dropped, a right one not. */
+static void a_guessed_packet_counts_if_the_guess_was_right(void **state)
+{
+	static const struct {
+		const char *kex;
+		bool guess;
+		bool dropped;
+	} rows[] = {
+		{"curve25519-sha256", false, false},
+		{"curve25519-sha256", true, false},
+		{"ecdh-sha2-nistp521,curve25519-sha256", true, true},
+		{"unheard-of,curve25519-sha256", true, true},
+		{"unheard-of,curve25519-sha256", false, false},
+	};
+	uint8_t point[37] = {SSH_ECDH_INIT, 0, 0, 0, 32, 9};
+	struct wire_wr init = {.base = point, .len = sizeof(point)};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct ssh_rig rig;
+
+		ssh_rig_init(&rig);
+		rig.server.config.kex = "curve25519-sha256";
+		rig.server.traces = true;
+		ssh_rig_start(&rig);
+		(void)ssh_side_events(&rig.server);
+		ssh_side_feed(&rig.server, "SSH-2.0-x\r\n", 11);
+		feed_kexinit(&rig.server, rows[i].kex, rows[i].guess);
+		assert_false(rig.server.ssh->strict);
+		feed_plain(&rig.server, &init);
+		assert_int_equal(ssh_in_phase(rig.server.ssh),
+				 rows[i].dropped ? SSH_KEX : SSH_NEWKEYS);
+		if (rows[i].dropped)
+			feed_plain(&rig.server, &init);
+		assert_int_equal(ssh_in_phase(rig.server.ssh), SSH_NEWKEYS);
+		assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+		ssh_rig_stop(&rig);
+	}
+}
+
+/* Others than strict peers may put such messages anywhere. */
+static void a_peer_without_strict_mode_may_ignore_and_debug(void **state)
+{
+	uint8_t ignore[] = {SSH_IGNORE, 0, 0, 0, 1, 'x'};
+	uint8_t debug[] = {SSH_DEBUG, 1, 0, 0, 0, 1, 'x', 0, 0, 0, 0};
+	uint8_t unknown[] = {199, 1};
+	struct wire_wr message[3] = {
+		{.base = ignore, .len = sizeof(ignore)},
+		{.base = debug, .len = sizeof(debug)},
+		{.base = unknown, .len = sizeof(unknown)},
+	};
+	struct ssh_rig rig;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.traces = true;
+	ssh_rig_start(&rig);
+	(void)ssh_side_events(&rig.server);
+	ssh_side_feed(&rig.server, "SSH-2.0-x\r\n", 11);
+	feed_plain(&rig.server, &message[0]);
+	feed_kexinit(&rig.server, "curve25519-sha256", false);
+	for (size_t i = 0; i < 3; i++)
+		feed_plain(&rig.server, &message[i]);
+	assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+	assert_int_equal(ssh_in_phase(rig.server.ssh), SSH_KEX);
+	ssh_rig_stop(&rig);
+}
+
 /* The owner was asked about one key; no other may take its place. */
 static void another_host_key_at_rekeying_ends_the_session(void **state)
 {
@@ -608,6 +716,10 @@ int main(void)
 		cmocka_unit_test(endless_greetings_are_refused),
 		cmocka_unit_test(
 			a_point_that_makes_no_secret_ends_the_exchange),
+		cmocka_unit_test(
+			a_guessed_packet_counts_if_the_guess_was_right),
+		cmocka_unit_test(
+			a_peer_without_strict_mode_may_ignore_and_debug),
 		cmocka_unit_test(another_host_key_at_rekeying_ends_the_session),
 	};
 
