@@ -295,6 +295,7 @@ enum csftp_err csftp_ssh_out_ack(struct csftp_ssh *ssh, size_t len)
 
 	if (len > out->tail - out->head)
 		return CSFTP_ERR_ARG;
+	ssh->data_room = 0;
 	out->head += len;
 	if (out->base && out->head == out->tail)
 		ssh_buf_put(ssh, out);

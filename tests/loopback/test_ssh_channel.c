@@ -73,6 +73,119 @@ static void windows_open_as_data_is_consumed_and_not_before(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* The header forbids it; then it shall at least do no harm. */
+static void room_is_lost_by_any_other_call(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel = open_session(&rig);
+	struct csftp_ssh *ssh = rig.client.ssh;
+	struct csftp_ssh_event event;
+	size_t room;
+
+	(void)state;
+	assert_non_null(csftp_ssh_room(ssh, channel, CSFTP_SSH_STDOUT, &room));
+	assert_int_equal(csftp_ssh_send(ssh, channel, room + 1), CSFTP_ERR_ARG);
+	assert_int_equal(csftp_ssh_send(ssh, channel + 1, 1), CSFTP_ERR_ARG);
+	assert_int_equal(csftp_ssh_ping(ssh), CSFTP_OK);
+	assert_int_equal(csftp_ssh_send(ssh, channel, 1), CSFTP_ERR_ARG);
+	assert_non_null(csftp_ssh_room(ssh, channel, CSFTP_SSH_STDOUT, &room));
+	assert_int_equal(csftp_ssh_out_ack(ssh, 0), CSFTP_OK);
+	assert_int_equal(csftp_ssh_send(ssh, channel, 1), CSFTP_ERR_ARG);
+	assert_non_null(csftp_ssh_room(ssh, channel, CSFTP_SSH_STDOUT, &room));
+	assert_false(csftp_ssh_event(ssh, &event));
+	assert_int_equal(csftp_ssh_send(ssh, channel, 1), CSFTP_ERR_ARG);
+	/* To send nothing gives back the buffer. */
+	ssh_rig_run(&rig);
+	assert_non_null(csftp_ssh_room(ssh, channel, CSFTP_SSH_STDOUT, &room));
+	assert_int_equal(rig.client.borrowed, 1);
+	assert_int_equal(csftp_ssh_send(ssh, channel, 0), CSFTP_OK);
+	assert_int_equal(rig.client.borrowed, 0);
+	ssh_rig_stop(&rig);
+}
+
+/* Both streams of a program, in the order in which they were sent. */
+static void stderr_is_told_from_stdout(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel;
+	size_t room;
+	uint8_t *to;
+
+	(void)state;
+	(void)open_session(&rig);
+	channel = rig.server.channel;
+	rig.client.keep = true;
+	for (int i = 0; i < 4; i++) {
+		to = csftp_ssh_room(rig.server.ssh, channel,
+				    i % 2 ? CSFTP_SSH_STDERR : CSFTP_SSH_STDOUT,
+				    &room);
+		to[0] = (uint8_t)('a' + i);
+		assert_int_equal(csftp_ssh_send(rig.server.ssh, channel, 1),
+				 CSFTP_OK);
+		ssh_rig_run(&rig);
+		assert_int_equal(rig.client.last.stderr_data, i % 2);
+	}
+	assert_int_equal(rig.client.got_len, 4);
+	assert_memory_equal(rig.client.got, "abcd", 4);
+	ssh_rig_stop(&rig);
+}
+
+static void exits_are_told(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	(void)open_session(&rig);
+	channel = rig.server.channel;
+	assert_int_equal(csftp_ssh_exit_status(rig.server.ssh, channel, 77),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.kind, CSFTP_SSH_REQUEST);
+	assert_int_equal(rig.client.last.request, CSFTP_SSH_EXIT_STATUS);
+	assert_int_equal(rig.client.last.number, 77);
+	assert_false(rig.client.last.question);
+	assert_int_equal(csftp_ssh_exit_signal(rig.server.ssh, channel, "TERM",
+					       "told to"),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.request, CSFTP_SSH_EXIT_SIGNAL);
+	assert_int_equal(rig.client.last.data.len, 4);
+	assert_int_equal(rig.client.last.more.len, 7);
+	/* Each has its side. */
+	assert_int_equal(csftp_ssh_exit_status(rig.client.ssh, 0, 1),
+			 CSFTP_ERR_STATE);
+	assert_int_equal(csftp_ssh_exec(rig.server.ssh, channel, "x"),
+			 CSFTP_ERR_STATE);
+	assert_int_equal(csftp_ssh_signal(rig.client.ssh, 0, "INT"), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.last.request, CSFTP_SSH_SIGNAL);
+	ssh_rig_stop(&rig);
+}
+
+/* OpenSSH PROTOCOL, 2.2. */
+static void no_more_sessions_means_it(void **state)
+{
+	static const uint8_t no_more[] = "\120\0\0\0\034"
+					 "no-more-sessions@openssh.com";
+	uint8_t message[sizeof(no_more)];
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	(void)open_session(&rig);
+	memcpy(message, no_more, sizeof(no_more));
+	message[sizeof(message) - 1] = 0;
+	ssh_side_say(&rig.client, message, sizeof(message));
+	assert_int_equal(csftp_ssh_open(rig.client.ssh, &channel), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.kind, CSFTP_SSH_REFUSED);
+	assert_int_equal(rig.client.last.reason, 1);
+	assert_int_equal(rig.server.count[CSFTP_SSH_CHANNEL_OPEN], 1);
+	assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+	ssh_rig_stop(&rig);
+}
+
 static void a_window_that_is_used_up_quickly_grows(void **state)
 {
 	struct ssh_rig rig;
@@ -345,6 +458,10 @@ int main(void)
 		cmocka_unit_test(more_data_than_the_window_ends_the_session),
 		cmocka_unit_test(
 			windows_open_as_data_is_consumed_and_not_before),
+		cmocka_unit_test(room_is_lost_by_any_other_call),
+		cmocka_unit_test(stderr_is_told_from_stdout),
+		cmocka_unit_test(exits_are_told),
+		cmocka_unit_test(no_more_sessions_means_it),
 		cmocka_unit_test(a_window_that_is_used_up_quickly_grows),
 		cmocka_unit_test(broken_rules_of_channels_end_the_session),
 		cmocka_unit_test(data_after_the_end_ends_the_session),
