@@ -10,7 +10,8 @@ enum { PROHIBITED = 1, UNKNOWN_TYPE = 3, SHORTAGE = 4 };
 
 enum { STDERR_TYPE = 1, DATA_HEAD = 9, EXTENDED_HEAD = 13 };
 
-/* Data in smaller pieces than this waits until output has gone. */
+/* Data in smaller pieces than this, or a quarter of a buffer, waits until
+ * output has gone. */
 enum { PIECE_MIN = 4096 };
 
 /* Half a window that is used up in less time could be in the way. */
@@ -383,6 +384,19 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* What is left to send is moved to the front only where that is little. */
+static bool has_room_for(struct csftp_ssh *ssh, size_t len)
+{
+	const struct ssh_buf *out = &ssh->out;
+	size_t cap = ssh->env->config.buf_size;
+	size_t piece = smaller(smaller(len, PIECE_MIN), cap / 4) + SSH_OVERHEAD;
+
+	if (out->base && piece > cap - out->tail &&
+	    out->tail - out->head > cap / 2)
+		return false;
+	return ssh_out_room(ssh, piece);
+}
+
 uint8_t *csftp_ssh_room(struct csftp_ssh *ssh, uint32_t number,
 			enum csftp_ssh_data which, size_t *room)
 {
@@ -399,9 +413,7 @@ uint8_t *csftp_ssh_room(struct csftp_ssh *ssh, uint32_t number,
 	most = smaller(channel->peer_window, channel->peer_packet);
 	if (most == 0)
 		return NULL;
-	if (!ssh_out_room(ssh,
-			  smaller(most, PIECE_MIN) + head + SSH_OVERHEAD) &&
-	    (!ssh->out.base || ssh->out.head < ssh->out.tail))
+	if (!has_room_for(ssh, head + most))
 		return NULL;
 	free = ssh->env->config.buf_size - ssh->out.tail - head - SSH_OVERHEAD;
 	ssh->data_header = head;

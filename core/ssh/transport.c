@@ -58,6 +58,8 @@ static bool take_version(struct csftp_ssh *ssh, struct wire_bytes line)
 				"no common protocol version");
 	memcpy(ssh->version, line.ptr, line.len);
 	ssh->version_len = line.len;
+	/* It has a NUL behind it: nothing else is written there. */
+	ssh_trace_text(ssh, (const char *)ssh->version);
 	ssh_set_phase(ssh, SSH_START);
 	return true;
 }

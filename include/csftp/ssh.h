@@ -81,7 +81,13 @@ struct csftp_ssh_config {
 	 * The pool: buffers of buf_size bytes, 64 KiB by default, aligned as
 	 * malloc's are.  The size bounds the packets that are accepted and the
 	 * channel packets that are announced.  Buffers come back as they are,
-	 * with what peers sent in them; secrets of a key exchange are wiped.
+	 * with what peers sent in them; secrets of a key exchange and
+	 * passwords are wiped.
+	 *
+	 * A connection keeps its buffers while it waits for its peer, and one
+	 * that logs in has two or three.  A pool that has not as many for all
+	 * that are busy at once can run dry until peers go on or are dropped:
+	 * the owner bounds how many log in at a time, and for how long.
 	 */
 	size_t buf_size;
 	void *(*buf_get)(void *arg); /* NULL: none now */

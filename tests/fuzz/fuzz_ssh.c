@@ -159,6 +159,8 @@ static void on_event(struct session *session,
 		session->channel = event->channel;
 		session->has_channel = true;
 	}
+	if (event->kind == CSFTP_SSH_OPENED)
+		(void)!csftp_ssh_exec(ssh, event->channel, "x");
 	if (event->kind == CSFTP_SSH_DATA && !(session->how & HOW_HOLD))
 		must(csftp_ssh_consumed(ssh, event->channel, event->data.len) ==
 		     CSFTP_OK);
@@ -280,6 +282,8 @@ static void skip_exchange(struct session *session)
 	ssh->strict = true;
 	ssh->phase = session->how & HOW_AUTH ? SSH_SERVICE : SSH_RUN;
 	session->granted = !(session->how & HOW_AUTH);
+	if (session->granted && (session->how & HOW_CLIENT))
+		must(csftp_ssh_open(ssh, &session->channel) == CSFTP_OK);
 }
 
 static void start(struct session *session, const uint8_t *input)
@@ -297,8 +301,8 @@ static void start(struct session *session, const uint8_t *input)
 		.arg = session,
 		.keys = keys,
 		.key_count = 1,
-		.window = 5000,
-		.window_max = 20000,
+		.window = 500,
+		.window_max = 3000,
 		.channels = 3,
 		.auth_methods = CSFTP_SSH_AUTH_NONE | CSFTP_SSH_AUTH_PASSWORD |
 				CSFTP_SSH_AUTH_PUBLICKEY,

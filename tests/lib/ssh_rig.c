@@ -126,8 +126,9 @@ void ssh_rig_init(struct ssh_rig *rig)
 
 static void start_side(struct ssh_side *side)
 {
-	assert_int_equal(csftp_ssh_env_new(&side->env, &side->config),
-			 CSFTP_OK);
+	if (!side->shares_env)
+		assert_int_equal(csftp_ssh_env_new(&side->env, &side->config),
+				 CSFTP_OK);
 	side->memory = malloc(csftp_ssh_size(side->env));
 	assert_non_null(side->memory);
 	side->ssh = csftp_ssh_init(side->env, side->memory);
@@ -141,11 +142,21 @@ void ssh_rig_start(struct ssh_rig *rig)
 	start_side(&rig->server);
 }
 
+void ssh_rig_start_in(struct ssh_rig *rig, struct ssh_rig *other)
+{
+	rig->client.env = other->client.env;
+	rig->client.shares_env = true;
+	rig->server.env = other->server.env;
+	rig->server.shares_env = true;
+	ssh_rig_start(rig);
+}
+
 static void stop_side(struct ssh_side *side)
 {
 	csftp_ssh_release(side->ssh);
 	assert_int_equal(side->borrowed, 0);
-	csftp_ssh_env_free(side->env);
+	if (!side->shares_env)
+		csftp_ssh_env_free(side->env);
 	free(side->memory);
 	free(side->got);
 	side->got = NULL;

@@ -19,6 +19,7 @@ struct ssh_side {
 	struct ssh_rig *rig;
 	struct csftp_ssh_config config;
 	struct csftp_ssh_env *env;
+	bool shares_env; /* with a side that has it, and the pool */
 	void *memory;
 	struct csftp_ssh *ssh;
 	uint64_t chance;   /* its random numbers */
@@ -71,6 +72,9 @@ void ssh_rig_free_keys(void);
  */
 void ssh_rig_init(struct ssh_rig *rig);
 void ssh_rig_start(struct ssh_rig *rig);
+
+/* More connections in the environments, and of the pools, of another rig. */
+void ssh_rig_start_in(struct ssh_rig *rig, struct ssh_rig *other);
 void ssh_rig_stop(struct ssh_rig *rig);
 
 /* Moves bytes and handles events on both sides; false: nothing moved. */

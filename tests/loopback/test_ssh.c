@@ -370,6 +370,45 @@ static void buffers_of_every_size_carry_data(void **state)
 	}
 }
 
+/* A turn of each connection after the other, as a daemon has them. */
+static void many_connections_share_an_environment_and_a_pool(void **state)
+{
+	enum { MANY = 60 };
+	struct ssh_rig *rigs = calloc(MANY, sizeof(*rigs));
+	bool any = true;
+
+	(void)state;
+	assert_non_null(rigs);
+	for (size_t i = 0; i < MANY; i++) {
+		ssh_rig_init(&rigs[i]);
+		rigs[i].piece = 100 + 7 * i;
+		if (i == 0)
+			ssh_rig_start(&rigs[i]);
+		else
+			ssh_rig_start_in(&rigs[i], &rigs[0]);
+	}
+	while (any) {
+		any = false;
+		for (size_t i = 0; i < MANY; i++)
+			any = ssh_rig_move(&rigs[i]) || any;
+	}
+	/* They were all under way at once; now all are still. */
+	assert_true(rigs[0].server.most > MANY / 2);
+	assert_int_equal(rigs[0].server.borrowed, 0);
+	assert_int_equal(rigs[0].client.borrowed, 0);
+	for (size_t i = 0; i < MANY; i++) {
+		ssh_rig_login(&rigs[i]);
+		assert_echo(&rigs[i], 1000 + i);
+	}
+	/* No two sessions are the same. */
+	for (size_t i = 1; i < MANY; i++)
+		assert_memory_not_equal(rigs[i].server.ssh->session,
+					rigs[i - 1].server.ssh->session, 32);
+	for (size_t i = MANY; i-- > 0;)
+		ssh_rig_stop(&rigs[i]);
+	free(rigs);
+}
+
 static void wrong_configurations_are_refused(void **state)
 {
 	struct csftp_ssh_env *env;
@@ -456,6 +495,7 @@ static void the_trace_tells_each_message_and_no_secret(void **state)
 	ssh_rig_run(&rig);
 	assert_null(strstr((char *)rig.client.lines, "hunter2"));
 	assert_null(strstr((char *)rig.server.lines, "hunter2"));
+	assert_non_null(strstr((char *)rig.server.lines, "= SSH-2.0-csftp_"));
 	assert_non_null(strstr((char *)rig.server.lines,
 			       "< 50 USERAUTH_REQUEST user=\"somebody\" "
 			       "service=\"ssh-connection\" "
@@ -488,6 +528,8 @@ int main(void)
 			an_idle_connection_is_small_and_borrows_nothing),
 		cmocka_unit_test(a_connection_waits_for_buffers),
 		cmocka_unit_test(buffers_of_every_size_carry_data),
+		cmocka_unit_test(
+			many_connections_share_an_environment_and_a_pool),
 		cmocka_unit_test(wrong_configurations_are_refused),
 		cmocka_unit_test(a_refused_host_key_ends_the_session),
 		cmocka_unit_test(the_trace_tells_each_message_and_no_secret),
