@@ -51,6 +51,8 @@ static bool keys_are_old(const struct csftp_ssh *ssh)
 
 bool ssh_kex_due(const struct csftp_ssh *ssh)
 {
+	if (!ssh->hello_sent)
+		return false;
 	if (ssh->kex)
 		return !ssh->kex->sent;
 	if (ssh->phase < SSH_SERVICE)

@@ -40,6 +40,8 @@ static void *buf_get(void *arg)
 {
 	struct ssh_side *side = arg;
 
+	if (side->fail_get > 0 && --side->fail_get == 0)
+		return NULL;
 	if (side->limit > 0 && side->borrowed >= side->limit)
 		return NULL;
 	if (++side->borrowed > side->most)
@@ -60,6 +62,10 @@ static bool fill(void *arg, void *to, size_t len)
 	struct ssh_side *side = arg;
 	uint8_t *at = to;
 
+	if (side->fail_random == 1)
+		return false;
+	if (side->fail_random > 1)
+		side->fail_random--;
 	for (size_t i = 0; i < len; i++) {
 		side->chance ^= side->chance << 13;
 		side->chance ^= side->chance >> 7;
@@ -290,8 +296,11 @@ bool ssh_rig_move(struct ssh_rig *rig)
 
 void ssh_rig_run(struct ssh_rig *rig)
 {
-	while (ssh_rig_move(rig))
-		;
+	int still = 0;
+
+	/* Who was refused a buffer asks once more. */
+	while (still < 3)
+		still = ssh_rig_move(rig) ? 0 : still + 1;
 }
 
 void ssh_side_feed(struct ssh_side *side, const void *bytes, size_t len)

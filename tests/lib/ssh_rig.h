@@ -22,10 +22,12 @@ struct ssh_side {
 	bool shares_env; /* with a side that has it, and the pool */
 	void *memory;
 	struct csftp_ssh *ssh;
-	uint64_t chance;   /* its random numbers */
-	unsigned borrowed; /* buffers it has now */
-	unsigned most;	   /* and had at most */
-	unsigned limit;	   /* of the pool; 0: none */
+	uint64_t chance;      /* its random numbers */
+	unsigned borrowed;    /* buffers it has now */
+	unsigned most;	      /* and had at most */
+	unsigned limit;	      /* of the pool; 0: none */
+	unsigned fail_get;    /* the so-many-th loan is refused; 0: none */
+	unsigned fail_random; /* from the so-many-th call on nothing comes */
 	unsigned count[SSH_RIG_KINDS];
 	struct csftp_ssh_event last; /* pointers in it are gone */
 	char text[256];		     /* of the last event with one */

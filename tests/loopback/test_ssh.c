@@ -350,6 +350,105 @@ static void a_connection_waits_for_buffers(void **state)
 	}
 }
 
+/*
+ * A whole session: login, a channel with a request, data, new keys, and its
+ * end.  A call that has no room is made again.  False: it did not work.
+ */
+static bool whole_session(struct ssh_rig *rig)
+{
+	struct csftp_ssh *ssh = rig->client.ssh;
+	uint32_t channel = 0;
+	size_t sent = 0;
+
+	ssh_rig_run(rig);
+	while (csftp_ssh_auth_password(ssh, "u", "p", 1) == CSFTP_ERR_NO_ROOM)
+		;
+	ssh_rig_run(rig);
+	while (csftp_ssh_open(ssh, &channel) == CSFTP_ERR_NO_ROOM)
+		;
+	ssh_rig_run(rig);
+	while (csftp_ssh_exec(ssh, channel, "x") == CSFTP_ERR_NO_ROOM)
+		;
+	while (csftp_ssh_rekey(ssh) == CSFTP_ERR_NO_ROOM)
+		;
+	for (int i = 0; sent < 70000 && i < 1000; i++) {
+		sent += ssh_side_send(&rig->client, channel, 70000 - sent);
+		ssh_rig_run(rig);
+	}
+	while (csftp_ssh_rekey(rig->server.ssh) == CSFTP_ERR_NO_ROOM)
+		;
+	ssh_rig_run(rig);
+	while (csftp_ssh_channel_close(ssh, channel) == CSFTP_ERR_NO_ROOM)
+		;
+	ssh_rig_run(rig);
+	return rig->client.got_total == 70000 &&
+	       rig->client.count[CSFTP_SSH_REPLY] == 1 &&
+	       rig->client.count[CSFTP_SSH_CHANNEL_CLOSED] == 1 &&
+	       rig->client.ssh->err == CSFTP_OK &&
+	       rig->server.ssh->err == CSFTP_OK;
+}
+
+/* The fault comes once, at each place where it can, until it comes no more. */
+static unsigned refuse_each_loan(bool server, size_t buf_size)
+{
+	unsigned n = 0, left = 0;
+
+	while (left == 0) {
+		struct ssh_rig rig;
+		struct ssh_side *side = server ? &rig.server : &rig.client;
+
+		ssh_rig_init(&rig);
+		rig.server.echo = true;
+		rig.server.config.window = 20000;
+		rig.client.config.buf_size = buf_size;
+		rig.server.config.buf_size = buf_size;
+		ssh_rig_start(&rig);
+		side->fail_get = ++n;
+		if (!whole_session(&rig))
+			fail_msg("loan %u of the %s", n,
+				 server ? "server" : "client");
+		left = side->fail_get;
+		ssh_rig_stop(&rig);
+	}
+	return n;
+}
+
+static void a_loan_that_is_refused_once_breaks_nothing(void **state)
+{
+	(void)state;
+	for (int server = 0; server < 2; server++) {
+		assert_true(refuse_each_loan(server, 65536) > 20);
+		assert_true(refuse_each_loan(server, 4096) > 40);
+	}
+}
+
+/* Without random bytes nothing is sent that should have had some. */
+static void a_connection_without_random_bytes_ends(void **state)
+{
+	(void)state;
+	for (int server = 0; server < 2; server++) {
+		bool works = false;
+		unsigned n = 0;
+
+		while (!works) {
+			struct ssh_rig rig;
+			struct ssh_side *side =
+				server ? &rig.server : &rig.client;
+
+			ssh_rig_init(&rig);
+			rig.server.echo = true;
+			ssh_rig_start(&rig);
+			side->fail_random = ++n;
+			works = whole_session(&rig);
+			if (!works)
+				assert_int_equal(side->ssh->err,
+						 CSFTP_ERR_CRYPTO);
+			ssh_rig_stop(&rig);
+		}
+		assert_true(n > 10);
+	}
+}
+
 static void buffers_of_every_size_carry_data(void **state)
 {
 	static const size_t sizes[] = {4096, 5000, 16384, 35000, 262144};
@@ -527,6 +626,8 @@ int main(void)
 		cmocka_unit_test(
 			an_idle_connection_is_small_and_borrows_nothing),
 		cmocka_unit_test(a_connection_waits_for_buffers),
+		cmocka_unit_test(a_loan_that_is_refused_once_breaks_nothing),
+		cmocka_unit_test(a_connection_without_random_bytes_ends),
 		cmocka_unit_test(buffers_of_every_size_carry_data),
 		cmocka_unit_test(
 			many_connections_share_an_environment_and_a_pool),
