@@ -324,7 +324,8 @@ enum csftp_err csftp_ssh_auth_answers(struct csftp_ssh *ssh,
 
 	if (ssh->err != CSFTP_OK)
 		return ssh->err;
-	if (ssh->phase != SSH_AUTH || ssh->auth.prompts != count + 1)
+	if (ssh->phase != SSH_AUTH || ssh->auth.prompts == 0 ||
+	    ssh->auth.prompts - 1 != count)
 		return CSFTP_ERR_STATE;
 	wr = ssh_begin(ssh, SSH_USERAUTH_INFO_RESPONSE);
 	wire_wr_u32(&wr, count);

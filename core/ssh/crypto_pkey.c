@@ -120,6 +120,9 @@ static EVP_PKEY *from_params(const char *name, OSSL_PARAM_BLD *build,
 	if (params && ctx && EVP_PKEY_fromdata_init(ctx) == 1)
 		(void)EVP_PKEY_fromdata(ctx, &key, selection, params);
 	EVP_PKEY_CTX_free(ctx);
+	/* Among them may be a private key, of which libcrypto has its copy. */
+	for (OSSL_PARAM *at = params; at && at->key; at++)
+		ssh_wipe(at->data, at->data_size);
 	OSSL_PARAM_free(params);
 	return key;
 }

@@ -101,7 +101,7 @@ struct ssh_auth {
 	uint32_t failures;
 	uint32_t shown; /* server: methods that were right, but not enough */
 	uint32_t requests;
-	uint32_t prompts; /* that wait for answers */
+	uint32_t prompts; /* that wait for answers, and one; 0: none do */
 	bool user_known;
 	uint8_t user[32];   /* hash of user and service (RFC 4252, 5) */
 	uint32_t peer_sigs; /* server-sig-algs, by place in our table */

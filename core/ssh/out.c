@@ -106,7 +106,7 @@ struct wire_wr ssh_begin(struct csftp_ssh *ssh, uint8_t msg)
 	struct ssh_buf *later = &ssh->later;
 	struct wire_wr wr = {.err = CSFTP_ERR_NO_ROOM};
 
-	/* A message goes where data was to be written: that has to start anew. */
+	/* It goes where data was to be written: that has to start anew. */
 	ssh->data_room = 0;
 	ssh->writing_later = has_to_wait(ssh, msg);
 	if (ssh->writing_later) {

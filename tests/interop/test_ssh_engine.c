@@ -404,6 +404,78 @@ static void keepalives_and_small_buffers_are_fine_for_ssh(void **state)
 	ssh_serve_stop(&serve);
 }
 
+static void need_program(const char *name)
+{
+	char why[128];
+
+	if (proc_sh(0, "command -v %s >/dev/null", name) == 0)
+		return;
+	proc_print(why, sizeof(why), "%s is not installed", name);
+	skip_because(why);
+}
+
+/* libssh2's part: curl's. */
+static void curl_fetches_files_from_our_server(void **state)
+{
+	struct place *place = *state;
+	char command[4 * PROC_PATH_MAX];
+	struct ssh_serve serve;
+
+	need_program("curl");
+	open_server(place, &serve);
+	proc_print(command, sizeof(command),
+		   "cd %s && rm -f back && curl -sSk --key user --pubkey "
+		   "user.pub sftp://root@127.0.0.1:%d%s/data -o back && "
+		   "cmp data back",
+		   place->dir, serve.port, place->dir);
+	assert_int_equal(run_against(&serve, command), 0);
+	proc_print(command, sizeof(command),
+		   "cd %s && curl -sSk --key user --pubkey user.pub -T data "
+		   "sftp://root@127.0.0.1:%d%s/sent && cmp data sent",
+		   place->dir, serve.port, place->dir);
+	assert_int_equal(run_against(&serve, command), 0);
+	ssh_serve_stop(&serve);
+}
+
+static void putty_runs_commands_and_moves_files_on_our_server(void **state)
+{
+	struct place *place = *state;
+	char base[PROC_PATH_MAX], command[4 * PROC_PATH_MAX];
+	char path[PROC_PATH_MAX + 16];
+	struct csftp_ssh_bytes blob;
+	struct ssh_serve serve;
+
+	need_program("plink");
+	need_program("psftp");
+	need_program("puttygen");
+	open_server(place, &serve);
+	blob = csftp_ssh_key_blob(place->host[0]);
+	proc_print(path, sizeof(path), "%s/blob", place->dir);
+	file_write(path, blob.ptr, blob.len);
+	must_sh("cd '%s' && puttygen user -O private -o user.ppk && "
+		"echo \"ssh-ed25519 $(base64 -w0 blob)\" >host.pub && "
+		"ssh-keygen -lf host.pub | cut -d' ' -f2 >print && "
+		"printf 'put data %s/sent\\nget %s/sent back\\n' >moves",
+		place->dir, place->dir, place->dir);
+	/* It keeps things in the home directory. */
+	proc_print(
+		base, sizeof(base),
+		"cd %s && rm -f back sent && export HOME=$PWD && "
+		"keys=\"-batch -P %d -i user.ppk -hostkey $(cat print)\" && ",
+		place->dir, serve.port);
+	proc_print(command, sizeof(command),
+		   "%s plink -ssh $keys root@127.0.0.1 cat <data >back && "
+		   "cmp data back",
+		   base);
+	assert_int_equal(run_against(&serve, command), 0);
+	proc_print(command, sizeof(command),
+		   "%s psftp $keys -b moves root@127.0.0.1 >/dev/null && "
+		   "cmp data back && cmp data sent",
+		   base);
+	assert_int_equal(run_against(&serve, command), 0);
+	ssh_serve_stop(&serve);
+}
+
 static void dropbears_client_runs_commands_on_our_server(void **state)
 {
 	struct place *place = *state;
@@ -411,9 +483,8 @@ static void dropbears_client_runs_commands_on_our_server(void **state)
 	struct csftp_ssh_key *key;
 	struct ssh_serve serve;
 
-	if (proc_sh(0, "command -v dbclient >/dev/null && "
-		       "command -v dropbearkey >/dev/null") != 0)
-		skip_because("dropbear-bin is not installed");
+	need_program("dbclient");
+	need_program("dropbearkey");
 	open_server(place, &serve);
 	must_sh("cd '%s' && rm -f drop drop.pub && "
 		"dropbearkey -t ed25519 -f drop >/dev/null 2>&1 && "
@@ -457,6 +528,9 @@ int main(void)
 		cmocka_unit_test(passwords_of_ssh_reach_our_server),
 		cmocka_unit_test(sftp_moves_files_while_both_sides_rekey),
 		cmocka_unit_test(keepalives_and_small_buffers_are_fine_for_ssh),
+		cmocka_unit_test(curl_fetches_files_from_our_server),
+		cmocka_unit_test(
+			putty_runs_commands_and_moves_files_on_our_server),
 		cmocka_unit_test(dropbears_client_runs_commands_on_our_server),
 	};
 

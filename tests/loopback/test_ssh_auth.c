@@ -557,6 +557,9 @@ static void wrong_arguments_are_refused(void **state)
 		CSFTP_ERR_ALGORITHM);
 	assert_int_equal(csftp_ssh_answer(rig.server.ssh, CSFTP_SSH_YES),
 			 CSFTP_ERR_STATE);
+	assert_int_equal(
+		csftp_ssh_auth_answers(rig.client.ssh, NULL, UINT32_MAX),
+		CSFTP_ERR_STATE);
 	name[CSFTP_SSH_USER_MAX] = '\0';
 	assert_int_equal(csftp_ssh_auth_none(rig.client.ssh, name), CSFTP_OK);
 	ssh_rig_run(&rig);
