@@ -186,6 +186,116 @@ static void no_more_sessions_means_it(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* One whose data nobody consumes stands still, and no other does. */
+static void channels_do_not_wait_for_each_other(void **state)
+{
+	enum { MANY = 8 };
+	uint32_t ours[MANY], theirs[MANY];
+	struct ssh_rig rig;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.window = 5000;
+	rig.server.config.window_max = 5000;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	for (size_t i = 0; i < MANY; i++) {
+		ours[i] = ssh_rig_channel(&rig);
+		theirs[i] = rig.server.channel;
+	}
+	rig.server.hold = true;
+	assert_int_equal(ssh_side_send(&rig.client, ours[3], 9000), 5000);
+	ssh_rig_run(&rig);
+	rig.server.hold = false;
+	for (int round = 0; round < 10; round++) {
+		for (size_t i = 0; i < MANY; i++) {
+			size_t sent = ssh_side_send(&rig.client, ours[i],
+						    1000 + 10 * i);
+
+			assert_int_equal(sent, i == 3 ? 0 : 1000 + 10 * i);
+		}
+		ssh_rig_run(&rig);
+	}
+	/* 10 rounds of all but one, and what was held. */
+	assert_int_equal(rig.server.got_total,
+			 5000 + 10 * (7 * 1000 + 10 * (28 - 3)));
+	assert_int_equal(csftp_ssh_consumed(rig.server.ssh, theirs[3], 5000),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(ssh_side_send(&rig.client, ours[3], 9000), 5000);
+	for (size_t i = 0; i < MANY; i++)
+		assert_int_equal(
+			csftp_ssh_channel_close(i % 2 ? rig.client.ssh
+						      : rig.server.ssh,
+						i % 2 ? ours[i] : theirs[i]),
+			CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.count[CSFTP_SSH_CHANNEL_CLOSED], MANY);
+	assert_int_equal(rig.server.count[CSFTP_SSH_CHANNEL_CLOSED], MANY);
+	ssh_rig_stop(&rig);
+}
+
+static bool leave_open(struct ssh_side *side,
+		       const struct csftp_ssh_event *event)
+{
+	return side == &side->rig->server && event->question;
+}
+
+/* The owner may think about each question for as long as it likes. */
+static void a_question_holds_all_until_it_is_answered(void **state)
+{
+	struct csftp_ssh_event event;
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.on_event = leave_open;
+	ssh_rig_start(&rig);
+	ssh_rig_run(&rig);
+	assert_int_equal(csftp_ssh_auth_password(rig.client.ssh, "u", "p", 1),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.last.kind, CSFTP_SSH_AUTH);
+	assert_false(csftp_ssh_event(rig.server.ssh, &event));
+	assert_int_equal(csftp_ssh_wants(rig.server.ssh), 0);
+	assert_int_equal(rig.server.ssh->phase, SSH_AUTH);
+	assert_int_equal(csftp_ssh_answer(rig.server.ssh, CSFTP_SSH_YES),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_OK);
+	assert_int_equal(csftp_ssh_open(rig.client.ssh, &channel), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.count[CSFTP_SSH_OPENED], 0);
+	assert_int_equal(csftp_ssh_answer(rig.server.ssh, CSFTP_SSH_YES),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	/* Behind the question there is more, and new keys; both wait. */
+	assert_int_equal(csftp_ssh_exec(rig.client.ssh, channel, "x"),
+			 CSFTP_OK);
+	assert_int_equal(ssh_side_send(&rig.client, channel, 100), 100);
+	assert_int_equal(csftp_ssh_rekey(rig.client.ssh), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.got_total, 0);
+	assert_int_equal(rig.client.count[CSFTP_SSH_REPLY], 0);
+	assert_int_equal(csftp_ssh_answer(rig.server.ssh, CSFTP_SSH_NO),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.count[CSFTP_SSH_REPLY], 1);
+	assert_false(rig.client.last.ok);
+	assert_int_equal(rig.server.got_total, 100);
+	/* The end does not wait for an answer. */
+	assert_int_equal(csftp_ssh_exec(rig.client.ssh, channel, "x"),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	csftp_ssh_close(rig.server.ssh, CSFTP_ERR_EOF);
+	assert_int_equal(csftp_ssh_answer(rig.server.ssh, CSFTP_SSH_YES),
+			 CSFTP_ERR_STATE);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.server.last.kind, CSFTP_SSH_CLOSED);
+	ssh_rig_stop(&rig);
+}
+
 static void a_window_that_is_used_up_quickly_grows(void **state)
 {
 	struct ssh_rig rig;
@@ -462,6 +572,8 @@ int main(void)
 		cmocka_unit_test(stderr_is_told_from_stdout),
 		cmocka_unit_test(exits_are_told),
 		cmocka_unit_test(no_more_sessions_means_it),
+		cmocka_unit_test(channels_do_not_wait_for_each_other),
+		cmocka_unit_test(a_question_holds_all_until_it_is_answered),
 		cmocka_unit_test(a_window_that_is_used_up_quickly_grows),
 		cmocka_unit_test(broken_rules_of_channels_end_the_session),
 		cmocka_unit_test(data_after_the_end_ends_the_session),
