@@ -129,6 +129,17 @@ static void tell_closed(struct csftp_ssh *ssh)
 					       strlen(ssh->err_text)};
 }
 
+/* New keys that do not come. */
+static void check_exchange(struct csftp_ssh *ssh)
+{
+	const struct csftp_ssh_config *config = &ssh->env->config;
+
+	if (ssh->kex && ssh_kex_deadline(ssh) != UINT64_MAX &&
+	    config->now_ms(config->arg) >= ssh_kex_deadline(ssh))
+		(void)ssh_fail(ssh, CSFTP_ERR_STATE, CSFTP_SSH_KEX_FAILED,
+			       "key exchange took too long");
+}
+
 /* What is to be sent without a message that asks for it. */
 static void send_due(struct csftp_ssh *ssh)
 {
@@ -201,6 +212,7 @@ bool csftp_ssh_event(struct csftp_ssh *ssh, struct csftp_ssh_event *event)
 	ssh->starved = false;
 	ssh->data_room = 0;
 	ssh_finish_packet(ssh);
+	check_exchange(ssh);
 	while (!ssh->has_event && step(ssh))
 		;
 	if (ssh->err != CSFTP_OK)
@@ -306,7 +318,11 @@ uint64_t csftp_ssh_deadline(const struct csftp_ssh *ssh)
 {
 	uint64_t age = ssh->env->config.rekey_ms;
 
-	if (ssh->err != CSFTP_OK || ssh->phase < SSH_RUN || ssh->kex ||
+	if (ssh->err != CSFTP_OK)
+		return UINT64_MAX;
+	if (ssh->kex)
+		return ssh_kex_deadline(ssh);
+	if (ssh->phase < SSH_RUN ||
 	    ssh->to_peer.packets + ssh->from_peer.packets == 0 ||
 	    age > UINT64_MAX - ssh->keys_ms)
 		return UINT64_MAX;

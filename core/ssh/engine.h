@@ -81,6 +81,7 @@ struct ssh_kex {
 	bool skip;  /* RFC 4253, 7.1: the next packet was a wrong guess */
 	bool newkeys_sent;
 	bool newkeys_got;
+	uint64_t since_ms;
 	const struct ssh_alg *kex;
 	const struct ssh_alg *hostkey;
 	const struct ssh_alg *cipher[2]; /* from client, from server */
@@ -235,6 +236,8 @@ struct wire_bytes ssh_own_version(void);
 bool ssh_kex_ready(struct csftp_ssh *ssh);
 void ssh_kex_start(struct csftp_ssh *ssh);
 bool ssh_kex_due(const struct csftp_ssh *ssh);
+/* When an exchange that is under way has to be over; UINT64_MAX: no matter. */
+uint64_t ssh_kex_deadline(const struct csftp_ssh *ssh);
 void ssh_kex_release(struct csftp_ssh *ssh);
 
 /* kex_ecdh.c */

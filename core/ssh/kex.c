@@ -8,6 +8,9 @@
 /* RFC 4344, 3.1: new keys long before the counter comes round. */
 #define PACKETS_MAX (UINT32_C(1) << 31)
 
+/* A peer that does not go on with new keys keeps a buffer of ours for long. */
+enum { EXCHANGE_MS = 120000 };
+
 bool ssh_kex_ready(struct csftp_ssh *ssh)
 {
 	struct ssh_buf buf;
@@ -17,8 +20,19 @@ bool ssh_kex_ready(struct csftp_ssh *ssh)
 	if (!ssh_buf_get(ssh, &buf))
 		return false;
 	ssh->kex = (struct ssh_kex *)(void *)buf.base;
-	*ssh->kex = (struct ssh_kex){.first = ssh->session_len == 0};
+	*ssh->kex = (struct ssh_kex){
+		.first = ssh->session_len == 0,
+		.since_ms = ssh->env->config.now_ms(ssh->env->config.arg),
+	};
 	return true;
+}
+
+/* The first is part of a login, which the owner bounds: people may be asked. */
+uint64_t ssh_kex_deadline(const struct csftp_ssh *ssh)
+{
+	if (ssh->kex->first || ssh->kex->since_ms > UINT64_MAX - EXCHANGE_MS)
+		return UINT64_MAX;
+	return ssh->kex->since_ms + EXCHANGE_MS;
 }
 
 void ssh_kex_release(struct csftp_ssh *ssh)

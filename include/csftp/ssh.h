@@ -184,8 +184,12 @@ CSFTP_API const uint8_t *csftp_ssh_out(const struct csftp_ssh *ssh,
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err
 csftp_ssh_out_ack(struct csftp_ssh *ssh, size_t len);
 
-/* When csftp_ssh_event() is to be called even if nothing happens, in the time
- * of now_ms; UINT64_MAX: not. */
+/*
+ * When csftp_ssh_event() is to be called even if nothing happens, in the time
+ * of now_ms; UINT64_MAX: not.  That is for keys that get too old, and for a
+ * change of keys that the peer does not go on with, which ends the connection
+ * after two minutes.  How long a login may take is the owner's to bound.
+ */
 CSFTP_API uint64_t csftp_ssh_deadline(const struct csftp_ssh *ssh);
 
 /* The stream is gone; why is CSFTP_ERR_EOF where the peer closed it. */

@@ -564,6 +564,31 @@ static void a_point_that_makes_no_secret_ends_the_exchange(void **state)
 	ssh_rig_stop(&rig);
 }
 
+static void an_exchange_that_is_not_finished_ends_the_session(void **state)
+{
+	struct ssh_rig rig;
+
+	(void)state;
+	(void)open_session(&rig);
+	rig.now_ms = 5000;
+	assert_int_equal(csftp_ssh_rekey(rig.server.ssh), CSFTP_OK);
+	assert_int_equal(csftp_ssh_deadline(rig.server.ssh), 5000 + 120000);
+	(void)ssh_side_events(&rig.server);
+	rig.now_ms = 5000 + 120000 - 1;
+	(void)ssh_side_events(&rig.server);
+	assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+	assert_int_equal(rig.server.borrowed, 2);
+	rig.now_ms++;
+	(void)ssh_side_events(&rig.server);
+	ssh_side_assert_ended(&rig.server, CSFTP_ERR_STATE,
+			      CSFTP_SSH_KEX_FAILED);
+	/* What is left is the output, which tells why. */
+	assert_int_equal(rig.server.borrowed, 1);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.reason, CSFTP_SSH_KEX_FAILED);
+	ssh_rig_stop(&rig);
+}
+
 /* A plain packet, as before the first keys. */
 static void feed_plain(struct ssh_side *side, const struct wire_wr *payload)
 {
@@ -716,6 +741,8 @@ int main(void)
 		cmocka_unit_test(endless_greetings_are_refused),
 		cmocka_unit_test(
 			a_point_that_makes_no_secret_ends_the_exchange),
+		cmocka_unit_test(
+			an_exchange_that_is_not_finished_ends_the_session),
 		cmocka_unit_test(
 			a_guessed_packet_counts_if_the_guess_was_right),
 		cmocka_unit_test(
