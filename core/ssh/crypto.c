@@ -10,7 +10,6 @@ static const struct {
 	const char *name;
 	size_t len;
 } hashes[SSH_HASH_COUNT] = {
-	[SSH_SHA1] = {"SHA1", 20},
 	[SSH_SHA256] = {"SHA256", 32},
 	[SSH_SHA384] = {"SHA384", 48},
 	[SSH_SHA512] = {"SHA512", 64},

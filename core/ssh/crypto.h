@@ -30,7 +30,7 @@ void ssh_wipe(void *secret, size_t len);
 /* Compares in a time that depends on len only. */
 bool ssh_same(const void *a, const void *b, size_t len);
 
-enum ssh_hash { SSH_SHA1, SSH_SHA256, SSH_SHA384, SSH_SHA512, SSH_HASH_COUNT };
+enum ssh_hash { SSH_SHA256, SSH_SHA384, SSH_SHA512, SSH_HASH_COUNT };
 #define SSH_HASH_MAX 64
 
 size_t ssh_hash_len(enum ssh_hash hash);

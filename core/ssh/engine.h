@@ -106,8 +106,6 @@ struct ssh_auth {
 	bool user_known;
 	uint8_t user[32];   /* hash of user and service (RFC 4252, 5) */
 	uint32_t peer_sigs; /* server-sig-algs, by place in our table */
-	bool peer_sigs_known;
-	const struct ssh_alg *key_alg; /* server: of the key asked about */
 };
 
 struct csftp_ssh {
@@ -123,7 +121,6 @@ struct csftp_ssh {
 	bool strict;  /* OpenSSH PROTOCOL, 1.10 */
 	bool peer_ext_info;
 	uint8_t question; /* the message that asked; 0: none */
-	bool question_replies;
 	uint32_t question_channel;
 
 	/* The caller's, during csftp_ssh_event(). */

@@ -249,7 +249,6 @@ static void note_sig_algs(struct csftp_ssh *ssh, struct wire_bytes names)
 {
 	const struct ssh_alg *alg;
 
-	ssh->auth.peer_sigs_known = true;
 	ssh->auth.peer_sigs = 0;
 	for (size_t i = 0; (alg = ssh_alg_at(CSFTP_SSH_ALG_HOSTKEY, i)); i++)
 		if (ssh_list_has(names, alg->name))

@@ -32,7 +32,6 @@ struct session {
 	bool granted;
 	bool over;
 	uint32_t channel;
-	bool has_channel;
 };
 
 static void *take(void *arg)
@@ -155,10 +154,8 @@ static void on_event(struct session *session,
 	if (event->kind == CSFTP_SSH_AUTH_PROMPTS)
 		answer_prompts(session, event);
 	if (event->kind == CSFTP_SSH_CHANNEL_OPEN ||
-	    event->kind == CSFTP_SSH_OPENED) {
+	    event->kind == CSFTP_SSH_OPENED)
 		session->channel = event->channel;
-		session->has_channel = true;
-	}
 	if (event->kind == CSFTP_SSH_OPENED)
 		(void)!csftp_ssh_exec(ssh, event->channel, "x");
 	if (event->kind == CSFTP_SSH_DATA && !(session->how & HOW_HOLD))

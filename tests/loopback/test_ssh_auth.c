@@ -139,7 +139,7 @@ static void rsa_signs_with_what_the_server_verifies(void **state)
 
 	(void)state;
 	start(&rig, &owner);
-	assert_true(rig.client.ssh->auth.peer_sigs_known);
+	assert_true(rig.client.ssh->auth.peer_sigs != 0);
 	for (size_t i = 0; (alg = ssh_alg_at(CSFTP_SSH_ALG_HOSTKEY, i)); i++) {
 		assert_true(rig.client.ssh->auth.peer_sigs >> i & 1);
 		if (strcmp(alg->name, "rsa-sha2-512") == 0)

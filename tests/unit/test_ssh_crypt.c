@@ -406,6 +406,70 @@ static void the_exchange_hash_is_over_what_its_rfc_says(void **state)
 	assert_int_equal(checked, 5);
 }
 
+/* What RFC 4253, 7.2 makes the first IVs of, one for each direction. */
+struct derived {
+	uint8_t iv[2][32];
+	unsigned count;
+};
+
+static bool derive_ivs(struct ssh_side *side,
+		       const struct csftp_ssh_event *event)
+{
+	struct derived *derived = side->rig->arg;
+	const struct ssh_kex *kex = side->ssh->kex;
+
+	if (event->kind != CSFTP_SSH_HOSTKEY)
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t flat[SSH_SHARED_MAX + 8 + 2 * SSH_HASH_MAX + 1];
+		struct wire_wr wr = {.base = flat, .cap = sizeof(flat)};
+		struct wire_bytes whole;
+
+		/* K || H || "A" or "B" || session id, which is H as well. */
+		wire_wr_raw(&wr, kex->shared, kex->shared_len);
+		wire_wr_raw(&wr, kex->hash, 32);
+		wire_wr_u8(&wr, (uint8_t)("AB"[i]));
+		wire_wr_raw(&wr, kex->hash, 32);
+		assert_int_equal(wire_wr_end(&wr), CSFTP_OK);
+		whole = (struct wire_bytes){flat, wr.len};
+		assert_int_equal(ssh_hash(side->env->lib, SSH_SHA256, &whole, 1,
+					  derived->iv[i]),
+				 CSFTP_OK);
+	}
+	derived->count++;
+	return false;
+}
+
+static void keys_are_derived_as_their_rfc_says(void **state)
+{
+	uint8_t session[SSH_HASH_MAX];
+	struct derived derived = {.count = 0};
+	struct ssh_rig rig;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.client.config.kex = "curve25519-sha256";
+	rig.client.config.cipher = "aes256-ctr";
+	rig.on_event = derive_ivs;
+	rig.arg = &derived;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	assert_int_equal(derived.count, 1);
+	assert_memory_equal(rig.server.ssh->from_peer.crypt.iv, derived.iv[0],
+			    16);
+	assert_memory_equal(rig.client.ssh->from_peer.crypt.iv, derived.iv[1],
+			    16);
+	/* RFC 4253, 7.2: the session's name outlives its keys. */
+	memcpy(session, rig.server.ssh->session, sizeof(session));
+	assert_int_equal(csftp_ssh_rekey(rig.client.ssh), CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_memory_equal(session, rig.server.ssh->session, sizeof(session));
+	assert_memory_equal(session, rig.client.ssh->session, sizeof(session));
+	assert_memory_not_equal(rig.server.ssh->from_peer.crypt.iv,
+				derived.iv[0], 16);
+	ssh_rig_stop(&rig);
+}
+
 static void numbers_are_read_as_they_should_be_written(void **state)
 {
 	static const struct {
@@ -470,6 +534,7 @@ int main(void)
 		cmocka_unit_test(
 			pairs_of_each_group_agree_and_refuse_bad_points),
 		cmocka_unit_test(the_exchange_hash_is_over_what_its_rfc_says),
+		cmocka_unit_test(keys_are_derived_as_their_rfc_says),
 		cmocka_unit_test(numbers_are_read_as_they_should_be_written),
 		cmocka_unit_test(name_lists_are_searched_by_whole_names),
 	};
