@@ -589,6 +589,36 @@ static void an_exchange_that_is_not_finished_ends_the_session(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* RFC 4344, 3.1; and the number of a packet is the nonce of a cipher. */
+static void packet_numbers_do_not_come_round(void **state)
+{
+	static const uint8_t ping[] = {80, 0, 0, 0, 1, 'x', 0};
+	struct wire_wr wr;
+	struct ssh_rig rig;
+
+	(void)state;
+	(void)open_session(&rig);
+	rig.server.traces = true;
+	rig.server.ssh->to_peer.packets = UINT32_C(1) << 31;
+	ssh_rig_run(&rig);
+	assert_non_null(strstr((char *)rig.server.lines, "> 20 KEXINIT"));
+	assert_true(rig.server.ssh->to_peer.packets < 10);
+	/* A peer that takes no notice is not followed to the end. */
+	rig.server.ssh->from_peer.packets = UINT32_MAX - 1;
+	ssh_side_say(&rig.client, ping, sizeof(ping));
+	ssh_rig_run(&rig);
+	ssh_side_assert_ended(&rig.server, CSFTP_ERR_STATE,
+			      CSFTP_SSH_PROTOCOL_ERROR);
+	ssh_rig_stop(&rig);
+	(void)open_session(&rig);
+	rig.client.ssh->to_peer.packets = UINT32_MAX;
+	wr = ssh_begin(rig.client.ssh, SSH_GLOBAL_REQUEST);
+	wire_wr_raw(&wr, ping + 1, sizeof(ping) - 1);
+	assert_int_equal(ssh_end(rig.client.ssh, &wr), CSFTP_ERR_STATE);
+	assert_int_equal(rig.client.ssh->err, CSFTP_ERR_STATE);
+	ssh_rig_stop(&rig);
+}
+
 /* A plain packet, as before the first keys. */
 static void feed_plain(struct ssh_side *side, const struct wire_wr *payload)
 {
@@ -743,6 +773,7 @@ int main(void)
 			a_point_that_makes_no_secret_ends_the_exchange),
 		cmocka_unit_test(
 			an_exchange_that_is_not_finished_ends_the_session),
+		cmocka_unit_test(packet_numbers_do_not_come_round),
 		cmocka_unit_test(
 			a_guessed_packet_counts_if_the_guess_was_right),
 		cmocka_unit_test(

@@ -198,15 +198,39 @@ static void what_is_released_is_wiped(void **state)
 	ssh_rig_stop(&rig);
 }
 
-static bool pool_holds(const char *text)
+static bool pool_holds(const void *bytes, size_t len)
 {
-	size_t len = strlen(text);
-
 	for (unsigned i = 0; i < pool()->free; i++)
 		for (size_t at = 0; at + len <= BUF; at++)
-			if (memcmp(pool()->buf[i] + at, text, len) == 0)
+			if (memcmp(pool()->buf[i] + at, bytes, len) == 0)
 				return true;
 	return false;
+}
+
+/* The secret that both sides share, when the client knows it. */
+static bool note_secret(struct ssh_side *side,
+			const struct csftp_ssh_event *event)
+{
+	if (event->kind == CSFTP_SSH_HOSTKEY)
+		memcpy(side->rig->arg, side->ssh->kex->shared + 4, 32);
+	return false;
+}
+
+static void secrets_of_key_exchanges_do_not_stay_in_the_pool(void **state)
+{
+	static const uint8_t zero[32];
+	uint8_t secret[32] = {0};
+	struct ssh_rig rig;
+
+	(void)state;
+	start(&rig, NULL);
+	rig.on_event = note_secret;
+	rig.arg = secret;
+	ssh_rig_login(&rig);
+	assert_memory_not_equal(secret, zero, sizeof(secret));
+	assert_int_equal(pool()->free, POOL);
+	assert_false(pool_holds(secret, sizeof(secret)));
+	ssh_rig_stop(&rig);
 }
 
 static void passwords_do_not_stay_in_the_pool(void **state)
@@ -232,7 +256,7 @@ static void passwords_do_not_stay_in_the_pool(void **state)
 		assert_int_equal(rig.client.count[CSFTP_SSH_AUTH_OK], how < 2);
 		ssh_rig_stop(&rig);
 		assert_int_equal(pool()->free, POOL);
-		assert_false(pool_holds(password));
+		assert_false(pool_holds(password, strlen(password)));
 	}
 }
 
@@ -245,6 +269,8 @@ int main(void)
 			an_idle_connection_fits_into_a_page_without_buffers),
 		cmocka_unit_test(what_is_released_is_wiped),
 		cmocka_unit_test(passwords_do_not_stay_in_the_pool),
+		cmocka_unit_test(
+			secrets_of_key_exchanges_do_not_stay_in_the_pool),
 	};
 
 	return cmocka_run_group_tests(tests, make_pool, free_pool);
