@@ -220,16 +220,11 @@ static void op_readlink(struct csftp_fs *fs, struct csftp_req *up)
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct cache *cache = (struct cache *)fs;
-	struct csftp_req **at = &cache->waiting;
 
-	while (*at && *at != up)
-		at = &(*at)->next;
-	if (!*at) {
+	if (relay_unlist(&cache->waiting, up))
+		csftp_reply_err(up, EINTR);
+	else
 		cache->cancel(fs, up);
-		return;
-	}
-	*at = up->next;
-	csftp_reply_err(up, EINTR);
 }
 
 static void set_ops(struct cache *cache)

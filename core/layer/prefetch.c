@@ -417,16 +417,6 @@ static void op_opendir(struct csftp_fs *fs, struct csftp_req *up)
 	csftp_submit(prefetch->relay.under, up);
 }
 
-static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
-{
-	while (*list && *list != up)
-		list = &(*list)->next;
-	if (!*list)
-		return false;
-	*list = up->next;
-	return true;
-}
-
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct prefetch *prefetch = (struct prefetch *)fs;
@@ -440,7 +430,7 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 			csftp_reply_err(up, EINTR);
 			return;
 		}
-		if (unlink_from(&fetch->readers, up)) {
+		if (relay_unlist(&fetch->readers, up)) {
 			csftp_reply_err(up, EINTR);
 			return;
 		}

@@ -488,23 +488,13 @@ static void op_open(struct csftp_fs *fs, struct csftp_req *up)
 	relay_ask(job, open_done);
 }
 
-static bool unlink_from(struct csftp_req **list, const struct csftp_req *up)
-{
-	while (*list && *list != up)
-		list = &(*list)->next;
-	if (!*list)
-		return false;
-	*list = up->next;
-	return true;
-}
-
 static bool is_waiting(const struct readahead *readahead, struct csftp_req *up)
 {
 	struct file *file = find(readahead, up->fh);
 	struct chunk *chunk = file ? file->first : NULL;
 
 	for (; chunk; chunk = chunk->next) {
-		if (unlink_from(&chunk->waiting, up))
+		if (relay_unlist(&chunk->waiting, up))
 			return true;
 	}
 	return false;

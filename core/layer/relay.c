@@ -90,6 +90,16 @@ void relay_ask(struct relay_job *job,
 	csftp_submit(job->relay->under, &job->req);
 }
 
+bool relay_unlist(struct csftp_req **list, const struct csftp_req *req)
+{
+	while (*list && *list != req)
+		list = &(*list)->next;
+	if (!*list)
+		return false;
+	*list = req->next;
+	return true;
+}
+
 void relay_answer(struct relay_job *job, const struct csftp_reply *reply)
 {
 	struct relay *relay = job->relay;

@@ -2,6 +2,7 @@
 #ifndef CSFTP_CORE_LAYER_RELAY_H
 #define CSFTP_CORE_LAYER_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "csftp/fs.h"
@@ -58,6 +59,12 @@ struct relay_job *relay_take(struct relay *relay, struct csftp_req *asked);
 void relay_ask(struct relay_job *job,
 	       void (*done)(struct csftp_req *req,
 			    const struct csftp_reply *reply));
+
+/*
+ * For layers that let requests wait in a list through next, until something
+ * that they asked for comes: takes one out; false if it is not there.
+ */
+bool relay_unlist(struct csftp_req **list, const struct csftp_req *req);
 
 /* Gives the job back, and answers who asked. */
 void relay_answer(struct relay_job *job, const struct csftp_reply *reply);

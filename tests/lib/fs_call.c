@@ -446,3 +446,18 @@ int fs_remove_tree(struct fs_caller *caller, const char *path)
 	fs_names_release(&names);
 	return err != 0 ? err : fs_rmdir(caller, path);
 }
+
+int fs_put(struct fs_caller *caller, const char *path, const void *data,
+	   size_t len)
+{
+	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC;
+	int err = fs_open(caller, path, flags);
+	csftp_fh fh = caller->fh;
+	int late;
+
+	if (err)
+		return err;
+	err = fs_write(caller, fh, 0, data, len);
+	late = fs_close(caller, fh);
+	return err ? err : late;
+}

@@ -93,6 +93,10 @@ int fs_readdir_all(struct fs_caller *caller, csftp_fh fh,
 /* OPENDIR, READDIR and CLOSE; without "." and "..". */
 int fs_list(struct fs_caller *caller, const char *path, struct fs_names *names);
 
+/* Makes a file of exactly these bytes, in place of any that is there. */
+int fs_put(struct fs_caller *caller, const char *path, const void *data,
+	   size_t len);
+
 /* Removes path and what is below it.  0 also where there is none. */
 int fs_remove_tree(struct fs_caller *caller, const char *path);
 

@@ -82,13 +82,7 @@ static void below(struct csftp_fs *fs, struct csftp_req *req)
 
 static void put(struct fs_caller *caller, const char *path, const char *text)
 {
-	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT;
-	csftp_fh fh;
-
-	assert_int_equal(fs_open(caller, path, flags), 0);
-	fh = caller->fh;
-	assert_int_equal(fs_write(caller, fh, 0, text, strlen(text)), 0);
-	assert_int_equal(fs_close(caller, fh), 0);
+	assert_int_equal(fs_put(caller, path, text, strlen(text)), 0);
 }
 
 /* What is there: /file, /dir with 1,000 files, /small with 40. */

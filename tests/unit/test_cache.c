@@ -109,13 +109,7 @@ static int teardown(void **state)
 
 static void put(struct fs_caller *caller, const char *path, const char *text)
 {
-	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC;
-	csftp_fh fh;
-
-	assert_int_equal(fs_open(caller, path, flags), 0);
-	fh = caller->fh;
-	assert_int_equal(fs_write(caller, fh, 0, text, strlen(text)), 0);
-	assert_int_equal(fs_close(caller, fh), 0);
+	assert_int_equal(fs_put(caller, path, text, strlen(text)), 0);
 }
 
 static void list(struct fs_caller *caller, const char *path, size_t want)

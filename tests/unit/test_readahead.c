@@ -102,22 +102,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put(struct fs_caller *caller, const char *path, const void *data,
-		size_t len)
-{
-	uint32_t flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC;
-	csftp_fh fh;
-
-	assert_int_equal(fs_open(caller, path, flags), 0);
-	fh = caller->fh;
-	assert_int_equal(fs_write(caller, fh, 0, data, len), 0);
-	assert_int_equal(fs_close(caller, fh), 0);
-}
-
 /* A file of SIZE bytes, open for reading, its size known. */
 static csftp_fh ready(struct rig *rig)
 {
-	put(&rig->other, "/file", rig->content, SIZE);
+	assert_int_equal(fs_put(&rig->other, "/file", rig->content, SIZE), 0);
 	assert_int_equal(fs_lgetattr(&rig->caller, "/file"), 0);
 	assert_int_equal(fs_open(&rig->caller, "/file", CSFTP_OPEN_READ), 0);
 	rig->rounds = 0;
@@ -313,7 +301,7 @@ static void what_others_write_is_read_in_time(void **state)
 
 	begin(rig, fh);
 	memset(rig->content, 'y', SIZE);
-	put(&rig->other, "/file", rig->content, SIZE);
+	assert_int_equal(fs_put(&rig->other, "/file", rig->content, SIZE), 0);
 	rig->now_ms += 1001;
 	expect(rig, fh, 10 * CHUNK, CHUNK);
 	expect(rig, fh, 11 * CHUNK, CHUNK);

@@ -119,22 +119,15 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put(struct fs_caller *caller, const char *path)
-{
-	assert_int_equal(
-		fs_open(caller, path, CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT), 0);
-	assert_int_equal(fs_close(caller, caller->fh), 0);
-}
-
 /* /file, /empty, /full/file, /link */
 static struct fs_caller *tree(struct rig *rig)
 {
 	struct fs_caller *caller = &rig->caller;
 
-	put(caller, "/file");
+	assert_int_equal(fs_put(caller, "/file", "", 0), 0);
 	assert_int_equal(fs_mkdir(caller, "/empty"), 0);
 	assert_int_equal(fs_mkdir(caller, "/full"), 0);
-	put(caller, "/full/file");
+	assert_int_equal(fs_put(caller, "/full/file", "", 0), 0);
 	assert_int_equal(fs_symlink(caller, "/link", "nowhere"), 0);
 	return caller;
 }
