@@ -501,10 +501,11 @@ static void syslog_is_told_from_the_sandbox_and_the_jail(void **state)
 	must_sh("mkdir '%s/dev'", place->dir);
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/dev/log", place->dir);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-	must_sh("cd '%s'; : >dev/null; unshare -m sh -ec 'mount --bind "
-		"/dev/null dev/null; mount --rbind dev /dev; "
-		"%s -f LOCAL5 -l INFO --audit syslog --sandbox=%s --root srv "
-		"</dev/null'",
+	/* By its descriptor, as it may itself lie below the old /dev. */
+	must_sh("cd '%s'; : >dev/null; unshare -m sh -ec 'exec 9<%s; "
+		"mount --bind /dev/null dev/null; mount --rbind dev /dev; "
+		"/proc/self/fd/9 -f LOCAL5 -l INFO --audit syslog "
+		"--sandbox=%s --root srv </dev/null'",
 		place->dir, place->server, CSFTP_ASAN ? "off" : "auto");
 	while ((got = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
 		text[got] = '\0';
