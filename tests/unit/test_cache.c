@@ -5,44 +5,14 @@
 #include <string.h>
 
 #include "core/layer/cache.h"
-#include "csftp/memfs.h"
+#include "tests/lib/far.h"
 #include "tests/lib/fs_suite.h"
-#include "tests/lib/later.h"
 #include "tests/lib/test.h"
 
-/* memfs, below what counts and delays, below the cache. */
 struct rig {
-	struct csftp_fs count; /* first */
-	struct csftp_fs *memfs;
-	struct later later;
+	struct far far; /* first */
 	struct cache *cache;
-	uint64_t now_ms;
-	unsigned asked[CSFTP_OP_COUNT];
-	unsigned all;
-	struct fs_caller caller; /* of the cache */
-	struct fs_caller other;	 /* of memfs, behind its back */
 };
-
-static void counted(struct csftp_fs *fs, struct csftp_req *req)
-{
-	struct rig *rig = (struct rig *)fs;
-
-	rig->asked[req->op]++;
-	rig->all++;
-	csftp_submit(&rig->later.fs, req);
-}
-
-static void count_cancel(struct csftp_fs *fs, struct csftp_req *req)
-{
-	csftp_cancel(&((struct rig *)fs)->later.fs, req);
-}
-
-static struct csftp_fs_ops count_ops;
-
-static uint64_t now(void *arg)
-{
-	return ((struct rig *)arg)->now_ms;
-}
 
 static struct rig *rig_new(const struct cache_config *wish)
 {
@@ -50,48 +20,21 @@ static struct rig *rig_new(const struct cache_config *wish)
 	struct cache_config config = *wish;
 
 	assert_non_null(rig);
-	for (int op = 0; op < CSFTP_OP_COUNT; op++)
-		count_ops.op[op] = counted;
-	count_ops.cancel = count_cancel;
-	rig->count.ops = &count_ops;
-	rig->now_ms = 1000000;
-	assert_int_equal(csftp_memfs_new(&rig->memfs, NULL), CSFTP_OK);
-	later_init(&rig->later, rig->memfs);
-	config.under = &rig->count;
-	config.now_ms = now;
+	far_init(&rig->far);
+	config.under = &rig->far.relay.fs;
+	config.now_ms = far_now;
 	config.arg = rig;
 	assert_int_equal(cache_new(&rig->cache, &config), CSFTP_OK);
-	rig->caller = (struct fs_caller){
-		.fs = cache_fs(rig->cache),
-		.drive = later_run,
-		.arg = &rig->later,
-	};
-	rig->other.fs = rig->memfs;
+	rig->far.caller.fs = cache_fs(rig->cache);
 	return rig;
-}
-
-/* All that it does of its own accord. */
-static void settle(struct rig *rig)
-{
-	while (later_run(&rig->later))
-		continue;
-}
-
-static void forget_counts(struct rig *rig)
-{
-	settle(rig);
-	memset(rig->asked, 0, sizeof(rig->asked));
-	rig->all = 0;
 }
 
 static void rig_free(struct rig *rig)
 {
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(cache_pending(rig->cache), 0);
-	fs_caller_release(&rig->caller);
-	fs_caller_release(&rig->other);
 	cache_free(rig->cache);
-	csftp_memfs_free(rig->memfs);
+	far_release(&rig->far);
 	free(rig);
 }
 
@@ -107,28 +50,14 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put(struct fs_caller *caller, const char *path, const char *text)
-{
-	assert_int_equal(fs_put(caller, path, text, strlen(text)), 0);
-}
-
-static void list(struct fs_caller *caller, const char *path, size_t want)
-{
-	struct fs_names names = {0};
-
-	assert_int_equal(fs_list(caller, path, &names), 0);
-	assert_int_equal(names.count, want);
-	fs_names_release(&names);
-}
-
 /* A tree that was there before. */
 static void make_tree(struct rig *rig)
 {
-	assert_int_equal(fs_mkdir(&rig->other, "/d"), 0);
-	put(&rig->other, "/d/one", "1");
-	put(&rig->other, "/d/two", "22");
-	assert_int_equal(fs_symlink(&rig->other, "/d/link", "one"), 0);
-	assert_int_equal(fs_mkdir(&rig->other, "/d/sub"), 0);
+	assert_int_equal(fs_mkdir(&rig->far.other, "/d"), 0);
+	far_put(&rig->far.other, "/d/one", "1");
+	far_put(&rig->far.other, "/d/two", "22");
+	assert_int_equal(fs_symlink(&rig->far.other, "/d/link", "one"), 0);
+	assert_int_equal(fs_mkdir(&rig->far.other, "/d/sub"), 0);
 }
 
 static void attributes_are_asked_for_once(void **state)
@@ -137,10 +66,10 @@ static void attributes_are_asked_for_once(void **state)
 
 	make_tree(rig);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(fs_lgetattr(&rig->caller, "/d/two"), 0);
-		assert_int_equal(rig->caller.attr.size, 2);
+		assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/two"), 0);
+		assert_int_equal(rig->far.caller.attr.size, 2);
 	}
-	assert_int_equal(rig->all, 1);
+	assert_int_equal(rig->far.all, 1);
 }
 
 static void after_their_time_they_are_asked_for_again(void **state)
@@ -148,14 +77,14 @@ static void after_their_time_they_are_asked_for_again(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	put(&rig->other, "/d/one", "longer");
-	rig->now_ms += 19999;
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 1);
-	rig->now_ms += 1;
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 6);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	far_put(&rig->far.other, "/d/one", "longer");
+	rig->far.now_ms += 19999;
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 1);
+	rig->far.now_ms += 1;
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 6);
 }
 
 static void a_listing_answers_for_all_names_and_for_no_others(void **state)
@@ -163,18 +92,19 @@ static void a_listing_answers_for_all_names_and_for_no_others(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	forget_counts(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 1);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/sub"), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/none"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/none/below"), ENOENT);
-	assert_int_equal(fs_opendir(&rig->caller, "/d/none"), ENOENT);
-	assert_int_equal(fs_open(&rig->caller, "/d/none", CSFTP_OPEN_READ),
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 1);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/sub"), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/none"), ENOENT);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/none/below"),
 			 ENOENT);
-	list(&rig->caller, "/d", 4);
-	assert_int_equal(rig->all, 0);
+	assert_int_equal(fs_opendir(&rig->far.caller, "/d/none"), ENOENT);
+	assert_int_equal(fs_open(&rig->far.caller, "/d/none", CSFTP_OPEN_READ),
+			 ENOENT);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(rig->far.all, 0);
 }
 
 static void a_listing_is_forgotten_after_its_time(void **state)
@@ -182,12 +112,12 @@ static void a_listing_is_forgotten_after_its_time(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	put(&rig->other, "/d/new", "new");
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/new"), ENOENT);
-	rig->now_ms += 20000;
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/new"), 0);
-	list(&rig->caller, "/d", 5);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	far_put(&rig->far.other, "/d/new", "new");
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), ENOENT);
+	rig->far.now_ms += 20000;
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
 }
 
 static void a_link_that_is_followed_is_not_its_target(void **state)
@@ -195,12 +125,15 @@ static void a_link_that_is_followed_is_not_its_target(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/link"), 0);
-	assert_int_equal(rig->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
-	assert_int_equal(fs_getattr(&rig->caller, "/d/link"), 0);
-	assert_int_equal(rig->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFREG);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/link"), 0);
-	assert_int_equal(rig->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/link"), 0);
+	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
+			 CSFTP_S_IFLNK);
+	assert_int_equal(fs_getattr(&rig->far.caller, "/d/link"), 0);
+	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
+			 CSFTP_S_IFREG);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/link"), 0);
+	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
+			 CSFTP_S_IFLNK);
 }
 
 static void the_text_of_a_link_is_asked_for_once(void **state)
@@ -209,43 +142,43 @@ static void the_text_of_a_link_is_asked_for_once(void **state)
 
 	make_tree(rig);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(fs_readlink(&rig->caller, "/d/link"), 0);
-		assert_string_equal(rig->caller.text, "one");
+		assert_int_equal(fs_readlink(&rig->far.caller, "/d/link"), 0);
+		assert_string_equal(rig->far.caller.text, "one");
 	}
-	assert_int_equal(rig->all, 1);
-	assert_int_equal(fs_unlink(&rig->caller, "/d/link"), 0);
-	assert_int_equal(fs_symlink(&rig->caller, "/d/link", "two"), 0);
-	assert_int_equal(fs_readlink(&rig->caller, "/d/link"), 0);
-	assert_string_equal(rig->caller.text, "two");
+	assert_int_equal(rig->far.all, 1);
+	assert_int_equal(fs_unlink(&rig->far.caller, "/d/link"), 0);
+	assert_int_equal(fs_symlink(&rig->far.caller, "/d/link", "two"), 0);
+	assert_int_equal(fs_readlink(&rig->far.caller, "/d/link"), 0);
+	assert_string_equal(rig->far.caller.text, "two");
 }
 
 static void a_directory_we_made_is_known_from_birth(void **state)
 {
 	struct rig *rig = *state;
 
-	assert_int_equal(fs_mkdir(&rig->caller, "/new"), 0);
-	forget_counts(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/new/name"), ENOENT);
-	list(&rig->caller, "/new", 0);
-	assert_int_equal(rig->all, 0);
-	put(&rig->caller, "/new/name", "text");
-	assert_int_equal(fs_mkdir(&rig->caller, "/new/dir"), 0);
-	forget_counts(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/new/other"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/new/dir/x"), ENOENT);
-	assert_int_equal(rig->all, 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/new/name"), 0);
-	assert_int_equal(rig->caller.attr.size, 4);
+	assert_int_equal(fs_mkdir(&rig->far.caller, "/new"), 0);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/name"), ENOENT);
+	assert_int_equal(far_list(&rig->far.caller, "/new"), 0);
+	assert_int_equal(rig->far.all, 0);
+	far_put(&rig->far.caller, "/new/name", "text");
+	assert_int_equal(fs_mkdir(&rig->far.caller, "/new/dir"), 0);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/other"), ENOENT);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/dir/x"), ENOENT);
+	assert_int_equal(rig->far.all, 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/name"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 4);
 }
 
 static void what_we_change_is_seen_at_once(void **state)
 {
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_MODE, .mode = 0600};
 	struct rig *rig = *state;
-	struct fs_caller *caller = &rig->caller;
+	struct fs_caller *caller = &rig->far.caller;
 
 	make_tree(rig);
-	list(caller, "/d", 4);
+	assert_int_equal(far_list(caller, "/d"), 4);
 	assert_int_equal(fs_setattr(caller, "/d/one", &attr), 0);
 	assert_int_equal(fs_lgetattr(caller, "/d/one"), 0);
 	assert_int_equal(caller->attr.mode & 07777, 0600);
@@ -261,7 +194,7 @@ static void what_we_change_is_seen_at_once(void **state)
 	assert_int_equal(caller->attr.nlink, 2);
 	assert_int_equal(fs_rmdir(caller, "/d/sub"), 0);
 	assert_int_equal(fs_lgetattr(caller, "/d/sub"), ENOENT);
-	list(caller, "/d", 3);
+	assert_int_equal(far_list(caller, "/d"), 3);
 }
 
 static void what_is_renamed_takes_what_is_known_with_it(void **state)
@@ -269,14 +202,14 @@ static void what_is_renamed_takes_what_is_known_with_it(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	assert_int_equal(fs_rename(&rig->caller, "/d", "/e"), 0);
-	forget_counts(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/e/one"), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/e/none"), ENOENT);
-	assert_int_equal(rig->all, 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d"), ENOENT);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(fs_rename(&rig->far.caller, "/d", "/e"), 0);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/e/one"), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/e/none"), ENOENT);
+	assert_int_equal(rig->far.all, 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), ENOENT);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), ENOENT);
 }
 
 static void a_failed_change_is_no_knowledge(void **state)
@@ -284,15 +217,15 @@ static void a_failed_change_is_no_knowledge(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
 	/* Somebody else was faster, twice. */
-	assert_int_equal(fs_mkdir(&rig->other, "/d/new"), 0);
-	assert_int_equal(fs_mkdir(&rig->caller, "/d/new"), EEXIST);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/new"), 0);
-	list(&rig->caller, "/d", 5);
-	put(&rig->other, "/d/sub/x", "");
-	assert_int_equal(fs_rmdir(&rig->caller, "/d/sub"), ENOTEMPTY);
-	list(&rig->caller, "/d/sub", 1);
+	assert_int_equal(fs_mkdir(&rig->far.other, "/d/new"), 0);
+	assert_int_equal(fs_mkdir(&rig->far.caller, "/d/new"), EEXIST);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
+	far_put(&rig->far.other, "/d/sub/x", "");
+	assert_int_equal(fs_rmdir(&rig->far.caller, "/d/sub"), ENOTEMPTY);
+	assert_int_equal(far_list(&rig->far.caller, "/d/sub"), 1);
 }
 
 static void a_file_open_for_writing_is_always_asked_for(void **state)
@@ -301,20 +234,22 @@ static void a_file_open_for_writing_is_always_asked_for(void **state)
 	csftp_fh fh;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	assert_int_equal(fs_open(&rig->caller, "/d/one", CSFTP_OPEN_WRITE), 0);
-	fh = rig->caller.fh;
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_WRITE),
+			 0);
+	fh = rig->far.caller.fh;
 	for (unsigned len = 2; len < 5; len++) {
-		assert_int_equal(fs_write(&rig->caller, fh, 0, "1234", len), 0);
-		assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-		assert_int_equal(rig->caller.attr.size, len);
+		assert_int_equal(fs_write(&rig->far.caller, fh, 0, "1234", len),
+				 0);
+		assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+		assert_int_equal(rig->far.caller.attr.size, len);
 	}
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	forget_counts(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 4);
-	assert_int_equal(rig->all, 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 4);
+	assert_int_equal(rig->far.all, 0);
 }
 
 static void who_opens_a_file_finds_its_size_of_now(void **state)
@@ -323,22 +258,24 @@ static void who_opens_a_file_finds_its_size_of_now(void **state)
 	csftp_fh fh;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	rig->now_ms += 1000;
-	put(&rig->other, "/d/one", "longer");
-	forget_counts(rig);
-	assert_int_equal(fs_open(&rig->caller, "/d/one", CSFTP_OPEN_READ), 0);
-	fh = rig->caller.fh;
-	settle(rig);
-	assert_int_equal(rig->asked[CSFTP_OP_GETATTR], 1);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 6);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	rig->far.now_ms += 1000;
+	far_put(&rig->far.other, "/d/one", "longer");
+	far_begin(&rig->far);
+	assert_int_equal(fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_READ),
+			 0);
+	fh = rig->far.caller.fh;
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 6);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 	/* And no sooner than that: it was asked a moment ago. */
-	assert_int_equal(fs_open(&rig->caller, "/d/one", CSFTP_OPEN_READ), 0);
-	assert_int_equal(fs_close(&rig->caller, rig->caller.fh), 0);
-	settle(rig);
-	assert_int_equal(rig->asked[CSFTP_OP_GETATTR], 1);
+	assert_int_equal(fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_READ),
+			 0);
+	assert_int_equal(fs_close(&rig->far.caller, rig->far.caller.fh), 0);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
 }
 
 static void two_names_we_made_of_one_file_agree(void **state)
@@ -346,12 +283,12 @@ static void two_names_we_made_of_one_file_agree(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	assert_int_equal(fs_link(&rig->caller, "/d/one", "/d/uno"), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	put(&rig->caller, "/d/uno", "longer");
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 6);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(fs_link(&rig->far.caller, "/d/one", "/d/uno"), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	far_put(&rig->far.caller, "/d/uno", "longer");
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 6);
 }
 
 static void after_two_misses_the_directory_is_listed(void **state)
@@ -359,17 +296,17 @@ static void after_two_misses_the_directory_is_listed(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->asked[CSFTP_OP_OPENDIR], 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/x"), ENOENT);
-	settle(rig);
-	assert_int_equal(rig->asked[CSFTP_OP_OPENDIR], 1);
-	assert_int_equal(rig->asked[CSFTP_OP_CLOSE], 1);
-	forget_counts(rig);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/y"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/two"), 0);
-	list(&rig->caller, "/d", 4);
-	assert_int_equal(rig->all, 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/x"), ENOENT);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/y"), ENOENT);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/two"), 0);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(rig->far.all, 0);
 }
 
 static void nothing_above_the_top_is_listed_unasked(void **state)
@@ -383,10 +320,10 @@ static void nothing_above_the_top_is_listed_unasked(void **state)
 		char path[16];
 
 		(void)snprintf(path, sizeof(path), "/%u", i);
-		assert_int_equal(fs_lgetattr(&rig->caller, path), ENOENT);
+		assert_int_equal(fs_lgetattr(&rig->far.caller, path), ENOENT);
 	}
-	settle(rig);
-	assert_int_equal(rig->asked[CSFTP_OP_OPENDIR], 0);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 0);
 	rig_free(rig);
 }
 
@@ -395,14 +332,14 @@ static void make_wide_tree(struct rig *rig, unsigned dirs)
 {
 	char path[64];
 
-	assert_int_equal(fs_mkdir(&rig->other, "/t"), 0);
+	assert_int_equal(fs_mkdir(&rig->far.other, "/t"), 0);
 	for (unsigned i = 0; i < dirs; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		assert_int_equal(fs_mkdir(&rig->other, path), 0);
+		assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
 		(void)snprintf(path, sizeof(path), "/t/%u/file", i);
-		put(&rig->other, path, "x");
+		far_put(&rig->far.other, path, "x");
 		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
-		assert_int_equal(fs_mkdir(&rig->other, path), 0);
+		assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
 	}
 }
 
@@ -412,17 +349,17 @@ static void who_walks_finds_the_next_directories_listed(void **state)
 	char path[64];
 
 	make_wide_tree(rig, 40);
-	list(&rig->caller, "/t", 40);
+	assert_int_equal(far_list(&rig->far.caller, "/t"), 40);
 	for (unsigned i = 0; i < 40; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		list(&rig->caller, path, 2);
+		assert_int_equal(far_list(&rig->far.caller, path), 2);
 		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
-		list(&rig->caller, path, 0);
+		assert_int_equal(far_list(&rig->far.caller, path), 0);
 	}
-	settle(rig);
+	far_settle(&rig->far);
 	/* Each was listed below once, and most of them ahead. */
-	assert_int_equal(rig->asked[CSFTP_OP_OPENDIR], 81);
-	assert_int_equal(rig->asked[CSFTP_OP_CLOSE], 81);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 81);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 81);
 	assert_true(cache_counts(rig->cache).ahead >= 70);
 	assert_int_equal(cache_counts(rig->cache).ahead,
 			 cache_counts(rig->cache).ahead_used);
@@ -434,11 +371,11 @@ static void who_lists_one_directory_does_not_list_others(void **state)
 
 	make_wide_tree(rig, 10);
 	for (int i = 0; i < 5; i++) {
-		list(&rig->caller, "/t", 10);
-		rig->now_ms += 30000;
+		assert_int_equal(far_list(&rig->far.caller, "/t"), 10);
+		rig->far.now_ms += 30000;
 	}
-	settle(rig);
-	assert_int_equal(rig->asked[CSFTP_OP_OPENDIR], 5);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 5);
 }
 
 static void guesses_that_nobody_uses_come_to_an_end(void **state)
@@ -446,10 +383,10 @@ static void guesses_that_nobody_uses_come_to_an_end(void **state)
 	struct rig *rig = *state;
 
 	make_wide_tree(rig, 500);
-	list(&rig->caller, "/t", 500);
-	list(&rig->caller, "/t/0", 2);
-	settle(rig);
-	assert_true(rig->asked[CSFTP_OP_OPENDIR] < 70);
+	assert_int_equal(far_list(&rig->far.caller, "/t"), 500);
+	assert_int_equal(far_list(&rig->far.caller, "/t/0"), 2);
+	far_settle(&rig->far);
+	assert_true(rig->far.asked[CSFTP_OP_OPENDIR] < 70);
 }
 
 static void memory_is_bounded(void **state)
@@ -461,14 +398,14 @@ static void memory_is_bounded(void **state)
 	(void)state;
 	make_wide_tree(rig, 200);
 	/* More than it may keep: it is shown whole all the same. */
-	list(&rig->caller, "/t", 200);
+	assert_int_equal(far_list(&rig->far.caller, "/t"), 200);
 	for (unsigned i = 0; i < 200; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		list(&rig->caller, path, 2);
+		assert_int_equal(far_list(&rig->far.caller, path), 2);
 		assert_in_range(cache_bytes(rig->cache), 0, 100000);
 	}
-	assert_int_equal(fs_lgetattr(&rig->caller, "/t/0/file"), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/t/0/none"), ENOENT);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/t/0/file"), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/t/0/none"), ENOENT);
 	rig_free(rig);
 }
 
@@ -477,14 +414,14 @@ static void a_change_through_another_spelling_empties_it(void **state)
 	struct rig *rig = *state;
 
 	make_tree(rig);
-	list(&rig->caller, "/d", 4);
-	assert_int_equal(fs_unlink(&rig->caller, "/d/../d/one"), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), ENOENT);
-	list(&rig->caller, "/d", 3);
-	put(&rig->caller, "d/new", "text");
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/new"), 0);
-	assert_int_equal(rig->caller.attr.size, 4);
-	list(&rig->caller, "/d", 4);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(fs_unlink(&rig->far.caller, "/d/../d/one"), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), ENOENT);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 3);
+	far_put(&rig->far.caller, "d/new", "text");
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 4);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
 }
 
 struct asked {
@@ -535,11 +472,11 @@ static void an_answer_older_than_our_change_is_not_kept(void **state)
 	make_tree(rig);
 	ask(rig, &before, CSFTP_OP_GETATTR, "/d/one");
 	csftp_submit(cache_fs(rig->cache), &change.req);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(before.size, 1);
 	assert_true(change.done);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/one"), 0);
-	assert_int_equal(rig->caller.attr.size, 5);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 5);
 }
 
 static void a_listing_older_than_our_change_is_not_whole(void **state)
@@ -549,16 +486,16 @@ static void a_listing_older_than_our_change_is_not_whole(void **state)
 	csftp_fh fh;
 
 	make_tree(rig);
-	assert_int_equal(fs_opendir(&rig->caller, "/d"), 0);
-	fh = rig->caller.fh;
-	assert_int_equal(fs_readdir(&rig->caller, fh, &names, 2), 0);
-	put(&rig->caller, "/d/new", "text");
-	assert_int_equal(fs_readdir_all(&rig->caller, fh, &names, 100), 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_opendir(&rig->far.caller, "/d"), 0);
+	fh = rig->far.caller.fh;
+	assert_int_equal(fs_readdir(&rig->far.caller, fh, &names, 2), 0);
+	far_put(&rig->far.caller, "/d/new", "text");
+	assert_int_equal(fs_readdir_all(&rig->far.caller, fh, &names, 100), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 	fs_names_release(&names);
-	put(&rig->other, "/d/other", "text");
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/new"), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/d/other"), 0);
+	far_put(&rig->far.other, "/d/other", "text");
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/other"), 0);
 }
 
 static void an_opendir_waits_for_the_listing_under_way(void **state)
@@ -576,11 +513,11 @@ static void an_opendir_waits_for_the_listing_under_way(void **state)
 	csftp_cancel(cache_fs(rig->cache), &gone.req);
 	assert_true(gone.done);
 	assert_int_equal(gone.err, EINTR);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_true(stays.done);
 	assert_int_equal(stays.err, 0);
-	assert_int_equal(rig->asked[CSFTP_OP_OPENDIR], 1);
-	assert_int_equal(fs_close(&rig->caller, stays.fh), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
+	assert_int_equal(fs_close(&rig->far.caller, stays.fh), 0);
 }
 
 static void a_request_below_can_be_cancelled(void **state)
@@ -593,7 +530,7 @@ static void a_request_below_can_be_cancelled(void **state)
 	assert_true(asked.done);
 	assert_int_equal(asked.err, EINTR);
 	ask(rig, &asked, CSFTP_OP_GETATTR, "/x");
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(asked.err, ENOENT);
 }
 
@@ -601,12 +538,12 @@ static int run_suite(const char *name, const struct cache_config *config)
 {
 	struct rig *rig = rig_new(config);
 	struct fs_suite suite = {
-		.caller = rig->caller,
+		.caller = rig->far.caller,
 		.name = name,
 		.base = "/base",
 		.has = FS_ALL,
 	};
-	int failed = fs_mkdir(&rig->other, suite.base);
+	int failed = fs_mkdir(&rig->far.other, suite.base);
 
 	failed += fs_suite_run(&suite);
 	fs_caller_release(&suite.caller);

@@ -5,46 +5,17 @@
 #include <string.h>
 
 #include "core/layer/prefetch.h"
-#include "csftp/memfs.h"
+#include "tests/lib/far.h"
 #include "tests/lib/fs_suite.h"
-#include "tests/lib/later.h"
 #include "tests/lib/test.h"
 
 #define FILES 40U
 
-/* memfs, below what counts and delays, below the cache, below the layer. */
 struct rig {
-	struct csftp_fs count; /* first */
-	struct csftp_fs *memfs;
-	struct later later;
+	struct far far; /* first */
 	struct cache *cache;
 	struct prefetch *prefetch;
-	uint64_t now_ms;
-	unsigned asked[CSFTP_OP_COUNT];
-	unsigned rounds; /* how often somebody above had to wait */
-	struct fs_caller caller;
-	struct fs_caller other; /* of memfs, behind its back */
 };
-
-static void counted(struct csftp_fs *fs, struct csftp_req *req)
-{
-	struct rig *rig = (struct rig *)fs;
-
-	rig->asked[req->op]++;
-	csftp_submit(&rig->later.fs, req);
-}
-
-static void count_cancel(struct csftp_fs *fs, struct csftp_req *req)
-{
-	csftp_cancel(&((struct rig *)fs)->later.fs, req);
-}
-
-static struct csftp_fs_ops count_ops;
-
-static uint64_t now(void *arg)
-{
-	return ((struct rig *)arg)->now_ms;
-}
 
 /* An order that is neither that of the names nor that of the listing. */
 static uint64_t number(void *arg, const char *path)
@@ -57,67 +28,36 @@ static uint64_t number(void *arg, const char *path)
 	return hash >> 8;
 }
 
-/* All that waits below, at once: a round trip. */
-static bool round_trip(void *arg)
-{
-	struct rig *rig = arg;
-	size_t waiting = rig->later.waiting;
-
-	rig->rounds++;
-	for (size_t i = 0; i < waiting; i++)
-		(void)later_run(&rig->later);
-	return waiting > 0;
-}
-
 static struct rig *rig_new(const struct prefetch_config *wish)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
-	struct cache_config caching = {.now_ms = now, .arg = rig};
+	struct cache_config caching = {.now_ms = far_now, .arg = rig};
 	struct prefetch_config config = *wish;
 
 	assert_non_null(rig);
-	for (int op = 0; op < CSFTP_OP_COUNT; op++)
-		count_ops.op[op] = counted;
-	count_ops.cancel = count_cancel;
-	rig->count.ops = &count_ops;
-	rig->now_ms = 1000000;
-	assert_int_equal(csftp_memfs_new(&rig->memfs, NULL), CSFTP_OK);
-	later_init(&rig->later, rig->memfs);
-	caching.under = &rig->count;
+	far_init(&rig->far);
+	caching.under = &rig->far.relay.fs;
 	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
 	config.under = cache_fs(rig->cache);
 	config.cache = rig->cache;
-	config.now_ms = now;
+	config.now_ms = far_now;
 	config.number = number;
 	config.arg = rig;
 	assert_int_equal(prefetch_new(&rig->prefetch, &config), CSFTP_OK);
-	rig->caller = (struct fs_caller){
-		.fs = prefetch_fs(rig->prefetch),
-		.drive = round_trip,
-		.arg = rig,
-	};
-	rig->other.fs = rig->memfs;
+	rig->far.caller.fs = prefetch_fs(rig->prefetch);
 	return rig;
-}
-
-static void settle(struct rig *rig)
-{
-	while (later_run(&rig->later))
-		continue;
 }
 
 static void rig_free(struct rig *rig)
 {
 	cache_quiet(rig->cache);
 	prefetch_quiet(rig->prefetch);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(prefetch_pending(rig->prefetch), 0);
 	assert_int_equal(prefetch_counts(rig->prefetch).bytes, 0);
-	fs_caller_release(&rig->caller);
-	fs_caller_release(&rig->other);
 	prefetch_free(rig->prefetch);
 	cache_free(rig->cache);
-	csftp_memfs_free(rig->memfs);
+	far_release(&rig->far);
 	free(rig);
 }
 
@@ -133,19 +73,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void put(struct fs_caller *caller, const char *path, const char *text)
-{
-	assert_int_equal(fs_put(caller, path, text, strlen(text)), 0);
-}
-
-static void list(struct fs_caller *caller, const char *path)
-{
-	struct fs_names names = {0};
-
-	assert_int_equal(fs_list(caller, path, &names), 0);
-	fs_names_release(&names);
-}
-
 /* What the file of that number holds; 7 and 13 make the listing's order odd. */
 static void name_of(char path[64], unsigned dir, unsigned i)
 {
@@ -157,17 +84,17 @@ static void make_dir(struct rig *rig, unsigned dir)
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/d%u", dir);
-	assert_int_equal(fs_mkdir(&rig->other, path), 0);
+	assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
 	for (unsigned i = 0; i < FILES; i++) {
 		name_of(path, dir, i);
-		put(&rig->other, path, path);
+		far_put(&rig->far.other, path, path);
 	}
 }
 
 /* Opens, reads to the end and closes it, and knows what is in it. */
 static void read_file(struct rig *rig, const char *path)
 {
-	struct fs_caller *caller = &rig->caller;
+	struct fs_caller *caller = &rig->far.caller;
 	csftp_fh fh;
 
 	assert_int_equal(fs_open(caller, path, CSFTP_OPEN_READ), 0);
@@ -207,8 +134,8 @@ static void read_all(struct rig *rig, unsigned dir, enum order order)
 
 	(void)snprintf(name, sizeof(name), "/d%u", dir);
 	order_files(path, dir, order);
-	list(&rig->caller, name);
-	rig->rounds = 0;
+	(void)far_list(&rig->far.caller, name);
+	rig->far.trips = 0;
 	for (unsigned i = 0; i < FILES; i++)
 		read_file(rig, path[i]);
 }
@@ -218,13 +145,13 @@ static void check_order(struct rig *rig, enum order order)
 	make_dir(rig, 0);
 	read_all(rig, 0, order);
 	/* Open, read and close, each for itself, are 120. */
-	assert_in_range(rig->rounds, 1, 55);
+	assert_in_range(rig->far.trips, 1, 55);
 	assert_int_equal(prefetch_counts(rig->prefetch).used,
 			 prefetch_counts(rig->prefetch).fetched);
 	assert_in_range(prefetch_counts(rig->prefetch).used, 30, 40);
-	assert_int_equal(rig->asked[CSFTP_OP_OPEN], FILES);
-	settle(rig);
-	assert_int_equal(rig->asked[CSFTP_OP_CLOSE], FILES + 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], FILES);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], FILES + 1);
 }
 
 static void files_in_the_listings_order_are_fetched(void **state)
@@ -249,10 +176,10 @@ static void an_order_holds_for_the_next_directory(void **state)
 	make_dir(rig, 0);
 	make_dir(rig, 1);
 	read_all(rig, 0, BY_NAME);
-	list(&rig->caller, "/d1");
+	(void)far_list(&rig->far.caller, "/d1");
 	read_all(rig, 1, BY_NAME);
 	/* Only the closings are waited for, by this reader. */
-	assert_in_range(rig->rounds, FILES, FILES + 3);
+	assert_in_range(rig->far.trips, FILES, FILES + 3);
 }
 
 static void who_opens_at_random_fetches_nothing(void **state)
@@ -261,7 +188,7 @@ static void who_opens_at_random_fetches_nothing(void **state)
 	char path[64];
 
 	make_dir(rig, 0);
-	list(&rig->caller, "/d0");
+	(void)far_list(&rig->far.caller, "/d0");
 	for (unsigned i = 0; i < FILES; i += 3) {
 		name_of(path, 0, i * 11 % FILES);
 		read_file(rig, path);
@@ -276,19 +203,19 @@ static void what_nobody_comes_for_is_closed_in_time(void **state)
 
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
-	list(&rig->caller, "/d0");
+	(void)far_list(&rig->far.caller, "/d0");
 	read_file(rig, path[0]);
 	read_file(rig, path[1]);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_in_range(prefetch_counts(rig->prefetch).fetched, 1, FILES);
 	assert_in_range(prefetch_pending(rig->prefetch), 1, FILES);
-	assert_int_equal(prefetch_tick(rig->prefetch), rig->now_ms + 1001);
-	rig->now_ms += 1001;
+	assert_int_equal(prefetch_tick(rig->prefetch), rig->far.now_ms + 1001);
+	rig->far.now_ms += 1001;
 	assert_int_equal(prefetch_tick(rig->prefetch), 0);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(prefetch_pending(rig->prefetch), 0);
-	assert_int_equal(rig->asked[CSFTP_OP_CLOSE] - 1,
-			 rig->asked[CSFTP_OP_OPEN]);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE] - 1,
+			 rig->far.asked[CSFTP_OP_OPEN]);
 }
 
 static void wrong_guesses_come_to_an_end(void **state)
@@ -304,15 +231,15 @@ static void wrong_guesses_come_to_an_end(void **state)
 		char path[64];
 
 		(void)snprintf(path, sizeof(path), "/d%u", dir);
-		list(&rig->caller, path);
-		list(&rig->caller, path);
-		rig->now_ms += 1500;
+		(void)far_list(&rig->far.caller, path);
+		(void)far_list(&rig->far.caller, path);
+		rig->far.now_ms += 1500;
 		(void)prefetch_tick(rig->prefetch);
-		settle(rig);
+		far_settle(&rig->far);
 	}
 	fetched = prefetch_counts(rig->prefetch).fetched;
-	list(&rig->caller, "/d8");
-	list(&rig->caller, "/d8");
+	(void)far_list(&rig->far.caller, "/d8");
+	(void)far_list(&rig->far.caller, "/d8");
 	assert_int_equal(prefetch_counts(rig->prefetch).fetched, fetched);
 }
 
@@ -321,16 +248,16 @@ static void begin(struct rig *rig, char path[FILES][64])
 {
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
-	list(&rig->caller, "/d0");
+	(void)far_list(&rig->far.caller, "/d0");
 	read_file(rig, path[0]);
 	read_file(rig, path[1]);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_in_range(prefetch_counts(rig->prefetch).fetched, 2, FILES);
 }
 
 static void expect_text(struct rig *rig, const char *path, const char *text)
 {
-	struct fs_caller *caller = &rig->caller;
+	struct fs_caller *caller = &rig->far.caller;
 	csftp_fh fh;
 
 	assert_int_equal(fs_open(caller, path, CSFTP_OPEN_READ), 0);
@@ -348,14 +275,14 @@ static void what_we_change_is_read_anew(void **state)
 	char path[FILES][64];
 
 	begin(rig, path);
-	put(&rig->caller, path[2], "new");
+	far_put(&rig->far.caller, path[2], "new");
 	expect_text(rig, path[2], "new");
-	assert_int_equal(fs_setattr(&rig->caller, path[3], &attr), 0);
+	assert_int_equal(fs_setattr(&rig->far.caller, path[3], &attr), 0);
 	expect_text(rig, path[3], "/d");
-	assert_int_equal(fs_replace(&rig->caller, path[2], path[4]), 0);
+	assert_int_equal(fs_replace(&rig->far.caller, path[2], path[4]), 0);
 	expect_text(rig, path[4], "new");
-	assert_int_equal(fs_unlink(&rig->caller, path[5]), 0);
-	assert_int_equal(fs_open(&rig->caller, path[5], CSFTP_OPEN_READ),
+	assert_int_equal(fs_unlink(&rig->far.caller, path[5]), 0);
+	assert_int_equal(fs_open(&rig->far.caller, path[5], CSFTP_OPEN_READ),
 			 ENOENT);
 }
 
@@ -365,8 +292,8 @@ static void what_others_change_is_read_anew_in_time(void **state)
 	char path[FILES][64];
 
 	begin(rig, path);
-	put(&rig->other, path[2], "other");
-	rig->now_ms += 1001;
+	far_put(&rig->far.other, path[2], "other");
+	rig->far.now_ms += 1001;
 	expect_text(rig, path[2], "other");
 }
 
@@ -378,21 +305,22 @@ static void a_file_that_is_written_is_not_fetched(void **state)
 
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
-	list(&rig->caller, "/d0");
-	assert_int_equal(fs_open(&rig->caller, path[2], CSFTP_OPEN_WRITE), 0);
-	fh = rig->caller.fh;
+	(void)far_list(&rig->far.caller, "/d0");
+	assert_int_equal(fs_open(&rig->far.caller, path[2], CSFTP_OPEN_WRITE),
+			 0);
+	fh = rig->far.caller.fh;
 	read_file(rig, path[0]);
 	read_file(rig, path[1]);
-	assert_int_equal(fs_write(&rig->caller, fh, 0, "XY", 2), 0);
+	assert_int_equal(fs_write(&rig->far.caller, fh, 0, "XY", 2), 0);
 	expect_text(rig, path[2], "XY0/02");
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void a_fetched_handle_is_a_real_one(void **state)
 {
 	struct rig *rig = *state;
 	char path[FILES][64];
-	struct fs_caller *caller = &rig->caller;
+	struct fs_caller *caller = &rig->far.caller;
 	csftp_fh fh;
 
 	begin(rig, path);
@@ -418,14 +346,14 @@ static void a_file_that_has_gone_is_an_error(void **state)
 
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
-	list(&rig->caller, "/d0");
+	(void)far_list(&rig->far.caller, "/d0");
 	for (unsigned i = 2; i < FILES; i++)
-		assert_int_equal(fs_unlink(&rig->other, path[i]), 0);
+		assert_int_equal(fs_unlink(&rig->far.other, path[i]), 0);
 	read_file(rig, path[0]);
 	read_file(rig, path[1]);
 	for (unsigned i = 2; i < 20; i++)
 		assert_int_equal(
-			fs_open(&rig->caller, path[i], CSFTP_OPEN_READ),
+			fs_open(&rig->far.caller, path[i], CSFTP_OPEN_READ),
 			ENOENT);
 }
 
@@ -438,7 +366,7 @@ static void files_and_bytes_are_bounded(void **state)
 	make_dir(rig, 0);
 	/* One is 6 bytes long. */
 	read_all(rig, 0, BY_NAME);
-	assert_in_range(rig->later.most, 1, 6);
+	assert_in_range(rig->far.later.most, 1, 6);
 	assert_in_range(prefetch_counts(rig->prefetch).used, 1, FILES);
 	rig_free(rig);
 }
@@ -480,7 +408,7 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
-	list(&rig->caller, "/d0");
+	(void)far_list(&rig->far.caller, "/d0");
 	read_file(rig, path[0]);
 	ask_open(rig, &first, path[1]);
 	assert_in_range(prefetch_counts(rig->prefetch).fetched, 1, FILES);
@@ -490,20 +418,20 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 	csftp_cancel(prefetch_fs(rig->prefetch), &second.req);
 	assert_true(second.done);
 	assert_int_equal(second.err, EINTR);
-	settle(rig);
-	assert_int_equal(fs_close(&rig->caller, first.fh), 0);
+	far_settle(&rig->far);
+	assert_int_equal(fs_close(&rig->far.caller, first.fh), 0);
 }
 
 static int run_suite(void)
 {
 	struct rig *rig = rig_new(&(struct prefetch_config){0});
 	struct fs_suite suite = {
-		.caller = rig->caller,
+		.caller = rig->far.caller,
 		.name = "fetching ahead over memfs",
 		.base = "/base",
 		.has = FS_ALL,
 	};
-	int failed = fs_mkdir(&rig->other, suite.base);
+	int failed = fs_mkdir(&rig->far.other, suite.base);
 
 	failed += fs_suite_run(&suite);
 	fs_caller_release(&suite.caller);

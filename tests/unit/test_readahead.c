@@ -5,88 +5,48 @@
 #include <string.h>
 
 #include "core/layer/readahead.h"
-#include "csftp/memfs.h"
+#include "tests/lib/far.h"
 #include "tests/lib/fs_suite.h"
-#include "tests/lib/later.h"
 #include "tests/lib/test.h"
 
 #define CHUNK 16U
 #define SIZE  (CHUNK * 200)
 
 struct rig {
-	struct csftp_fs *memfs;
-	struct later later;
+	struct far far; /* first */
 	struct cache *cache;
 	struct readahead *readahead;
-	uint64_t now_ms;
-	uint64_t trip_ms; /* that a round trip takes */
-	unsigned rounds;  /* how often somebody above had to wait */
-	struct fs_caller caller;
-	struct fs_caller other; /* of memfs, behind its back */
 	uint8_t content[SIZE];
 };
-
-static uint64_t now(void *arg)
-{
-	return ((struct rig *)arg)->now_ms;
-}
-
-/* All that waits below, at once: a round trip. */
-static bool round_trip(void *arg)
-{
-	struct rig *rig = arg;
-	size_t waiting = rig->later.waiting;
-
-	rig->rounds++;
-	rig->now_ms += rig->trip_ms;
-	for (size_t i = 0; i < waiting; i++)
-		(void)later_run(&rig->later);
-	return waiting > 0;
-}
 
 static struct rig *rig_new(const struct readahead_config *wish)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
-	struct cache_config caching = {.now_ms = now, .arg = rig};
+	struct cache_config caching = {.now_ms = far_now, .arg = rig};
 	struct readahead_config config = *wish;
 
 	assert_non_null(rig);
-	rig->now_ms = 1000000;
-	assert_int_equal(csftp_memfs_new(&rig->memfs, NULL), CSFTP_OK);
-	later_init(&rig->later, rig->memfs);
-	caching.under = &rig->later.fs;
+	far_init(&rig->far);
+	caching.under = &rig->far.relay.fs;
 	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
 	config.under = cache_fs(rig->cache);
 	config.cache = rig->cache;
-	config.now_ms = now;
+	config.now_ms = far_now;
 	config.arg = rig;
 	assert_int_equal(readahead_new(&rig->readahead, &config), CSFTP_OK);
-	rig->caller = (struct fs_caller){
-		.fs = readahead_fs(rig->readahead),
-		.drive = round_trip,
-		.arg = rig,
-	};
-	rig->other.fs = rig->memfs;
+	rig->far.caller.fs = readahead_fs(rig->readahead);
 	for (size_t i = 0; i < SIZE; i++)
 		rig->content[i] = (uint8_t)(i * 7 + i / 251);
 	return rig;
 }
 
-static void settle(struct rig *rig)
-{
-	while (later_run(&rig->later))
-		continue;
-}
-
 static void rig_free(struct rig *rig)
 {
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(readahead_pending(rig->readahead), 0);
-	fs_caller_release(&rig->caller);
-	fs_caller_release(&rig->other);
 	readahead_free(rig->readahead);
 	cache_free(rig->cache);
-	csftp_memfs_free(rig->memfs);
+	far_release(&rig->far);
 	free(rig);
 }
 
@@ -105,17 +65,19 @@ static int teardown(void **state)
 /* A file of SIZE bytes, open for reading, its size known. */
 static csftp_fh ready(struct rig *rig)
 {
-	assert_int_equal(fs_put(&rig->other, "/file", rig->content, SIZE), 0);
-	assert_int_equal(fs_lgetattr(&rig->caller, "/file"), 0);
-	assert_int_equal(fs_open(&rig->caller, "/file", CSFTP_OPEN_READ), 0);
-	rig->rounds = 0;
-	return rig->caller.fh;
+	assert_int_equal(fs_put(&rig->far.other, "/file", rig->content, SIZE),
+			 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/file"), 0);
+	assert_int_equal(fs_open(&rig->far.caller, "/file", CSFTP_OPEN_READ),
+			 0);
+	rig->far.trips = 0;
+	return rig->far.caller.fh;
 }
 
 /* Reads exactly that, and knows what it is. */
 static void expect(struct rig *rig, csftp_fh fh, uint64_t off, size_t len)
 {
-	struct fs_caller *caller = &rig->caller;
+	struct fs_caller *caller = &rig->far.caller;
 
 	assert_int_equal(fs_read_all(caller, fh, off, len), 0);
 	assert_int_equal(caller->data_len, len);
@@ -128,16 +90,16 @@ static void who_reads_from_front_to_back_does_not_wait_for_each(void **state)
 	csftp_fh fh = ready(rig);
 	struct readahead_counts counts;
 
-	rig->trip_ms = 20;
+	rig->far.trip_ms = 20;
 	for (uint64_t off = 0; off < SIZE; off += CHUNK)
 		expect(rig, fh, off, CHUNK);
 	counts = readahead_counts(rig->readahead);
 	/* One by one they are 200. */
-	assert_in_range(rig->rounds, 5, 40);
+	assert_in_range(rig->far.trips, 5, 40);
 	assert_int_equal(counts.asked, 198);
 	assert_int_equal(counts.served, 198);
 	assert_int_equal(counts.bytes, 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void nothing_is_asked_for_behind_the_end(void **state)
@@ -147,12 +109,12 @@ static void nothing_is_asked_for_behind_the_end(void **state)
 
 	for (uint64_t off = 0; off < SIZE; off += CHUNK)
 		expect(rig, fh, off, CHUNK);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(readahead_counts(rig->readahead).asked, 198);
-	assert_int_equal(fs_read(&rig->caller, fh, SIZE, CHUNK), 0);
-	assert_int_equal(rig->caller.data_len, 0);
-	assert_true(rig->caller.eof);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_read(&rig->far.caller, fh, SIZE, CHUNK), 0);
+	assert_int_equal(rig->far.caller.data_len, 0);
+	assert_true(rig->far.caller.eof);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void the_window_grows_with_the_round_trip(void **state)
@@ -161,12 +123,12 @@ static void the_window_grows_with_the_round_trip(void **state)
 	csftp_fh fh = ready(rig);
 
 	/* What is on its way all comes after one trip, however much it is. */
-	rig->trip_ms = 100;
+	rig->far.trip_ms = 100;
 	for (uint64_t off = 0; off < SIZE; off += CHUNK)
 		expect(rig, fh, off, CHUNK);
 	assert_in_range(readahead_counts(rig->readahead).window, 16 * CHUNK,
 			SIZE);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void the_window_stays_where_more_brings_nothing(void **state)
@@ -177,11 +139,11 @@ static void the_window_stays_where_more_brings_nothing(void **state)
 	/* One READ at a time is answered, and takes a while: a thin line. */
 	for (uint64_t off = 0; off < SIZE; off += CHUNK) {
 		expect(rig, fh, off, CHUNK);
-		rig->now_ms += 5;
+		rig->far.now_ms += 5;
 	}
 	assert_in_range(readahead_counts(rig->readahead).window, 4 * CHUNK,
 			8 * CHUNK);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void who_reads_here_and_there_reads_nothing_ahead(void **state)
@@ -192,7 +154,7 @@ static void who_reads_here_and_there_reads_nothing_ahead(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		expect(rig, fh, i * 37 % 100 * 2 * CHUNK, CHUNK);
 	assert_int_equal(readahead_counts(rig->readahead).asked, 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void a_seek_ends_it_and_it_begins_again(void **state)
@@ -203,13 +165,13 @@ static void a_seek_ends_it_and_it_begins_again(void **state)
 	for (uint64_t off = 0; off < 10 * CHUNK; off += CHUNK)
 		expect(rig, fh, off, CHUNK);
 	expect(rig, fh, 100 * CHUNK, CHUNK);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
 	expect(rig, fh, 101 * CHUNK, CHUNK);
 	assert_true(readahead_counts(rig->readahead).bytes > 0);
 	expect(rig, fh, 102 * CHUNK, CHUNK);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
-	settle(rig);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+	far_settle(&rig->far);
 	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
 }
 
@@ -228,14 +190,14 @@ static void odd_pieces_come_out_right(void **state)
 		off += len;
 	}
 	assert_true(readahead_counts(rig->readahead).served > 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void begin(struct rig *rig, csftp_fh fh)
 {
 	for (uint64_t off = 0; off < 10 * CHUNK; off += CHUNK)
 		expect(rig, fh, off, CHUNK);
-	settle(rig);
+	far_settle(&rig->far);
 	assert_true(readahead_counts(rig->readahead).bytes > 0);
 }
 
@@ -246,10 +208,11 @@ static void what_we_write_is_read(void **state)
 	csftp_fh to;
 
 	begin(rig, fh);
-	assert_int_equal(fs_open(&rig->caller, "/file", CSFTP_OPEN_WRITE), 0);
-	to = rig->caller.fh;
+	assert_int_equal(fs_open(&rig->far.caller, "/file", CSFTP_OPEN_WRITE),
+			 0);
+	to = rig->far.caller.fh;
 	memset(rig->content + 10 * CHUNK, 'x', CHUNK);
-	assert_int_equal(fs_write(&rig->caller, to, 10 * CHUNK,
+	assert_int_equal(fs_write(&rig->far.caller, to, 10 * CHUNK,
 				  rig->content + 10 * CHUNK, CHUNK),
 			 0);
 	expect(rig, fh, 10 * CHUNK, CHUNK);
@@ -257,8 +220,8 @@ static void what_we_write_is_read(void **state)
 	expect(rig, fh, 11 * CHUNK, CHUNK);
 	expect(rig, fh, 12 * CHUNK, CHUNK);
 	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
-	assert_int_equal(fs_close(&rig->caller, to), 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, to), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void what_we_write_by_another_name_is_read(void **state)
@@ -268,16 +231,17 @@ static void what_we_write_by_another_name_is_read(void **state)
 	csftp_fh to;
 
 	begin(rig, fh);
-	assert_int_equal(fs_rename(&rig->caller, "/file", "/other"), 0);
-	assert_int_equal(fs_open(&rig->caller, "/other", CSFTP_OPEN_WRITE), 0);
-	to = rig->caller.fh;
+	assert_int_equal(fs_rename(&rig->far.caller, "/file", "/other"), 0);
+	assert_int_equal(fs_open(&rig->far.caller, "/other", CSFTP_OPEN_WRITE),
+			 0);
+	to = rig->far.caller.fh;
 	memset(rig->content + 10 * CHUNK, 'x', CHUNK);
-	assert_int_equal(fs_write(&rig->caller, to, 10 * CHUNK,
+	assert_int_equal(fs_write(&rig->far.caller, to, 10 * CHUNK,
 				  rig->content + 10 * CHUNK, CHUNK),
 			 0);
 	expect(rig, fh, 10 * CHUNK, CHUNK);
-	assert_int_equal(fs_close(&rig->caller, to), 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, to), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void what_is_cut_off_is_not_read(void **state)
@@ -287,11 +251,11 @@ static void what_is_cut_off_is_not_read(void **state)
 	csftp_fh fh = ready(rig);
 
 	begin(rig, fh);
-	assert_int_equal(fs_setattr(&rig->caller, "/file", &attr), 0);
+	assert_int_equal(fs_setattr(&rig->far.caller, "/file", &attr), 0);
 	expect(rig, fh, 10 * CHUNK, CHUNK);
-	assert_int_equal(fs_read(&rig->caller, fh, 11 * CHUNK, CHUNK), 0);
-	assert_int_equal(rig->caller.data_len, 0);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_read(&rig->far.caller, fh, 11 * CHUNK, CHUNK), 0);
+	assert_int_equal(rig->far.caller.data_len, 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void what_others_write_is_read_in_time(void **state)
@@ -301,11 +265,12 @@ static void what_others_write_is_read_in_time(void **state)
 
 	begin(rig, fh);
 	memset(rig->content, 'y', SIZE);
-	assert_int_equal(fs_put(&rig->other, "/file", rig->content, SIZE), 0);
-	rig->now_ms += 1001;
+	assert_int_equal(fs_put(&rig->far.other, "/file", rig->content, SIZE),
+			 0);
+	rig->far.now_ms += 1001;
 	expect(rig, fh, 10 * CHUNK, CHUNK);
 	expect(rig, fh, 11 * CHUNK, CHUNK);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void memory_is_bounded(void **state)
@@ -321,7 +286,7 @@ static void memory_is_bounded(void **state)
 		assert_in_range(readahead_counts(rig->readahead).bytes, 0,
 				3 * CHUNK);
 	}
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 	rig_free(rig);
 }
 
@@ -367,8 +332,8 @@ static void who_waits_for_it_can_be_cancelled(void **state)
 		assert_true(asked[i].done);
 		assert_int_equal(asked[i].err, EINTR);
 	}
-	settle(rig);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
+	far_settle(&rig->far);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
 static void a_file_can_be_closed_while_it_is_read_ahead(void **state)
@@ -379,8 +344,8 @@ static void a_file_can_be_closed_while_it_is_read_ahead(void **state)
 
 	for (unsigned i = 0; i < 6; i++)
 		ask_read(rig, &asked[i], fh, i * CHUNK);
-	assert_int_equal(fs_close(&rig->caller, fh), 0);
-	settle(rig);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+	far_settle(&rig->far);
 	for (unsigned i = 0; i < 6; i++)
 		assert_true(asked[i].done);
 	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
@@ -390,12 +355,12 @@ static int run_suite(uint32_t chunk)
 {
 	struct rig *rig = rig_new(&(struct readahead_config){.chunk = chunk});
 	struct fs_suite suite = {
-		.caller = rig->caller,
+		.caller = rig->far.caller,
 		.name = "reading ahead over memfs",
 		.base = "/base",
 		.has = FS_ALL,
 	};
-	int failed = fs_mkdir(&rig->other, suite.base);
+	int failed = fs_mkdir(&rig->far.other, suite.base);
 
 	failed += fs_suite_run(&suite);
 	fs_caller_release(&suite.caller);

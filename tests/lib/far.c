@@ -1,0 +1,81 @@
+#include "tests/lib/far.h"
+
+#include <string.h>
+
+#include "csftp/memfs.h"
+#include "tests/lib/test.h"
+
+static void count(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct far *far = (struct far *)fs;
+
+	far->asked[req->op]++;
+	far->all++;
+	relay_pass(fs, req);
+}
+
+static bool round_trip(void *arg)
+{
+	struct far *far = arg;
+	size_t waiting = far->later.waiting;
+
+	far->trips++;
+	far->now_ms += far->trip_ms;
+	for (size_t i = 0; i < waiting; i++)
+		(void)later_run(&far->later);
+	return waiting > 0;
+}
+
+void far_init(struct far *far)
+{
+	*far = (struct far){.now_ms = 1000000};
+	assert_int_equal(csftp_memfs_new(&far->memfs, NULL), CSFTP_OK);
+	later_init(&far->later, far->memfs);
+	relay_init(&far->relay, &far->later.fs, 0, count);
+	far->caller.drive = round_trip;
+	far->caller.arg = far;
+	far->other.fs = far->memfs;
+}
+
+void far_release(struct far *far)
+{
+	fs_caller_release(&far->caller);
+	fs_caller_release(&far->other);
+	relay_release(&far->relay);
+	csftp_memfs_free(far->memfs);
+}
+
+uint64_t far_now(void *arg)
+{
+	return ((struct far *)arg)->now_ms;
+}
+
+void far_settle(struct far *far)
+{
+	while (later_run(&far->later))
+		continue;
+}
+
+void far_begin(struct far *far)
+{
+	far_settle(far);
+	memset(far->asked, 0, sizeof(far->asked));
+	far->all = 0;
+	far->trips = 0;
+}
+
+void far_put(struct fs_caller *caller, const char *path, const char *text)
+{
+	assert_int_equal(fs_put(caller, path, text, strlen(text)), 0);
+}
+
+size_t far_list(struct fs_caller *caller, const char *path)
+{
+	struct fs_names names = {0};
+	size_t found;
+
+	assert_int_equal(fs_list(caller, path, &names), 0);
+	found = names.count;
+	fs_names_release(&names);
+	return found;
+}
