@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/layer/relay.h"
+#include "server/posixfs.h"
 
 struct known {
 	uint32_t id;
@@ -190,20 +191,7 @@ static void op_homedir(struct csftp_fs *fs, struct csftp_req *req)
 
 static void op_idname(struct csftp_fs *fs, struct csftp_req *req)
 {
-	uint32_t kind = req->flags & (CSFTP_ID_USER | CSFTP_ID_GROUP);
-	const char *name;
-
-	if (kind != CSFTP_ID_USER && kind != CSFTP_ID_GROUP) {
-		csftp_reply_err(req, EINVAL);
-		return;
-	}
-	name = req->off > UINT32_MAX
-		       ? NULL
-		       : names_idname(fs, kind, (uint32_t)req->off);
-	if (name)
-		csftp_reply_text(req, name, strlen(name));
-	else
-		csftp_reply_err(req, ENOENT);
+	posixfs_answer_idname(req, names_idname, fs);
 }
 
 static void done(struct csftp_req *req, const struct csftp_reply *reply)

@@ -76,4 +76,10 @@ void posixfs_free(struct csftp_fs *fs);
  */
 const char *posixfs_idname(void *arg, uint32_t kind, uint32_t id);
 
+/* Answers an IDNAME with what idname, as above, says. */
+void posixfs_answer_idname(struct csftp_req *req,
+			   const char *(*idname)(void *arg, uint32_t kind,
+						 uint32_t id),
+			   void *arg);
+
 #endif

@@ -154,7 +154,10 @@ const char *posixfs_idname(void *arg, uint32_t kind, uint32_t id)
 	return known->name[0] ? known->name : NULL;
 }
 
-void posixfs_id(struct csftp_fs *fs, struct csftp_req *req)
+void posixfs_answer_idname(struct csftp_req *req,
+			   const char *(*idname)(void *arg, uint32_t kind,
+						 uint32_t id),
+			   void *arg)
 {
 	uint32_t kind = req->flags & (CSFTP_ID_USER | CSFTP_ID_GROUP);
 	const char *name;
@@ -163,11 +166,15 @@ void posixfs_id(struct csftp_fs *fs, struct csftp_req *req)
 		csftp_reply_err(req, EINVAL);
 		return;
 	}
-	name = req->off > UINT32_MAX
-		       ? NULL
-		       : posixfs_idname(fs, kind, (uint32_t)req->off);
+	name = req->off > UINT32_MAX ? NULL
+				     : idname(arg, kind, (uint32_t)req->off);
 	if (name)
 		csftp_reply_text(req, name, strlen(name));
 	else
 		csftp_reply_err(req, ENOENT);
+}
+
+void posixfs_id(struct csftp_fs *fs, struct csftp_req *req)
+{
+	posixfs_answer_idname(req, posixfs_idname, fs);
 }

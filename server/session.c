@@ -296,15 +296,25 @@ static const char *idname(void *arg, uint32_t kind, uint32_t id)
 			      : posixfs_idname(session->tree, kind, id);
 }
 
+#define QUARTER_HOUR 900
+
 /* csftp_serve_config.clock */
 static void local_clock(void *arg, int64_t when, int64_t *now, int32_t *offset)
 {
+	struct session *session = arg;
+	int64_t quarter = when / QUARTER_HOUR - (when % QUARTER_HOUR < 0);
 	time_t at = (time_t)when;
 	struct tm tm;
 
-	(void)arg;
 	*now = time(NULL);
-	*offset = localtime_r(&at, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+	/* Zones change at quarters of an hour; a listing asks for each name. */
+	if (!session->zone_known || session->zone_quarter != quarter) {
+		session->zone_known = true;
+		session->zone_quarter = quarter;
+		session->zone_offset =
+			localtime_r(&at, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+	}
+	*offset = session->zone_offset;
 }
 
 /* csftp_serve_config.refused, in OpenSSH's words */

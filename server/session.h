@@ -2,6 +2,9 @@
 #ifndef CSFTP_SERVER_SESSION_H
 #define CSFTP_SERVER_SESSION_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "csftp/fs.h"
 #include "csftp/serve.h"
 #include "server/audit.h"
@@ -35,6 +38,10 @@ struct session {
 	struct csftp_fs *watch;
 	struct csftp_fs *top;
 	struct csftp_serve *serve;
+	/* The offset from UTC in the quarter of an hour asked for last. */
+	bool zone_known;
+	int64_t zone_quarter;
+	int32_t zone_offset;
 };
 
 /*
