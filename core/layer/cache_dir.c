@@ -176,14 +176,19 @@ void cache_opendir(struct csftp_fs *fs, struct csftp_req *up)
 
 void cache_wake(struct cache *cache)
 {
-	struct csftp_req *up = cache->waiting;
+	size_t waiting = 0;
 
-	cache->waiting = NULL;
-	while (up) {
-		struct csftp_req *next = up->next;
+	for (struct csftp_req *up = cache->waiting; up; up = up->next)
+		waiting++;
+	/*
+	 * Who has to wait for another listing goes to the end; one by one, as
+	 * whoever is answered may cancel others.
+	 */
+	while (waiting-- > 0 && cache->waiting) {
+		struct csftp_req *up = cache->waiting;
 
+		cache->waiting = up->next;
 		cache_opendir(&cache->relay.fs, up);
-		up = next;
 	}
 }
 

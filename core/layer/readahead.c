@@ -413,12 +413,14 @@ static void drop_path(struct readahead *readahead, const char *path)
 	struct file *file = readahead->active;
 
 	while (file) {
-		struct file *next = file->next_active;
-
-		if (!path || !*path || !*file->path ||
-		    strcmp(file->path, path) == 0)
-			drop_all(readahead, file);
-		file = next;
+		if (path && *path && *file->path &&
+		    strcmp(file->path, path) != 0) {
+			file = file->next_active;
+			continue;
+		}
+		drop_all(readahead, file);
+		/* Who waited may have been answered, and have closed others. */
+		file = readahead->active;
 	}
 }
 
