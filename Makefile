@@ -18,8 +18,9 @@ asan_flags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 
 # A library is looked for when it is needed, so that "make deps" needs none.
-pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(shell pkg-config \
-	$(1) $(2)),$(error $(if $(shell command -v pkg-config),$(2),pkg-config)\
+# Its headers are the system's: their warnings are not ours to mend.
+pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(patsubst \
+	-I%,-isystem %,$(shell pkg-config $(1) $(2))),$(error $(if $(shell command -v pkg-config),$(2),pkg-config)\
 	not found: install the Debian package $(if $(shell command -v \
 	pkg-config),$(3),pkg-config), or run: make deps))
 fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \

@@ -26,6 +26,7 @@
 
 /* In the order of preference, kind by kind. */
 static const struct ssh_alg algs[] = {
+	KEX("mlkem768x25519-sha256", SSH_MLKEM768_X25519, SSH_SHA256),
 	KEX("curve25519-sha256", SSH_X25519, SSH_SHA256),
 	KEX("curve25519-sha256@libssh.org", SSH_X25519, SSH_SHA256),
 	KEX("ecdh-sha2-nistp256", SSH_NISTP256, SSH_SHA256),
@@ -58,10 +59,17 @@ static const struct ssh_alg algs[] = {
 
 enum { ALGS = sizeof(algs) / sizeof(algs[0]) };
 
+/* What libcrypto lacks is as if it were not in the table. */
+static bool is_there(const struct ssh_alg *alg, enum csftp_ssh_alg_kind kind)
+{
+	return alg->kind == kind &&
+	       (kind != CSFTP_SSH_ALG_KEX || ssh_group_works(alg->group));
+}
+
 const struct ssh_alg *ssh_alg_at(enum csftp_ssh_alg_kind kind, size_t n)
 {
 	for (size_t i = 0; i < ALGS; i++)
-		if (algs[i].kind == kind && n-- == 0)
+		if (is_there(&algs[i], kind) && n-- == 0)
 			return &algs[i];
 	return NULL;
 }
@@ -70,7 +78,7 @@ const struct ssh_alg *ssh_alg_find(enum csftp_ssh_alg_kind kind,
 				   struct wire_bytes name)
 {
 	for (size_t i = 0; i < ALGS; i++)
-		if (algs[i].kind == kind && ssh_is(name, algs[i].name))
+		if (ssh_is(name, algs[i].name) && is_there(&algs[i], kind))
 			return &algs[i];
 	return NULL;
 }
@@ -93,7 +101,7 @@ enum csftp_err ssh_alg_list(struct ssh_alg_list *out,
 
 	if (!names) {
 		for (size_t i = 0; i < ALGS; i++)
-			if (algs[i].kind == kind)
+			if (is_there(&algs[i], kind))
 				list.alg[list.count++] = &algs[i];
 		*out = list;
 		return CSFTP_OK;

@@ -42,34 +42,59 @@ CSFTP_MUST_CHECK enum csftp_err ssh_hash(struct ssh_lib *lib,
 					 size_t count, uint8_t *out);
 
 /*
- * Key agreement.  A pair is made for one exchange and released after it.
+ * Key agreement.  A pair is made for one exchange and released after it.  The
+ * client shows its part; the server answers it and has the secret at once; the
+ * answer gives the client the same.
  */
-enum ssh_group { SSH_X25519, SSH_NISTP256, SSH_NISTP384, SSH_NISTP521 };
+enum ssh_group {
+	SSH_X25519,
+	SSH_NISTP256,
+	SSH_NISTP384,
+	SSH_NISTP521,
+	SSH_MLKEM768_X25519, /* draft-ietf-sshm-mlkem-hybrid-kex */
+};
 #define SSH_SEED_MAX   32
-#define SSH_POINT_MAX  133 /* uncompressed, of nistp521 */
+#define SSH_POINT_MAX  133  /* uncompressed, of nistp521 */
+#define SSH_PART_MAX   1216 /* ML-KEM-768's key and a point of X25519 */
 #define SSH_SHARED_MAX 66
 
 struct ssh_pair {
-	void *key;
+	void *key; /* NULL: none */
+	void *kem; /* of a group that has one beside its curve */
 	enum ssh_group group;
 };
 
+/* Whether libcrypto has it: ML-KEM came with OpenSSL 3.5. */
+bool ssh_group_works(enum ssh_group group);
+
 /*
- * X25519 takes its private key from the seed; the other curves use
- * libcrypto's own random numbers.
+ * X25519 takes its private key from the seed; the others use libcrypto's own
+ * random numbers.
  */
 CSFTP_MUST_CHECK enum csftp_err ssh_pair_init(struct ssh_pair *pair,
 					      enum ssh_group group,
 					      const uint8_t seed[SSH_SEED_MAX]);
 void ssh_pair_release(struct ssh_pair *pair);
 
-size_t ssh_point_len(enum ssh_group group);
-CSFTP_MUST_CHECK enum csftp_err ssh_pair_point(const struct ssh_pair *pair,
-					       uint8_t point[SSH_POINT_MAX]);
+/* What the client shows: its public key. */
+CSFTP_MUST_CHECK enum csftp_err ssh_pair_part(const struct ssh_pair *pair,
+					      uint8_t part[SSH_PART_MAX],
+					      size_t *part_len);
 
-/* RFC 5656, 4 and RFC 8731, 3: refuses points that are not of the group. */
+/*
+ * The server's answer to the client's part, and the secret.  This and the next
+ * are CSFTP_ERR_VALUE for what is no point or key of the group (RFC 5656, 4;
+ * RFC 8731, 3).
+ */
+CSFTP_MUST_CHECK enum csftp_err
+ssh_pair_answer(enum ssh_group group, const uint8_t seed[SSH_SEED_MAX],
+		struct wire_bytes client, uint8_t part[SSH_PART_MAX],
+		size_t *part_len, uint8_t secret[SSH_SHARED_MAX],
+		size_t *secret_len);
+
+/* The client's secret, by the server's answer. */
 CSFTP_MUST_CHECK enum csftp_err ssh_pair_shared(const struct ssh_pair *pair,
-						struct wire_bytes peer,
+						struct wire_bytes server,
 						uint8_t out[SSH_SHARED_MAX],
 						size_t *out_len);
 

@@ -152,6 +152,15 @@ static void send_due(struct csftp_ssh *ssh)
 }
 
 /*
+ * Whether there is a place for messages that cannot be sent yet, as EXT_INFO
+ * cannot behind a long answer in a small buffer.
+ */
+static bool may_wait(struct csftp_ssh *ssh)
+{
+	return ssh->later.base || ssh_buf_get(ssh, &ssh->later);
+}
+
+/*
  * A message that is open may be handled.  While the peer does not read, its
  * requests wait; but not while a key exchange needs its messages.
  */
@@ -164,10 +173,11 @@ static bool may_dispatch(struct csftp_ssh *ssh)
 		return true;
 	if (msg >= SSH_KEXINIT && msg < SSH_USERAUTH_REQUEST)
 		return (msg != SSH_KEXINIT || ssh_kex_ready(ssh)) &&
+		       (msg != SSH_ECDH_INIT || may_wait(ssh)) &&
 		       ssh_out_room(ssh, SSH_MESSAGE_MAX + SSH_OVERHEAD);
 	/* Most want an answer, and there has to be a place for it. */
 	if (ssh_out_in_kex(ssh))
-		return ssh->later.base || ssh_buf_get(ssh, &ssh->later);
+		return may_wait(ssh);
 	if (ssh->later.tail >= half)
 		return false;
 	return ssh->later.base || ssh->out.base || ssh_buf_get(ssh, &ssh->out);

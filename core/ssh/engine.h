@@ -86,10 +86,9 @@ struct ssh_kex {
 	const struct ssh_alg *hostkey;
 	const struct ssh_alg *cipher[2]; /* from client, from server */
 	const struct ssh_alg *mac[2];
-	struct ssh_pair pair; /* key NULL: none */
-	uint8_t point[SSH_POINT_MAX];
+	struct ssh_pair pair; /* the client's */
 	uint8_t hash[SSH_HASH_MAX];
-	uint8_t shared[SSH_SHARED_MAX + 8]; /* as an mpint */
+	uint8_t shared[SSH_SHARED_MAX + 8]; /* as the hashes take it */
 	size_t shared_len;
 	size_t ours; /* bytes of our KEXINIT, and of the peer's behind it */
 	size_t theirs;

@@ -1,65 +1,69 @@
-/* Elliptic curve key exchange (RFC 5656, 4; RFC 8731). */
+/*
+ * Elliptic curve key exchange (RFC 5656, 4; RFC 8731), alone and with ML-KEM
+ * (draft-ietf-sshm-mlkem-hybrid-kex), whose messages have the same form.
+ */
 #include <string.h>
 
 #include "core/ssh/engine.h"
 #include "core/ssh/kex.h"
 #include "core/ssh/names.h"
 
-static bool make_pair(struct csftp_ssh *ssh)
+static bool bad_crypto(struct csftp_ssh *ssh, enum csftp_err err)
 {
-	struct ssh_kex *kex = ssh->kex;
-	uint8_t seed[SSH_SEED_MAX];
-	enum csftp_err err;
-
-	if (!ssh_random(ssh, seed, sizeof(seed)))
-		return false;
-	err = ssh_pair_init(&kex->pair, kex->kex->group, seed);
-	ssh_wipe(seed, sizeof(seed));
-	if (err == CSFTP_OK)
-		err = ssh_pair_point(&kex->pair, kex->point);
-	if (err != CSFTP_OK)
-		return ssh_fail(ssh, err, CSFTP_SSH_KEX_FAILED,
-				"cannot make a key");
-	return true;
-}
-
-static struct wire_bytes own_point(const struct ssh_kex *kex)
-{
-	return (struct wire_bytes){kex->point, ssh_point_len(kex->kex->group)};
+	return ssh_fail(ssh, err, CSFTP_SSH_KEX_FAILED,
+			err == CSFTP_ERR_VALUE ? "bad point in the key exchange"
+					       : "cannot make a key");
 }
 
 /* The client's part: asks with its point. */
 void ssh_kex_ask(struct csftp_ssh *ssh)
 {
+	struct ssh_kex *kex = ssh->kex;
+	uint8_t seed[SSH_SEED_MAX], part[SSH_PART_MAX];
 	struct wire_wr wr;
+	enum csftp_err err;
+	size_t len;
 
-	if (!make_pair(ssh))
+	if (!ssh_random(ssh, seed, sizeof(seed)))
 		return;
+	err = ssh_pair_init(&kex->pair, kex->kex->group, seed);
+	ssh_wipe(seed, sizeof(seed));
+	if (err == CSFTP_OK)
+		err = ssh_pair_part(&kex->pair, part, &len);
+	if (err != CSFTP_OK) {
+		(void)bad_crypto(ssh, err);
+		return;
+	}
 	wr = ssh_begin(ssh, SSH_ECDH_INIT);
-	ssh_wr_bytes(&wr, own_point(ssh->kex));
+	wire_wr_string(&wr, part, len);
 	ssh_reply(ssh, &wr);
 }
 
-/* The shared secret, as the mpint that the hashes take. */
-static bool share(struct csftp_ssh *ssh, struct wire_bytes peer)
+/*
+ * The shared secret as the hashes take it: an mpint, or, where two secrets are
+ * made into one, their hash as a string (mlkem-hybrid-kex, 2.4).
+ */
+static bool keep_secret(struct csftp_ssh *ssh, uint8_t secret[SSH_SHARED_MAX],
+			size_t len)
 {
 	struct ssh_kex *kex = ssh->kex;
 	struct wire_wr wr = {.base = kex->shared, .cap = sizeof(kex->shared)};
-	uint8_t secret[SSH_SHARED_MAX];
-	size_t len = 0;
-	enum csftp_err err = ssh_pair_shared(&kex->pair, peer, secret, &len);
+	struct wire_bytes bytes = {secret, len};
+	uint8_t hash[SSH_HASH_MAX];
+	enum csftp_err err = CSFTP_OK;
 
-	if (err == CSFTP_OK) {
-		ssh_wr_mpint(&wr, (struct wire_bytes){secret, len});
-		err = wire_wr_end(&wr);
+	if (kex->kex->group == SSH_MLKEM768_X25519) {
+		err = ssh_hash(ssh->env->lib, kex->kex->hash, &bytes, 1, hash);
+		wire_wr_string(&wr, hash, ssh_hash_len(kex->kex->hash));
+		ssh_wipe(hash, sizeof(hash));
+	} else {
+		ssh_wr_mpint(&wr, bytes);
 	}
-	ssh_wipe(secret, sizeof(secret));
-	ssh_pair_release(&kex->pair);
+	ssh_wipe(secret, SSH_SHARED_MAX);
+	if (err == CSFTP_OK)
+		err = wire_wr_end(&wr);
 	kex->shared_len = wr.len;
-	if (err != CSFTP_OK)
-		return ssh_fail(ssh, err, CSFTP_SSH_KEX_FAILED,
-				"bad point in the key exchange");
-	return true;
+	return err == CSFTP_OK || bad_crypto(ssh, err);
 }
 
 enum { STRINGS = 7 };
@@ -115,7 +119,8 @@ static const struct csftp_ssh_key *key_for(const struct csftp_ssh *ssh,
 	return NULL;
 }
 
-static void send_reply(struct csftp_ssh *ssh, const struct csftp_ssh_key *key)
+static void send_reply(struct csftp_ssh *ssh, const struct csftp_ssh_key *key,
+		       struct wire_bytes server)
 {
 	struct ssh_kex *kex = ssh->kex;
 	struct wire_bytes hash = {kex->hash, ssh_hash_len(kex->kex->hash)};
@@ -124,7 +129,7 @@ static void send_reply(struct csftp_ssh *ssh, const struct csftp_ssh_key *key)
 	size_t mark;
 
 	wire_wr_string(&wr, key->blob, key->blob_len);
-	ssh_wr_bytes(&wr, own_point(kex));
+	ssh_wr_bytes(&wr, server);
 	mark = wire_wr_open(&wr);
 	err = ssh_key_sign(key, kex->hostkey, hash, &wr);
 	wire_wr_close(&wr, mark);
@@ -137,14 +142,29 @@ static void send_reply(struct csftp_ssh *ssh, const struct csftp_ssh_key *key)
 
 void ssh_on_ecdh_init(struct csftp_ssh *ssh, struct wire_rd *rd)
 {
-	struct wire_bytes client = wire_rd_string(rd, SSH_POINT_MAX);
+	struct wire_bytes client = wire_rd_string(rd, SSH_PART_MAX);
 	const struct csftp_ssh_key *key = key_for(ssh, ssh->kex->hostkey);
-	struct wire_bytes blob = {key->blob, key->blob_len};
+	struct wire_bytes blob = {key->blob, key->blob_len}, server;
+	uint8_t seed[SSH_SEED_MAX], part[SSH_PART_MAX];
+	uint8_t secret[SSH_SHARED_MAX];
+	size_t part_len, secret_len;
+	enum csftp_err err;
 
-	if (!ssh_whole(ssh, rd) || !make_pair(ssh) || !share(ssh, client) ||
-	    !hash_exchange(ssh, blob, client, own_point(ssh->kex)))
+	if (!ssh_whole(ssh, rd) || !ssh_random(ssh, seed, sizeof(seed)))
 		return;
-	send_reply(ssh, key);
+	err = ssh_pair_answer(ssh->kex->kex->group, seed, client, part,
+			      &part_len, secret, &secret_len);
+	ssh_wipe(seed, sizeof(seed));
+	if (err != CSFTP_OK) {
+		ssh_wipe(secret, sizeof(secret));
+		(void)bad_crypto(ssh, err);
+		return;
+	}
+	server = (struct wire_bytes){part, part_len};
+	if (!keep_secret(ssh, secret, secret_len) ||
+	    !hash_exchange(ssh, blob, client, server))
+		return;
+	send_reply(ssh, key, server);
 	if (ssh->err == CSFTP_OK)
 		ssh_kex_send_newkeys(ssh);
 }
@@ -183,23 +203,41 @@ static void accept_key(struct csftp_ssh *ssh, struct wire_bytes key)
 	ssh_ask(ssh, SSH_ECDH_REPLY);
 }
 
+/* The client's secret and the hash, by the server's answer. */
+static bool agree(struct csftp_ssh *ssh, struct wire_bytes key,
+		  struct wire_bytes server)
+{
+	struct ssh_kex *kex = ssh->kex;
+	uint8_t part[SSH_PART_MAX], secret[SSH_SHARED_MAX];
+	struct wire_bytes client = {part, 0};
+	size_t secret_len;
+	enum csftp_err err = ssh_pair_part(&kex->pair, part, &client.len);
+
+	if (err == CSFTP_OK)
+		err = ssh_pair_shared(&kex->pair, server, secret, &secret_len);
+	if (err == CSFTP_OK)
+		return keep_secret(ssh, secret, secret_len) &&
+		       hash_exchange(ssh, key, client, server);
+	ssh_wipe(secret, sizeof(secret));
+	return bad_crypto(ssh, err);
+}
+
 void ssh_on_ecdh_reply(struct csftp_ssh *ssh, struct wire_rd *rd)
 {
 	struct wire_bytes key = wire_rd_string(rd, SSH_KEY_BLOB_MAX);
-	struct wire_bytes server = wire_rd_string(rd, SSH_POINT_MAX);
-	struct wire_bytes sig = wire_rd_string(rd, CSFTP_SSH_SIGN_MAX);
-	struct wire_bytes client = own_point(ssh->kex), hash;
+	struct wire_bytes server = wire_rd_string(rd, SSH_PART_MAX);
+	struct wire_bytes sig = wire_rd_string(rd, CSFTP_SSH_SIGN_MAX), hash;
 	enum csftp_err err;
 
 	if (!ssh_whole(ssh, rd))
 		return;
-	/* A second reply: the pair is used up. */
-	if (!ssh->kex->pair.key) {
+	/* A second reply. */
+	if (ssh->kex->shared_len > 0) {
 		(void)ssh_fail(ssh, CSFTP_ERR_STATE, CSFTP_SSH_PROTOCOL_ERROR,
 			       "message not legal now");
 		return;
 	}
-	if (!share(ssh, server) || !hash_exchange(ssh, key, client, server))
+	if (!agree(ssh, key, server))
 		return;
 	hash = (struct wire_bytes){ssh->kex->hash,
 				   ssh_hash_len(ssh->kex->kex->hash)};

@@ -96,15 +96,17 @@ static void each_combination_of_algorithms_makes_a_session(void **state)
 {
 	const char *kex, *hostkey;
 	unsigned n = 0;
+	size_t k;
 
 	(void)state;
-	for (size_t k = 0; (kex = csftp_ssh_algorithms(CSFTP_SSH_ALG_KEX, k));
-	     k++)
+	for (k = 0; (kex = csftp_ssh_algorithms(CSFTP_SSH_ALG_KEX, k)); k++)
 		for (size_t h = 0;
 		     (hostkey = csftp_ssh_algorithms(CSFTP_SSH_ALG_HOSTKEY, h));
 		     h++)
 			n += try_ciphers(kex, hostkey);
-	assert_int_equal(n, 5 * 6 * (3 + 3 * 4));
+	/* One more where libcrypto has ML-KEM. */
+	assert_in_range(k, 5, 6);
+	assert_int_equal(n, k * 6 * (3 + 3 * 4));
 }
 
 static void both_directions_may_have_different_algorithms(void **state)
@@ -356,29 +358,32 @@ static void a_connection_waits_for_buffers(void **state)
  */
 static bool whole_session(struct ssh_rig *rig)
 {
-	struct csftp_ssh *ssh = rig->client.ssh;
+	struct csftp_ssh *ssh = rig->client.ssh, *server = rig->server.ssh;
 	uint32_t channel = 0;
 	size_t sent = 0;
 
 	ssh_rig_run(rig);
-	while (csftp_ssh_auth_password(ssh, "u", "p", 1) == CSFTP_ERR_NO_ROOM)
+	while (!ssh->err &&
+	       csftp_ssh_auth_password(ssh, "u", "p", 1) == CSFTP_ERR_NO_ROOM)
 		;
 	ssh_rig_run(rig);
-	while (csftp_ssh_open(ssh, &channel) == CSFTP_ERR_NO_ROOM)
+	while (!ssh->err && csftp_ssh_open(ssh, &channel) == CSFTP_ERR_NO_ROOM)
 		;
 	ssh_rig_run(rig);
-	while (csftp_ssh_exec(ssh, channel, "x") == CSFTP_ERR_NO_ROOM)
+	while (!ssh->err &&
+	       csftp_ssh_exec(ssh, channel, "x") == CSFTP_ERR_NO_ROOM)
 		;
-	while (csftp_ssh_rekey(ssh) == CSFTP_ERR_NO_ROOM)
+	while (!ssh->err && csftp_ssh_rekey(ssh) == CSFTP_ERR_NO_ROOM)
 		;
 	for (int i = 0; sent < 70000 && i < 1000; i++) {
 		sent += ssh_side_send(&rig->client, channel, 70000 - sent);
 		ssh_rig_run(rig);
 	}
-	while (csftp_ssh_rekey(rig->server.ssh) == CSFTP_ERR_NO_ROOM)
+	while (!server->err && csftp_ssh_rekey(server) == CSFTP_ERR_NO_ROOM)
 		;
 	ssh_rig_run(rig);
-	while (csftp_ssh_channel_close(ssh, channel) == CSFTP_ERR_NO_ROOM)
+	while (!ssh->err &&
+	       csftp_ssh_channel_close(ssh, channel) == CSFTP_ERR_NO_ROOM)
 		;
 	ssh_rig_run(rig);
 	return rig->client.got_total == 70000 &&

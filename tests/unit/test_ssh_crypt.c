@@ -218,7 +218,7 @@ static void packets_open_in_their_place_only(void **state)
 static void x25519_agrees_with_its_rfc(void **state)
 {
 	uint8_t seed[32], alice[32], bob[32], want[32];
-	uint8_t point[SSH_POINT_MAX], shared[SSH_SHARED_MAX];
+	uint8_t point[SSH_PART_MAX], shared[SSH_SHARED_MAX];
 	struct ssh_pair pair;
 	size_t len = 0;
 
@@ -236,7 +236,8 @@ static void x25519_agrees_with_its_rfc(void **state)
 		  "e07e21c947d19e3376f09b3c1e161742",
 		  want, 32);
 	assert_int_equal(ssh_pair_init(&pair, SSH_X25519, seed), CSFTP_OK);
-	assert_int_equal(ssh_pair_point(&pair, point), CSFTP_OK);
+	assert_int_equal(ssh_pair_part(&pair, point, &len), CSFTP_OK);
+	assert_int_equal(len, 32);
 	assert_memory_equal(point, bob, 32);
 	assert_int_equal(ssh_pair_shared(&pair, (struct wire_bytes){alice, 32},
 					 shared, &len),
@@ -295,61 +296,144 @@ static void hashes_take_parts_as_one(void **state)
 	assert_memory_equal(out, want, 32);
 }
 
-static void pairs_of_each_group_agree_and_refuse_bad_points(void **state)
+static const enum ssh_group groups[] = {
+	SSH_X25519,   SSH_NISTP256,	   SSH_NISTP384,
+	SSH_NISTP521, SSH_MLKEM768_X25519,
+};
+enum { GROUPS = sizeof(groups) / sizeof(groups[0]) };
+
+/* Both sides of one agreement. */
+struct agreement {
+	struct ssh_pair pair;
+	uint8_t client[SSH_PART_MAX], server[SSH_PART_MAX];
+	size_t client_len, server_len;
+	uint8_t secret[2][SSH_SHARED_MAX];
+	size_t len[2];
+};
+
+static const uint8_t seeds[2][SSH_SEED_MAX] = {{1}, {2}};
+
+static void show(struct agreement *both, enum ssh_group group)
 {
-	static const enum ssh_group groups[] = {SSH_X25519, SSH_NISTP256,
-						SSH_NISTP384, SSH_NISTP521};
-	uint8_t seed[2][32] = {{1}, {2}};
+	assert_int_equal(ssh_pair_init(&both->pair, group, seeds[0]), CSFTP_OK);
+	assert_int_equal(
+		ssh_pair_part(&both->pair, both->client, &both->client_len),
+		CSFTP_OK);
+}
+
+static enum csftp_err answer(struct agreement *both, enum ssh_group group)
+{
+	return ssh_pair_answer(
+		group, seeds[1],
+		(struct wire_bytes){both->client, both->client_len},
+		both->server, &both->server_len, both->secret[1],
+		&both->len[1]);
+}
+
+static enum csftp_err shared(struct agreement *both)
+{
+	return ssh_pair_shared(
+		&both->pair,
+		(struct wire_bytes){both->server, both->server_len},
+		both->secret[0], &both->len[0]);
+}
+
+static void both_sides_of_each_group_agree(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < GROUPS; g++) {
+		struct agreement both;
+
+		if (!ssh_group_works(groups[g]))
+			continue;
+		show(&both, groups[g]);
+		assert_int_equal(answer(&both, groups[g]), CSFTP_OK);
+		assert_int_equal(shared(&both), CSFTP_OK);
+		assert_int_equal(both.len[0], both.len[1]);
+		assert_memory_equal(both.secret[0], both.secret[1],
+				    both.len[0]);
+		ssh_pair_release(&both.pair);
+	}
+}
+
+/* A point that is none: the last byte changed, or zero, which is X25519's. */
+static void spoil(uint8_t *part, size_t len, enum ssh_group group)
+{
+	if (group == SSH_X25519 || group == SSH_MLKEM768_X25519)
+		memset(part + len - 32, 0, 32);
+	else
+		part[len - 1] ^= 1;
+}
+
+static void bad_points_and_wrong_lengths_are_refused(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < GROUPS; g++) {
+		struct agreement both;
+		size_t len;
+
+		if (!ssh_group_works(groups[g]))
+			continue;
+		show(&both, groups[g]);
+		assert_int_equal(answer(&both, groups[g]), CSFTP_OK);
+		len = both.server_len;
+		for (both.server_len = 0; both.server_len < len;
+		     both.server_len++)
+			assert_int_equal(shared(&both), CSFTP_ERR_VALUE);
+		spoil(both.server, len, groups[g]);
+		assert_int_equal(shared(&both), CSFTP_ERR_VALUE);
+		len = both.client_len;
+		for (both.client_len = 0; both.client_len < len;
+		     both.client_len += 7)
+			assert_int_equal(answer(&both, groups[g]),
+					 CSFTP_ERR_VALUE);
+		both.client_len = len;
+		spoil(both.client, len, groups[g]);
+		assert_int_equal(answer(&both, groups[g]), CSFTP_ERR_VALUE);
+		ssh_pair_release(&both.pair);
+	}
+}
+
+/* A compressed point, and the one at infinity. */
+static void points_have_to_be_whole(void **state)
+{
+	(void)state;
+	for (size_t g = 0; g < GROUPS; g++) {
+		struct agreement both;
+
+		if (groups[g] == SSH_X25519 || groups[g] == SSH_MLKEM768_X25519)
+			continue;
+		show(&both, groups[g]);
+		both.client[0] = 2;
+		both.client_len = both.client_len / 2 + 1;
+		assert_int_equal(answer(&both, groups[g]), CSFTP_ERR_VALUE);
+		both.client[0] = 0;
+		both.client_len = 1;
+		assert_int_equal(answer(&both, groups[g]), CSFTP_ERR_VALUE);
+		ssh_pair_release(&both.pair);
+	}
+}
+
+/* FIPS 203, 6.3: a text that was changed opens to another secret. */
+static void a_changed_ciphertext_gives_another_secret(void **state)
+{
+	struct agreement both;
 
 	(void)state;
-	for (size_t g = 0; g < 4; g++) {
-		struct ssh_pair pair[2];
-		uint8_t point[2][SSH_POINT_MAX], secret[2][SSH_SHARED_MAX];
-		size_t size = ssh_point_len(groups[g]);
-		size_t len[2] = {0, 0};
-		struct wire_bytes bytes;
-
-		for (size_t i = 0; i < 2; i++) {
-			assert_int_equal(
-				ssh_pair_init(&pair[i], groups[g], seed[i]),
-				CSFTP_OK);
-			assert_int_equal(ssh_pair_point(&pair[i], point[i]),
-					 CSFTP_OK);
-		}
-		for (size_t i = 0; i < 2; i++) {
-			bytes = (struct wire_bytes){point[1 - i], size};
-			assert_int_equal(ssh_pair_shared(&pair[i], bytes,
-							 secret[i], &len[i]),
-					 CSFTP_OK);
-		}
-		assert_int_equal(len[0], len[1]);
-		assert_memory_equal(secret[0], secret[1], len[0]);
-		bytes = (struct wire_bytes){point[1], size - 1};
-		assert_int_equal(
-			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
-			CSFTP_ERR_VALUE);
-		/* Not on the curve; X25519 takes every point but a few. */
-		bytes.len = size;
-		point[1][size - 1] ^= 1;
-		if (groups[g] == SSH_X25519)
-			memset(point[1], 0, size);
-		assert_int_equal(
-			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
-			CSFTP_ERR_VALUE);
-		/* Compressed, and the point at infinity. */
-		point[1][0] = g == 0 ? 0 : 2;
-		bytes.len = g == 0 ? 0 : size / 2 + 1;
-		assert_int_equal(
-			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
-			CSFTP_ERR_VALUE);
-		point[1][0] = 0;
-		bytes.len = 1;
-		assert_int_equal(
-			ssh_pair_shared(&pair[0], bytes, secret[0], &len[0]),
-			CSFTP_ERR_VALUE);
-		ssh_pair_release(&pair[0]);
-		ssh_pair_release(&pair[1]);
+	if (!ssh_group_works(SSH_MLKEM768_X25519)) {
+		print_message("# skip: libcrypto has no ML-KEM\n");
+		skip();
 	}
+	show(&both, SSH_MLKEM768_X25519);
+	assert_int_equal(answer(&both, SSH_MLKEM768_X25519), CSFTP_OK);
+	both.server[7] ^= 1;
+	assert_int_equal(shared(&both), CSFTP_OK);
+	assert_memory_not_equal(both.secret[0], both.secret[1], 32);
+	assert_memory_equal(both.secret[0] + 32, both.secret[1] + 32, 32);
+	/* And a key that is none, its numbers being too large, is refused. */
+	memset(both.client, 0xff, 384);
+	assert_int_equal(answer(&both, SSH_MLKEM768_X25519), CSFTP_ERR_VALUE);
+	ssh_pair_release(&both.pair);
 }
 
 /* RFC 4253, 8 and RFC 5656, 4, put together once more, in one piece. */
@@ -357,7 +441,11 @@ static bool check_exchange_hash(struct ssh_side *side,
 				const struct csftp_ssh_event *event)
 {
 	const struct ssh_kex *kex = side->ssh->kex;
-	const struct ssh_side *server = &side->rig->server;
+	struct wire_rd rd = {side->ssh->payload.ptr, side->ssh->payload.len,
+			     CSFTP_OK};
+	uint8_t client[SSH_PART_MAX];
+	struct wire_bytes answer;
+	size_t client_len;
 	static uint8_t flat[16384];
 	struct wire_wr wr = {.base = flat, .cap = sizeof(flat)};
 	struct wire_bytes whole;
@@ -370,9 +458,14 @@ static bool check_exchange_hash(struct ssh_side *side,
 	wire_wr_string(&wr, kex->bytes, kex->ours);
 	wire_wr_string(&wr, kex->bytes + kex->ours, kex->theirs);
 	wire_wr_string(&wr, event->key.ptr, event->key.len);
-	wire_wr_string(&wr, kex->point, ssh_point_len(kex->kex->group));
-	wire_wr_string(&wr, server->ssh->kex->point,
-		       ssh_point_len(kex->kex->group));
+	assert_int_equal(ssh_pair_part(&kex->pair, client, &client_len),
+			 CSFTP_OK);
+	wire_wr_string(&wr, client, client_len);
+	/* The reply: its number, the key, the point, the signature. */
+	(void)wire_rd_u8(&rd);
+	(void)wire_rd_string(&rd, SSH_KEY_BLOB_MAX);
+	answer = wire_rd_string(&rd, SSH_PART_MAX);
+	wire_wr_string(&wr, answer.ptr, answer.len);
 	wire_wr_raw(&wr, kex->shared, kex->shared_len);
 	assert_int_equal(wire_wr_end(&wr), CSFTP_OK);
 	whole = (struct wire_bytes){flat, wr.len};
@@ -403,7 +496,8 @@ static void the_exchange_hash_is_over_what_its_rfc_says(void **state)
 		ssh_rig_run(&rig);
 		ssh_rig_stop(&rig);
 	}
-	assert_int_equal(checked, 5);
+	assert_int_equal(checked,
+			 GROUPS + 1 - !ssh_group_works(SSH_MLKEM768_X25519));
 }
 
 /* What RFC 4253, 7.2 makes the first IVs of, one for each direction. */
@@ -531,8 +625,10 @@ int main(void)
 		cmocka_unit_test(x25519_agrees_with_its_rfc),
 		cmocka_unit_test(ed25519_signs_as_its_rfc_does),
 		cmocka_unit_test(hashes_take_parts_as_one),
-		cmocka_unit_test(
-			pairs_of_each_group_agree_and_refuse_bad_points),
+		cmocka_unit_test(both_sides_of_each_group_agree),
+		cmocka_unit_test(bad_points_and_wrong_lengths_are_refused),
+		cmocka_unit_test(points_have_to_be_whole),
+		cmocka_unit_test(a_changed_ciphertext_gives_another_secret),
 		cmocka_unit_test(the_exchange_hash_is_over_what_its_rfc_says),
 		cmocka_unit_test(keys_are_derived_as_their_rfc_says),
 		cmocka_unit_test(numbers_are_read_as_they_should_be_written),
