@@ -142,12 +142,16 @@ asan: asan-build
 
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz-build: $(call bin,$(fuzz_src))
-$(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/lib/later.o $(B)/libcore.a
+$(call bin,$(fuzz_src)): %: %.o $(B)/tests/fuzz/large.o \
+		$(B)/tests/lib/later.o $(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) -fsanitize=fuzzer $(call crypto_pkg,--libs)
+	$(link) -fsanitize=fuzzer -Wl,--wrap=malloc -Wl,--wrap=free \
+		$(call crypto_pkg,--libs)
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang LDFLAGS= \
-		CFLAGS='$(asan_flags) -fsanitize=fuzzer-no-link' fuzz-build
+		CFLAGS='$(asan_flags) -fsanitize=fuzzer-no-link \
+		-fsanitize-coverage-ignorelist=tests/fuzz/untraced.txt' \
+		fuzz-build
 	$(Q)tests/fuzz/run.sh $(patsubst %.c,$(B)/fuzz/%,$(fuzz_src))
 
 demo: $(programs)

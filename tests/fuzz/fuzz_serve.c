@@ -3,6 +3,7 @@
  * answers are read only now and then.  Each request that has an id is answered
  * once, and the engine never waits for nothing.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "core/sftp/msg.h"
@@ -26,6 +27,7 @@ struct lender {
 	struct csftp_fs fs;
 	struct csftp_fs_ops ops;
 	struct csftp_fs *under;
+	uint64_t file_max;
 	struct csftp_pipe pipe; /* nothing looks into it */
 	uint8_t bytes[CSFTP_SERVE_DATA_MAX];
 	size_t head;
@@ -192,11 +194,28 @@ static void lent_done(struct csftp_req *req, const struct csftp_reply *reply)
 	csftp_reply(lent->asker, &piped);
 }
 
+/* Holes cost nothing but to hash them, which would be most of what is done. */
+static bool too_far(const struct lender *lender, const struct csftp_req *req)
+{
+	uint64_t end = lender->file_max;
+
+	if (req->op == CSFTP_OP_WRITE)
+		return req->off > end;
+	if (req->op == CSFTP_OP_COPY_RANGE)
+		return req->off2 > end;
+	return req->op == CSFTP_OP_SETATTR &&
+	       (req->attr->mask & CSFTP_ATTR_SIZE) && req->attr->size > end;
+}
+
 static void lend(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct lender *lender = (struct lender *)fs;
 	struct lent lent = {.asker = req, .lender = lender};
 
+	if (too_far(lender, req)) {
+		csftp_reply_err(req, EFBIG);
+		return;
+	}
 	if (!req->pipe) {
 		csftp_submit(lender->under, req);
 		return;
@@ -213,6 +232,10 @@ static void lender_init(struct lender *lender, struct csftp_fs *under)
 {
 	lender->fs =
 		(struct csftp_fs){.ops = &lender->ops, .traits = under->traits};
+	lender->ops = (struct csftp_fs_ops){.cancel = NULL};
+	lender->pipe = (struct csftp_pipe){.rfd = -1, .wfd = -1};
+	lender->head = 0;
+	lender->tail = 0;
 	for (int op = 0; op < CSFTP_OP_COUNT; op++)
 		lender->ops.op[op] = lend;
 	lender->under = under;
@@ -322,8 +345,10 @@ static void told(void *arg, const char *line)
 
 static void start(struct session *session, const uint8_t *input, size_t len)
 {
-	const struct csftp_memfs_config config = {.max_bytes = 1 << 20,
-						  .max_nodes = 64};
+	const struct csftp_memfs_config config = {
+		.max_bytes = 1 << 20,
+		.max_nodes = 64,
+	};
 	struct csftp_serve_config serve = {.handles = 3};
 
 	session->how = input[0];
@@ -331,15 +356,16 @@ static void start(struct session *session, const uint8_t *input, size_t len)
 	session->say = malloc(16 + 2 * len);
 	session->wait = calloc(8 + len, sizeof(*session->wait));
 	session->heard = malloc(2 * (4 + CSFTP_SERVE_PACKET_MAX));
-	session->lender = calloc(1, sizeof(*session->lender));
+	session->lender = malloc(sizeof(*session->lender));
 	must(session->say && session->wait && session->heard &&
 	     session->lender);
 	compose(session, input + 2, len - 2);
 	must(csftp_memfs_new(&session->memfs, &config) == CSFTP_OK);
-	later_init(&session->later, session->memfs);
+	lender_init(session->lender, session->memfs);
+	session->lender->file_max = input[1] % 64 == 0 ? 1 << 19 : 1 << 14;
+	later_init(&session->later, &session->lender->fs);
 	if (session->how & HOW_NEWEST)
 		session->later.order = LATER_NEWEST_FIRST;
-	lender_init(session->lender, session->memfs);
 	serve.fs = session->how & HOW_LATER ? &session->later.fs
 					    : &session->lender->fs;
 	if (session->how & HOW_ONLY) {
