@@ -43,6 +43,11 @@ struct reactor {
 
 static void turn(struct reactor *r, enum haste haste);
 
+static unsigned stream_wants(const struct reactor *r)
+{
+	return csftp_stream_wants(r->config.stream, r->link);
+}
+
 static void watch_for(struct watch *watch, int events, uv_poll_cb cb)
 {
 	if (!watch->used || watch->events == events)
@@ -90,6 +95,18 @@ static void lose(struct reactor *r, enum csftp_err why)
 
 static void on_patience(uv_timer_t *timer);
 
+/* Input that has come, but had to wait for room. */
+static void take_held(struct reactor *r)
+{
+	enum csftp_err err;
+
+	if (r->lost || !(stream_wants(r) & CSFTP_WANT_WORK))
+		return;
+	err = csftp_stream_read(r->config.stream, r->link, READ_BUDGET);
+	if (err)
+		lose(r, err);
+}
+
 /*
  * Writes first and polls later: mostly the kernel takes it all at once.  What
  * nobody waits for goes with what comes next: each message by itself would
@@ -100,7 +117,8 @@ static void flush(struct reactor *r, enum haste haste)
 	bool urgent = fusefs_take_urgent(r->config.f);
 	enum csftp_err err;
 
-	if (r->lost || !(csftp_link_wants(r->link) & CSFTP_WANT_OUT))
+	if (r->lost ||
+	    !((csftp_link_wants(r->link) | stream_wants(r)) & CSFTP_WANT_OUT))
 		return;
 	if (haste == LATER && !urgent && !fusefs_ended(r->config.f)) {
 		if (!uv_is_active((uv_handle_t *)&r->patience))
@@ -168,12 +186,28 @@ static void on_signal(uv_signal_t *signal, int number)
 	turn(r, NOW);
 }
 
+static uint64_t stream_tick(struct reactor *r, uint64_t now)
+{
+	uint64_t next = 0;
+	enum csftp_err err;
+
+	if (r->lost)
+		return 0;
+	err = csftp_stream_tick(r->config.stream, r->link, now, &next);
+	if (err)
+		lose(r, err);
+	return r->lost ? 0 : next;
+}
+
 static void set_timer(struct reactor *r)
 {
 	uint64_t now = uv_now(&r->loop);
 	uint64_t next = fusefs_tick(r->config.f, now);
 	uint64_t layers = layers_tick(r->config.layers);
+	uint64_t stream = stream_tick(r, now);
 
+	if (stream && (!next || stream < next))
+		next = stream;
 	if (layers && (!next || now + layers < next))
 		next = now + layers;
 	if (next == r->deadline_ms)
@@ -188,7 +222,7 @@ static void set_timer(struct reactor *r)
 
 static void set_watches(struct reactor *r)
 {
-	unsigned wants = r->lost ? 0 : csftp_link_wants(r->link);
+	unsigned wants = r->lost ? 0 : stream_wants(r);
 	int in = wants & CSFTP_WANT_IN ? UV_READABLE : 0;
 	bool kept = uv_is_active((uv_handle_t *)&r->patience);
 	int out = wants & CSFTP_WANT_OUT && !kept ? UV_WRITABLE : 0;
@@ -224,6 +258,7 @@ static void drain(struct reactor *r)
 /* After each event: everything that it may have made possible. */
 static void turn(struct reactor *r, enum haste haste)
 {
+	take_held(r);
 	flush(r, haste);
 	drain(r);
 	set_timer(r);

@@ -165,6 +165,11 @@ int csftp_stream_close(struct csftp_stream *stream, unsigned grace_ms)
 {
 	int status = 0;
 
+	if (stream->ops) {
+		status = stream->ops->close(stream, grace_ms);
+		*stream = (struct csftp_stream){.rfd = -1, .wfd = -1};
+		return status;
+	}
 	if (stream->pipe.room > 0) {
 		(void)close(stream->pipe.rfd);
 		(void)close(stream->pipe.wfd);

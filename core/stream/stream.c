@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Slices put into one writev(2). */
@@ -92,6 +93,8 @@ enum csftp_err csftp_stream_read(struct csftp_stream *stream,
 	size_t room;
 	size_t moved;
 
+	if (stream->ops)
+		return stream->ops->read(stream, link, budget);
 	do {
 		err = read_some(stream, link, &room, &moved);
 		total += moved;
@@ -161,6 +164,8 @@ static ssize_t write_some(struct csftp_stream *stream,
 enum csftp_err csftp_stream_write(struct csftp_stream *stream,
 				  struct csftp_link *link)
 {
+	if (stream->ops)
+		return stream->ops->write(stream, link);
 	while (csftp_link_wants(link) & CSFTP_WANT_OUT) {
 		ssize_t n = write_some(stream, link);
 
@@ -172,6 +177,24 @@ enum csftp_err csftp_stream_write(struct csftp_stream *stream,
 		if (csftp_link_out_ack(link, (size_t)n) == CSFTP_ERR_ARG)
 			return CSFTP_ERR_ARG;
 	}
+	return CSFTP_OK;
+}
+
+unsigned csftp_stream_wants(const struct csftp_stream *stream,
+			    const struct csftp_link *link)
+{
+	if (stream->ops)
+		return stream->ops->wants(stream, link);
+	return csftp_link_wants(link) & (CSFTP_WANT_IN | CSFTP_WANT_OUT);
+}
+
+enum csftp_err csftp_stream_tick(struct csftp_stream *stream,
+				 struct csftp_link *link, uint64_t now_ms,
+				 uint64_t *next_ms)
+{
+	if (stream->ops)
+		return stream->ops->tick(stream, link, now_ms, next_ms);
+	*next_ms = 0;
 	return CSFTP_OK;
 }
 
@@ -224,6 +247,37 @@ static bool can_wait_by_reading(const struct csftp_stream *stream,
 	return wants == CSFTP_WANT_IN && timeout_ms < 0 && !stream->polls;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* What the stream itself waits for comes in between. */
+static enum csftp_err step_of_ops(struct csftp_stream *stream,
+				  struct csftp_link *link, int timeout_ms)
+{
+	enum csftp_err err = csftp_stream_write(stream, link);
+	unsigned wants = csftp_stream_wants(stream, link);
+	uint64_t now = now_ms();
+	uint64_t next = 0;
+	bool readable = wants & CSFTP_WANT_WORK;
+
+	if (err == CSFTP_OK)
+		err = csftp_stream_tick(stream, link, now, &next);
+	if (err != CSFTP_OK)
+		return err;
+	if (next && (timeout_ms < 0 || next < now + (uint64_t)timeout_ms))
+		timeout_ms = next > now ? (int)(next - now) : 0;
+	if (!readable)
+		err = wait_for(stream, wants, timeout_ms, &readable);
+	if (err == CSFTP_OK && readable)
+		err = csftp_stream_read(stream, link, STEP_BUDGET);
+	return err == CSFTP_OK ? csftp_stream_write(stream, link) : err;
+}
+
 enum csftp_err csftp_stream_step(struct csftp_stream *stream,
 				 struct csftp_link *link, int timeout_ms)
 {
@@ -232,6 +286,8 @@ enum csftp_err csftp_stream_step(struct csftp_stream *stream,
 	enum csftp_err werr;
 	bool readable = false;
 
+	if (stream->ops)
+		return step_of_ops(stream, link, timeout_ms);
 	if (wants & CSFTP_WANT_WORK)
 		timeout_ms = 0;
 	if (can_wait_by_reading(stream, wants, timeout_ms)) {

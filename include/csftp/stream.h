@@ -30,12 +30,34 @@ enum csftp_stream_out {
 	CSFTP_STREAM_OUT_PIPE
 };
 
+struct csftp_stream;
+
+/*
+ * What a stream does that is more than its descriptors, such as a channel of
+ * an SSH connection.  Each does what the function of the same name promises;
+ * wants tells what to poll for, besides CSFTP_WANT_WORK where there is input
+ * for the link that no descriptor will announce.
+ */
+struct csftp_stream_ops {
+	enum csftp_err (*read)(struct csftp_stream *stream,
+			       struct csftp_link *link, size_t budget);
+	enum csftp_err (*write)(struct csftp_stream *stream,
+				struct csftp_link *link);
+	unsigned (*wants)(const struct csftp_stream *stream,
+			  const struct csftp_link *link);
+	enum csftp_err (*tick)(struct csftp_stream *stream,
+			       struct csftp_link *link, uint64_t now_ms,
+			       uint64_t *next_ms);
+	int (*close)(struct csftp_stream *stream, unsigned grace_ms);
+};
+
 /*
  * A stream is one or two file descriptors, and perhaps the child process at
  * their other end.  It needs no event loop: the owner polls rfd for reading
- * and wfd for writing as csftp_link_wants() says, and calls
+ * and wfd for writing as csftp_stream_wants() says, and calls
  * csftp_stream_read() and csftp_stream_write() when they are ready, or at any
- * time.  Both put the descriptors' work into one call and never block.
+ * time, csftp_stream_write() whenever the link has new output.  Both put the
+ * descriptors' work into one call and never block.
  *
  * A stream owns its descriptors: csftp_stream_close() closes them.  Calls
  * that fail with CSFTP_ERR_IO leave the reason in errno.  One thread.
@@ -52,6 +74,9 @@ struct csftp_stream {
 	bool nonblock; /* wfd has O_NONBLOCK, which it had not */
 	int wflags;    /* what it had */
 	enum csftp_stream_out out;
+	/* NULL: the descriptors carry the bytes of the session as they are. */
+	const struct csftp_stream_ops *ops;
+	void *own; /* that of ops */
 };
 
 /* Takes over descriptors and makes them non-blocking. */
@@ -101,6 +126,22 @@ csftp_stream_read(struct csftp_stream *stream, struct csftp_link *link,
 /* Moves output from the link until there is none or the kernel takes none. */
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err
 csftp_stream_write(struct csftp_stream *stream, struct csftp_link *link);
+
+/*
+ * What to poll for: CSFTP_WANT_IN at rfd, CSFTP_WANT_OUT at wfd.
+ * CSFTP_WANT_WORK: csftp_stream_read() has something to do at once.
+ */
+CSFTP_API unsigned csftp_stream_wants(const struct csftp_stream *stream,
+				      const struct csftp_link *link);
+
+/*
+ * The time is now_ms, of CLOCK_MONOTONIC.  *next_ms becomes when to call it
+ * again, 0: no need.  CSFTP_ERR_IO with errno ETIMEDOUT: the other end does not
+ * answer any more.
+ */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_stream_tick(struct csftp_stream *stream, struct csftp_link *link,
+		  uint64_t now_ms, uint64_t *next_ms);
 
 /*
  * Waits for the stream or at most timeout_ms (-1: for ever), then moves bytes
