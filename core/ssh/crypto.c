@@ -1,6 +1,8 @@
 #include "core/ssh/crypto.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,6 +103,26 @@ enum csftp_err ssh_hash(struct ssh_lib *lib, enum ssh_hash hash,
 		ok = EVP_DigestUpdate(lib->digest, part[i].ptr, part[i].len);
 	if (ok == 1)
 		ok = EVP_DigestFinal_ex(lib->digest, out, NULL);
+	return ssh_lib_err(ok);
+}
+
+enum csftp_err ssh_hmac_sha1(struct ssh_lib *lib, const uint8_t *key,
+			     size_t key_len, struct wire_bytes data,
+			     uint8_t out[20])
+{
+	char name[] = "SHA1";
+	OSSL_PARAM params[2] = {OSSL_PARAM_construct_utf8_string(
+					OSSL_MAC_PARAM_DIGEST, name, 0),
+				OSSL_PARAM_END};
+	EVP_MAC_CTX *mac = EVP_MAC_CTX_new(lib->hmac);
+	size_t got = 0;
+	int ok = mac ? EVP_MAC_init(mac, key, key_len, params) : 0;
+
+	if (ok == 1)
+		ok = EVP_MAC_update(mac, data.ptr, data.len);
+	if (ok == 1)
+		ok = EVP_MAC_final(mac, out, &got, 20);
+	EVP_MAC_CTX_free(mac);
 	return ssh_lib_err(ok);
 }
 

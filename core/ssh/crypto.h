@@ -41,6 +41,11 @@ CSFTP_MUST_CHECK enum csftp_err ssh_hash(struct ssh_lib *lib,
 					 const struct wire_bytes *part,
 					 size_t count, uint8_t *out);
 
+/* HMAC with SHA-1, which hides the names in known_hosts files. */
+CSFTP_MUST_CHECK enum csftp_err
+ssh_hmac_sha1(struct ssh_lib *lib, const uint8_t *key, size_t key_len,
+	      struct wire_bytes data, uint8_t out[20]);
+
 /*
  * Key agreement.  A pair is made for one exchange and released after it.  The
  * client shows its part; the server answers it and has the secret at once; the
