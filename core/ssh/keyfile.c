@@ -126,32 +126,49 @@ static enum csftp_err read_section(struct csftp_ssh_key **out,
 	return err == CSFTP_OK ? ssh_key_new(out, &pkey, true) : err;
 }
 
-static enum csftp_err read_binary(struct csftp_ssh_key **out,
-				  struct wire_bytes bytes,
-				  const char *passphrase)
+/* What stands before the private section, and where that is. */
+struct envelope {
+	struct wire_bytes cipher;
+	struct wire_bytes kdf;
+	struct wire_bytes options;
+	struct wire_bytes public;
+	struct wire_bytes section;
+};
+
+/* PROTOCOL.key, 1: files with more than one key do not exist. */
+static enum csftp_err read_envelope(struct envelope *envelope,
+				    struct wire_bytes bytes)
 {
 	static const char magic[] = "openssh-key-v1";
 	struct wire_rd rd = {.next = bytes.ptr, .left = bytes.len};
-	struct wire_bytes cipher, kdf, options, section;
-	struct csftp_ssh_key *key;
-	enum csftp_err err;
 
 	for (size_t i = 0; i < sizeof(magic); i++)
 		if (wire_rd_u8(&rd) != (uint8_t)magic[i])
 			return CSFTP_ERR_VALUE;
-	cipher = wire_rd_string(&rd, 64);
-	kdf = wire_rd_string(&rd, 64);
-	options = wire_rd_string(&rd, 256);
+	envelope->cipher = wire_rd_string(&rd, 64);
+	envelope->kdf = wire_rd_string(&rd, 64);
+	envelope->options = wire_rd_string(&rd, 256);
 	if (wire_rd_u32(&rd) != 1)
 		return rd.err != CSFTP_OK ? rd.err : CSFTP_ERR_VALUE;
-	(void)wire_rd_string(&rd, SSH_KEY_BLOB_MAX);
-	section = wire_rd_string(&rd, rd.left);
-	err = wire_rd_end(&rd);
+	envelope->public = wire_rd_string(&rd, SSH_KEY_BLOB_MAX);
+	envelope->section = wire_rd_string(&rd, rd.left);
+	return wire_rd_end(&rd);
+}
+
+static enum csftp_err read_binary(struct csftp_ssh_key **out,
+				  struct wire_bytes bytes,
+				  const char *passphrase)
+{
+	struct envelope envelope;
+	struct csftp_ssh_key *key;
+	enum csftp_err err = read_envelope(&envelope, bytes);
+
 	if (err == CSFTP_OK)
-		err = ssh_keyfile_decrypt(cipher, kdf, options, section,
+		err = ssh_keyfile_decrypt(envelope.cipher, envelope.kdf,
+					  envelope.options, envelope.section,
 					  passphrase);
 	if (err == CSFTP_OK)
-		err = read_section(&key, section);
+		err = read_section(&key, envelope.section);
 	if (err == CSFTP_OK)
 		*out = key;
 	return err;
@@ -184,6 +201,39 @@ static const char *find(const char *text, size_t len, const char *what)
 		if (memcmp(text + i, what, n) == 0)
 			return text + i;
 	return NULL;
+}
+
+enum csftp_err ssh_keyfile_public(const char *text, size_t len,
+				  uint8_t out[SSH_KEYFILE_BLOB_MAX],
+				  size_t *out_len)
+{
+	const char *begin = find(text, len, BEGIN);
+	const char *end =
+		begin ? find(begin, len - (size_t)(begin - text), END) : NULL;
+	struct envelope envelope;
+	enum csftp_err err;
+	uint8_t *bytes;
+	size_t n = 0;
+
+	if (!end)
+		return CSFTP_ERR_VALUE;
+	begin += strlen(BEGIN);
+	bytes = malloc(len);
+	if (!bytes)
+		return CSFTP_ERR_NOMEM;
+	err = ssh_base64(begin, (size_t)(end - begin), bytes, &n);
+	if (err == CSFTP_OK)
+		err = read_envelope(&envelope, (struct wire_bytes){bytes, n});
+	if (err == CSFTP_OK && envelope.public.len > SSH_KEYFILE_BLOB_MAX)
+		err = CSFTP_ERR_TOO_LONG;
+	if (err == CSFTP_OK) {
+		memcpy(out, envelope.public.ptr, envelope.public.len);
+		*out_len = envelope.public.len;
+	}
+	/* It may not be encrypted. */
+	ssh_wipe(bytes, len);
+	free(bytes);
+	return err;
 }
 
 enum csftp_err csftp_ssh_key_read(struct csftp_ssh_key **out, const char *text,
