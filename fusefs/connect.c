@@ -2,10 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "fusefs/native.h"
+#include "fusefs/run.h"
+#include "fusefs/ssh_config.h"
 
 static bool add_all(struct strings *argv, const struct strings *from)
 {
@@ -87,43 +90,115 @@ static enum csftp_err take_stdio(struct csftp_stream *stream)
 	return err;
 }
 
-/*
- * A key pressed on the terminal interrupts all that was started from there.
- * The mount unmounts then, and needs its connection to the end; ssh keeps
- * ignoring what is ignored when it starts, except while it asks for something.
- */
-static enum csftp_err spawn_shielded(struct csftp_stream *stream,
-				     char *const argv[])
-{
-	static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP};
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	struct sigaction old[3];
-	enum csftp_err err;
-	int why;
+struct connector {
+	const struct options *options;
+	const struct talk *talk;
+	enum options_transport transport;
+	struct ssh_config config; /* of those that are not ssh */
+	struct native native;
+};
 
-	for (size_t i = 0; i < 3; i++)
-		(void)sigaction(numbers[i], &ignore, &old[i]);
-	err = csftp_stream_spawn(stream, argv);
-	why = errno;
-	for (size_t i = 0; i < 3; i++)
-		(void)sigaction(numbers[i], &old[i], NULL);
-	errno = why;
-	return err;
+static bool needs_ssh(const struct options *options)
+{
+	return !options->passive && !options->directport;
 }
 
-enum csftp_err connect_open(const struct options *options,
-			    struct csftp_stream *stream)
+/* What is asked for, and what can be done, decide. */
+static bool choose(struct connector *connector)
+{
+	const struct options *options = connector->options;
+	const struct talk *talk = connector->talk;
+	struct ssh_config *config = &connector->config;
+	char why[OPTIONS_WHY_MAX];
+	bool automatic = options->transport == TRANSPORT_AUTO;
+
+	connector->transport = options->transport;
+	if (automatic && options->ssh_command.count > 0) {
+		connector->transport = TRANSPORT_SSH;
+		talk_detail(talk, "transport=ssh: ssh_command is given");
+	}
+	if (connector->transport == TRANSPORT_SSH || !needs_ssh(options))
+		return true;
+	if (!ssh_config_get(config, options, why)) {
+		talk_say(talk, "%s", why);
+		return false;
+	}
+	native_check(config);
+	if (automatic)
+		connector->transport =
+			config->lacks[0] ? TRANSPORT_SSH : TRANSPORT_NATIVE;
+	if (automatic && config->lacks[0])
+		talk_detail(talk, "transport=ssh, for: %s", config->lacks);
+	else if (automatic)
+		talk_detail(talk, "transport=native: it can do all that is "
+				  "asked for");
+	if (connector->transport == TRANSPORT_SSH || !config->lacks[0])
+		return true;
+	talk_say(talk, "only transport=ssh can do: %s", config->lacks);
+	return false;
+}
+
+enum csftp_err connect_new(struct connector **out,
+			   const struct options *options,
+			   const struct talk *talk)
+{
+	struct connector *connector = calloc(1, sizeof(*connector));
+
+	if (!connector)
+		return CSFTP_ERR_NOMEM;
+	connector->options = options;
+	connector->talk = talk;
+	if (!choose(connector)) {
+		connect_free(connector);
+		return CSFTP_ERR_DENIED;
+	}
+	*out = connector;
+	return CSFTP_OK;
+}
+
+static enum csftp_err run_ssh(const struct options *options,
+			      struct csftp_stream *stream)
 {
 	struct strings argv = {0};
 	enum csftp_err err = CSFTP_ERR_NOMEM;
+
+	if (connect_argv(options, &argv))
+		err = run_shielded(stream, argv.item);
+	strings_release(&argv);
+	return err;
+}
+
+enum csftp_err connect_open(struct connector *connector,
+			    struct csftp_stream *stream)
+{
+	const struct options *options = connector->options;
 
 	if (options->passive)
 		return take_stdio(stream);
 	if (options->directport)
 		return csftp_stream_connect(stream, options->host,
 					    options->directport);
-	if (connect_argv(options, &argv))
-		err = spawn_shielded(stream, argv.item);
-	strings_release(&argv);
-	return err;
+	if (connector->transport == TRANSPORT_NATIVE)
+		return native_open(&connector->native, &connector->config,
+				   options, connector->talk, stream);
+	return run_ssh(options, stream);
+}
+
+const char *connect_program(const struct connector *connector)
+{
+	const struct options *options = connector->options;
+
+	if (!needs_ssh(options) || connector->transport != TRANSPORT_SSH)
+		return NULL;
+	return options->ssh_command.count > 0 ? options->ssh_command.item[0]
+					      : "ssh";
+}
+
+void connect_free(struct connector *connector)
+{
+	if (!connector)
+		return;
+	native_release(&connector->native);
+	ssh_config_release(&connector->config);
+	free(connector);
 }

@@ -5,6 +5,7 @@
 #include "csftp/err.h"
 #include "csftp/stream.h"
 #include "fusefs/options.h"
+#include "fusefs/talk.h"
 
 /*
  * The words of the ssh command: no shell, no terminal, no forwarding, nothing
@@ -14,8 +15,38 @@
  */
 bool connect_argv(const struct options *options, struct strings *argv);
 
-/* Starts ssh, connects, or takes standard input and output; blocks. */
-CSFTP_MUST_CHECK enum csftp_err connect_open(const struct options *options,
+/*
+ * What makes connections, one after the other, of which each is a stream of
+ * its own.  It keeps what a person was asked for: keys that were decrypted, a
+ * password.
+ */
+struct connector;
+
+/*
+ * Decides on the transport, which may run "ssh -G".  The options and the talk
+ * are used as long as the connector lives; whoever can no longer be asked sets
+ * talk->ask to false.  Errors have been said.
+ */
+CSFTP_MUST_CHECK enum csftp_err connect_new(struct connector **out,
+					    const struct options *options,
+					    const struct talk *talk);
+
+/*
+ * Makes a connected stream.  It blocks as long as connecting and logging in
+ * take (with transport=ssh that is ssh's affair, and it returns at once), and
+ * uses nothing but the connector: it may run in a thread of its own while the
+ * connector is left alone.
+ *
+ * CSFTP_ERR_DENIED: somebody refused, which has been said, and trying again
+ * would not help.  CSFTP_ERR_IO: errno.
+ */
+CSFTP_MUST_CHECK enum csftp_err connect_open(struct connector *connector,
 					     struct csftp_stream *stream);
+
+/* The program that carries the session, for messages; NULL: none does. */
+const char *connect_program(const struct connector *connector);
+
+/* NULL is fine. */
+void connect_free(struct connector *connector);
 
 #endif

@@ -24,6 +24,8 @@
 
 struct mount {
 	struct options options;
+	struct talk talk;
+	struct connector *connector;
 	struct csftp_stream stream;
 	struct csftp_remote *remote;
 	struct layers *layers;
@@ -56,6 +58,17 @@ static void on_log(void *arg, const char *text)
 	const struct mount *m = arg;
 
 	say(m, "%s", text);
+}
+
+/* ssh's words stand by themselves. */
+static void on_tell(void *arg, const char *line)
+{
+	const struct mount *m = arg;
+
+	if (m->background)
+		syslog(LOG_WARNING, "%s", line);
+	else
+		(void)fprintf(stderr, "%s\n", line);
 }
 
 static void on_ready(void *arg)
@@ -117,29 +130,22 @@ static int ask(struct mount *m, struct question *question)
 	return question->err;
 }
 
-/* The first word of the command that carries the session. */
-static const char *carrier(const struct mount *m)
-{
-	const struct strings *command = &m->options.ssh_command;
-
-	return command->count > 0 ? command->item[0] : "ssh";
-}
-
 /* How the other end ended, for who wonders why there is no connection. */
 static void say_failed(struct mount *m, enum csftp_err err)
 {
 	int why = errno;
-	bool child = m->stream.pid > 0;
+	const char *carrier = connect_program(m->connector);
+	bool child = m->stream.pid > 0 && carrier;
 	int status = csftp_stream_close(&m->stream, GRACE_MS);
 
 	/* It has ended, and that is the reason, however we came to notice. */
 	child = child && (err == CSFTP_ERR_EOF || err == CSFTP_ERR_IO);
 	if (child && WIFEXITED(status))
 		say(m, "%s: connection failed: %s exited with status %d",
-		    host_name(m), carrier(m), WEXITSTATUS(status));
+		    host_name(m), carrier, WEXITSTATUS(status));
 	else if (child && WIFSIGNALED(status))
 		say(m, "%s: connection failed: %s was ended by signal %d",
-		    host_name(m), carrier(m), WTERMSIG(status));
+		    host_name(m), carrier, WTERMSIG(status));
 	else
 		say(m, "%s: connection failed: %s", host_name(m),
 		    err == CSFTP_ERR_IO ? strerror(why) : csftp_strerror(err));
@@ -152,11 +158,20 @@ static bool connect_remote(struct mount *m)
 		.log = on_log,
 		.arg = m,
 	};
-	enum csftp_err err = connect_open(&m->options, &m->stream);
+	enum csftp_err err;
 
-	if (err == CSFTP_ERR_IO && !m->options.passive &&
-	    !m->options.directport) {
-		say(m, "%s: %s", carrier(m), strerror(errno));
+	m->talk = (struct talk){.say = on_log,
+				.tell = on_tell,
+				.arg = m,
+				.ask = true,
+				.verbose = m->options.verbose};
+	err = connect_new(&m->connector, &m->options, &m->talk);
+	if (err)
+		return false;
+	err = connect_open(m->connector, &m->stream);
+	if (err == CSFTP_ERR_IO && connect_program(m->connector)) {
+		say(m, "%s: %s", connect_program(m->connector),
+		    strerror(errno));
 		return false;
 	}
 	if (!err)
@@ -367,6 +382,7 @@ static bool leave_terminal(struct mount *m)
 	}
 	openlog("csftpfs", LOG_PID, LOG_DAEMON);
 	m->background = true;
+	m->talk.ask = false;
 	(void)dup2(null, STDERR_FILENO);
 	if (null > STDERR_FILENO)
 		(void)close(null);
@@ -432,6 +448,7 @@ static int run(struct mount *m)
 	fusefs_free(m->f);
 	layers_free(m->layers);
 	csftp_remote_free(m->remote);
+	connect_free(m->connector);
 	return ok ? 0 : 1;
 }
 

@@ -256,6 +256,27 @@ static bool keep_idmap(struct options *options, const struct keyword *keyword,
 	return explain(why, "%s=%s: it is none or user", keyword->name, value);
 }
 
+static bool keep_transport(struct options *options,
+			   const struct keyword *keyword, const char *value,
+			   char *why)
+{
+	static const char *const names[] = {
+		[TRANSPORT_SSH] = "ssh",
+		[TRANSPORT_AUTO] = "auto",
+		[TRANSPORT_NATIVE] = "native",
+		[TRANSPORT_LIBSSH2] = "libssh2",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(names[i], value) != 0)
+			continue;
+		options->transport = (enum options_transport)i;
+		return true;
+	}
+	return explain(why, "%s=%s: it is auto, ssh, native or libssh2",
+		       keyword->name, value);
+}
+
 /*
  * Splits at blanks; quotes of both kinds and backslashes protect, as in a
  * shell, but nothing is expanded.
@@ -362,6 +383,7 @@ static const struct keyword keywords[] = {
 	{"subtype", VALUE, keep_text, offsetof(struct options, subtype)},
 	{"suid", ALONE, keep_mount, 0},
 	{"sync", ALONE, keep_mount, 0},
+	{"transport", VALUE, keep_transport, 0},
 	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
 	{"umask", VALUE, keep_umask, 0},
 };
@@ -605,6 +627,9 @@ static bool set_words(struct options *options, int count, char *const words[],
 	if (options->passive && options->directport)
 		return explain(why,
 			       "passive and directport exclude each other");
+	if (options->ssh_command.count > 0 &&
+	    options->transport >= TRANSPORT_NATIVE)
+		return explain(why, "ssh_command is for transport=ssh");
 	return set_target(options, words[0], why) &&
 	       set_string(&options->mountpoint, words[1], why);
 }
@@ -632,6 +657,9 @@ static bool set_letter(struct options *options, int letter, const char *value,
 		return set_list(options, value, why);
 	case 'p':
 		return keep_port(options, &port, value, why);
+	case 'v':
+		options->verbose = true;
+		return true;
 	case 's': /* as sshfs's: one thread, which is what there is */
 		return true;
 	default:
@@ -661,7 +689,7 @@ enum options_action options_parse(struct options *options, int argc,
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
 	for (;;) {
-		letter = getopt_long(argc, argv, ":CdfF:ho:p:sV", names, NULL);
+		letter = getopt_long(argc, argv, ":CdfF:ho:p:svV", names, NULL);
 		if (letter == -1)
 			break;
 		if (letter == 'h')
@@ -716,6 +744,7 @@ static const char help[] =
 	"  -C                   compress\n"
 	"  -f                   stay in the foreground\n"
 	"  -d                   show each FUSE request; implies -f\n"
+	"  -v                   say how the server is reached, and why so\n"
 	"  -h, --help           show this\n"
 	"  -V, --version        show the version\n"
 	"  -o OPT[,OPT...]      options; \"\\,\" is a comma in a "
@@ -723,6 +752,11 @@ static const char help[] =
 	"\n"
 	"connection:\n"
 	"  port=PORT            as -p\n"
+	"  transport=ssh        an ssh program carries the session; default\n"
+	"  transport=native     csftpfs speaks SSH itself\n"
+	"  transport=libssh2    ... by the library libssh2\n"
+	"  transport=auto       native where it can do what is asked for,\n"
+	"                       otherwise ssh\n"
 	"  ssh_command=CMD      instead of ssh; words, not a shell "
 	"line\n"
 	"  sftp_server=SERVER   a subsystem, or the path of a program\n"

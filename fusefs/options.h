@@ -22,6 +22,14 @@ enum options_action {
 
 #define OPTIONS_WHY_MAX 512
 
+/* What carries SFTP to the server, unless it is `directport` or `passive`. */
+enum options_transport {
+	TRANSPORT_SSH,	  /* an ssh program */
+	TRANSPORT_AUTO,	  /* our own SSH where it can do what is asked for */
+	TRANSPORT_NATIVE, /* our own SSH */
+	TRANSPORT_LIBSSH2
+};
+
 /* All strings are owned; NULL where the option was not given. */
 struct options {
 	char *target; /* as given: [user@]host:[dir] */
@@ -49,7 +57,9 @@ struct options {
 	uint32_t cache_names; /* that it may hold; 0: its default */
 	uint32_t umask;
 	uint32_t max_read;
+	enum options_transport transport;
 	bool foreground;
+	bool verbose;
 	bool debug;
 	bool compression;
 	bool passive;

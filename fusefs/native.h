@@ -1,0 +1,39 @@
+/* SFTP over an SSH engine of our own, without an ssh program. */
+#ifndef CSFTP_FUSEFS_NATIVE_H
+#define CSFTP_FUSEFS_NATIVE_H
+
+#include "csftp/stream.h"
+#include "fusefs/options.h"
+#include "fusefs/ssh_config.h"
+#include "fusefs/ssh_keys.h"
+#include "fusefs/talk.h"
+
+/*
+ * What is kept from one connection to the next: keys that were decrypted, and
+ * the password that was right.  All zero is new.
+ */
+struct native {
+	struct ssh_keys keys;
+	char *password;
+};
+
+/*
+ * Adds to config->lacks what the engine lacks of what is wanted: algorithms of
+ * which it has none.
+ */
+void native_check(struct ssh_config *config);
+
+/*
+ * Connects, checks who the server is, logs in, and starts the server's SFTP;
+ * blocks meanwhile, and may ask.  CSFTP_ERR_DENIED as ssh_login_run() says;
+ * CSFTP_ERR_IO with errno.
+ */
+CSFTP_MUST_CHECK enum csftp_err native_open(struct native *native,
+					    struct ssh_config *config,
+					    const struct options *options,
+					    const struct talk *talk,
+					    struct csftp_stream *stream);
+
+void native_release(struct native *native);
+
+#endif

@@ -1,0 +1,56 @@
+/* The keys that a user has to offer: in files, and with an agent. */
+#ifndef CSFTP_FUSEFS_SSH_KEYS_H
+#define CSFTP_FUSEFS_SSH_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/wire.h"
+#include "csftp/ssh.h"
+#include "fusefs/ssh_config.h"
+#include "fusefs/talk.h"
+
+struct ssh_identity {
+	char *name;		/* a file's path, or what the agent calls it */
+	struct wire_bytes blob; /* public half, owned; ptr NULL: not known */
+	struct csftp_ssh_key *key; /* private; NULL: not read, or not here */
+	bool of_file;		   /* it was asked for by name */
+	bool has_private; /* there is a file with it, perhaps encrypted */
+	bool in_agent;
+};
+
+/*
+ * Kept as long as the mount: a key that was decrypted once is not asked for
+ * again when the connection is made anew.  All zero is empty.
+ */
+struct ssh_keys {
+	struct ssh_identity *item;
+	size_t count;
+	bool files_read;
+	int agent; /* a socket, while a login is under way */
+	bool agent_open;
+};
+
+/*
+ * Reads the files, once, and asks the agent.  What cannot be read is left out,
+ * and said where ssh would.  Keys with the agent that were asked for by name
+ * come first, then the agent's others, then those that are in files only.
+ * False: no memory.
+ */
+bool ssh_keys_begin(struct ssh_keys *keys, const struct ssh_config *config,
+		    const struct talk *talk);
+
+/* The agent is not needed any more for now. */
+void ssh_keys_end(struct ssh_keys *keys);
+
+/*
+ * What signs with the key; asks for a passphrase where one is needed.  False:
+ * nothing does.
+ */
+bool ssh_keys_signer(struct ssh_keys *keys, struct ssh_identity *identity,
+		     const struct ssh_config *config, const struct talk *talk,
+		     struct csftp_ssh_signer *signer);
+
+void ssh_keys_release(struct ssh_keys *keys);
+
+#endif

@@ -1,0 +1,444 @@
+#include "fusefs/ssh_login.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/ssh_hosts.h"
+
+/* The order of ssh_config(5), without what we do not have. */
+#define PREFERRED "publickey,keyboard-interactive,password"
+
+/* How long one answer may take: PAM can be slow. */
+#define PATIENCE_MS 120000U
+
+enum { PROMPTS_MAX = 32, FACTORS_MAX = 8 };
+
+/* What became of one try. */
+enum outcome { IN, OUT, BROKEN };
+
+/*
+ * Events
+ */
+
+static enum csftp_err check_host(struct ssh_login *login,
+				 const struct csftp_ssh_event *event)
+{
+	enum ssh_hosts_verdict verdict = ssh_hosts_check(
+		login->config, login->talk, login->peer, event->key);
+
+	login->distrusted = verdict == SSH_HOSTS_DISTRUSTED;
+	if (csftp_ssh_answer(ssh_io_engine(login->io),
+			     verdict == SSH_HOSTS_REFUSED
+				     ? CSFTP_SSH_NO
+				     : CSFTP_SSH_YES) != CSFTP_OK)
+		return CSFTP_ERR_STATE;
+	return verdict == SSH_HOSTS_REFUSED ? CSFTP_ERR_DENIED : CSFTP_OK;
+}
+
+/* Line by line; a server may say anything here. */
+static void show_banner(const struct talk *talk, struct csftp_ssh_bytes text)
+{
+	const uint8_t *end = text.ptr + text.len;
+
+	for (const uint8_t *at = text.ptr; at < end;) {
+		const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+		size_t len = (size_t)((stop ? stop : end) - at);
+		char line[512];
+
+		if (len > 0 && at[len - 1] == '\r')
+			len--;
+		talk_clean(line, sizeof(line), at, len);
+		talk_tell(talk, "%s", line);
+		at = stop ? stop + 1 : end;
+	}
+}
+
+static enum csftp_err closed(struct ssh_login *login,
+			     const struct csftp_ssh_event *event)
+{
+	char text[256];
+
+	if (event->by_peer && event->text.len > 0) {
+		talk_clean(text, sizeof(text), event->text.ptr,
+			   event->text.len);
+		talk_say(login->talk, "%s ends: %s", login->config->hostname,
+			 text);
+	}
+	return event->err == CSFTP_OK ? CSFTP_ERR_EOF : event->err;
+}
+
+enum csftp_err ssh_login_next(struct ssh_login *login,
+			      struct csftp_ssh_event *event)
+{
+	uint64_t patience = PATIENCE_MS;
+	enum csftp_err err;
+
+	/* Until there are keys it is still a matter of connecting. */
+	if (login->config->connect_timeout > 0 &&
+	    !csftp_ssh_in_use(ssh_io_engine(login->io), CSFTP_SSH_ALG_CIPHER,
+			      true))
+		patience = 1000ULL * login->config->connect_timeout;
+	for (;;) {
+		err = ssh_io_next(login->io, event, ssh_io_now() + patience);
+		if (err == CSFTP_OK && event->kind == CSFTP_SSH_CLOSED)
+			return closed(login, event);
+		if (err == CSFTP_OK && event->kind == CSFTP_SSH_HOSTKEY)
+			err = check_host(login, event);
+		else if (err == CSFTP_OK && event->kind == CSFTP_SSH_BANNER)
+			show_banner(login->talk, event->data);
+		else
+			return err;
+		if (err != CSFTP_OK)
+			return err;
+	}
+}
+
+static enum outcome broken(struct ssh_login *login, enum csftp_err err)
+{
+	login->err = err;
+	return BROKEN;
+}
+
+/* The answer to what was asked; a question of the server's comes as it is. */
+static enum outcome await(struct ssh_login *login, enum csftp_err err,
+			  struct csftp_ssh_event *event)
+{
+	if (err == CSFTP_OK)
+		err = ssh_login_next(login, event);
+	if (err != CSFTP_OK)
+		return broken(login, err);
+	if (event->kind == CSFTP_SSH_AUTH_OK)
+		return IN;
+	if (event->kind == CSFTP_SSH_AUTH_FAILED)
+		talk_clean(login->methods, sizeof(login->methods),
+			   event->text.ptr, event->text.len);
+	return OUT;
+}
+
+static enum outcome await_end(struct ssh_login *login, enum csftp_err err,
+			      bool *partial)
+{
+	struct csftp_ssh_event event;
+	enum outcome outcome = await(login, err, &event);
+
+	*partial = outcome == OUT && event.partial;
+	if (outcome == OUT && event.kind != CSFTP_SSH_AUTH_FAILED)
+		return broken(login, CSFTP_ERR_STATE);
+	return outcome;
+}
+
+static bool list_has(const char *list, const char *name, size_t len)
+{
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && !strncmp(list, name, n))
+			return true;
+		list += n + (list[n] ? 1 : 0);
+	}
+	return false;
+}
+
+/*
+ * Keys
+ */
+
+/* Would it do?  Asked before anybody is asked for a passphrase or a touch. */
+static enum outcome ask_about(struct ssh_login *login,
+			      const struct ssh_identity *identity, bool *would)
+{
+	struct csftp_ssh_event event;
+	struct csftp_ssh_bytes blob = {identity->blob.ptr, identity->blob.len};
+	enum csftp_err err = csftp_ssh_auth_try_key(ssh_io_engine(login->io),
+						    login->config->user, blob);
+	enum outcome outcome;
+
+	*would = false;
+	if (err == CSFTP_ERR_ALGORITHM)
+		return OUT;
+	outcome = await(login, err, &event);
+	*would = outcome == OUT && event.kind == CSFTP_SSH_AUTH_KEY_OK;
+	return outcome;
+}
+
+static enum outcome try_key(struct ssh_login *login,
+			    struct ssh_identity *identity, bool *partial)
+{
+	struct csftp_ssh_signer signer;
+	enum csftp_err err;
+
+	*partial = false;
+	talk_detail(login->talk, "offering the key %s%s", identity->name,
+		    identity->in_agent ? " (agent)" : "");
+	if (identity->blob.ptr && (identity->in_agent || !identity->key)) {
+		bool would;
+		enum outcome outcome = ask_about(login, identity, &would);
+
+		if (outcome != OUT || !would)
+			return outcome;
+	}
+	if (!ssh_keys_signer(login->keys, identity, login->config, login->talk,
+			     &signer))
+		return OUT;
+	err = csftp_ssh_auth_key(ssh_io_engine(login->io), login->config->user,
+				 &signer);
+	if (err == CSFTP_ERR_ALGORITHM || err == CSFTP_ERR_DENIED ||
+	    err == CSFTP_ERR_VALUE) {
+		talk_say(login->talk, "signing with %s: %s", identity->name,
+			 csftp_strerror(err));
+		return OUT;
+	}
+	return await_end(login, err, partial);
+}
+
+static enum outcome by_keys(struct ssh_login *login, bool *partial)
+{
+	enum outcome outcome = OUT;
+
+	*partial = false;
+	if (!ssh_keys_begin(login->keys, login->config, login->talk))
+		return broken(login, CSFTP_ERR_NOMEM);
+	for (size_t i = 0; i < login->keys->count && outcome == OUT; i++) {
+		struct ssh_identity *identity = &login->keys->item[i];
+
+		if (!identity->in_agent && !identity->has_private)
+			continue;
+		outcome = try_key(login, identity, partial);
+		if (*partial || !list_has(login->methods, "publickey", 9))
+			break;
+	}
+	ssh_keys_end(login->keys);
+	return outcome;
+}
+
+/*
+ * Passwords
+ */
+
+static bool can_ask(const struct ssh_login *login)
+{
+	return login->talk->ask && !login->config->batch_mode &&
+	       !login->distrusted;
+}
+
+static enum outcome send_password(struct ssh_login *login, const char *password,
+				  bool *partial)
+{
+	return await_end(login,
+			 csftp_ssh_auth_password(ssh_io_engine(login->io),
+						 login->config->user, password,
+						 strlen(password)),
+			 partial);
+}
+
+static enum outcome by_password(struct ssh_login *login, bool *partial)
+{
+	char prompt[512];
+	enum outcome outcome = OUT;
+
+	*partial = false;
+	if (login->password && !login->distrusted) {
+		outcome = send_password(login, login->password, partial);
+		if (outcome != OUT || *partial)
+			return outcome;
+		talk_forget(login->password);
+		login->password = NULL;
+	}
+	(void)snprintf(prompt, sizeof(prompt),
+		       "%.200s@%.200s's password: ", login->config->user,
+		       login->config->host);
+	for (unsigned i = 0; can_ask(login) && i < login->config->prompts &&
+			     outcome == OUT && !*partial;
+	     i++) {
+		char *answer;
+
+		if (i > 0)
+			talk_tell(login->talk,
+				  "Permission denied, please try again.");
+		answer = talk_ask(login->talk, prompt, TALK_HIDDEN);
+		if (!answer)
+			break;
+		outcome = send_password(login, answer, partial);
+		if (outcome == IN || *partial)
+			login->password = answer;
+		else
+			talk_forget(answer);
+	}
+	return outcome;
+}
+
+/* The server's words, so that nobody takes its question for one of ours. */
+static char *ask_prompt(const struct ssh_login *login,
+			const struct csftp_ssh_event *event, uint32_t n)
+{
+	struct csftp_ssh_bytes text;
+	char shown[512], prompt[1024];
+	bool echo;
+
+	if (csftp_ssh_prompt(event, n, &text, &echo) != CSFTP_OK)
+		return NULL;
+	talk_clean(shown, sizeof(shown), text.ptr, text.len);
+	(void)snprintf(prompt, sizeof(prompt), "(%.200s@%.200s) %s",
+		       login->config->user, login->config->host, shown);
+	return talk_ask(login->talk, prompt, echo ? TALK_SHOWN : TALK_HIDDEN);
+}
+
+/* Answers one round of questions; false: nobody answers. */
+static bool answer_round(struct ssh_login *login,
+			 const struct csftp_ssh_event *event,
+			 enum csftp_err *err)
+{
+	struct csftp_ssh_bytes answers[PROMPTS_MAX];
+	char *text[PROMPTS_MAX] = {NULL};
+	uint32_t count = event->prompts;
+	bool all = count <= PROMPTS_MAX;
+
+	show_banner(login->talk, event->data);
+	show_banner(login->talk, event->more);
+	for (uint32_t i = 0; all && i < count; i++) {
+		text[i] = ask_prompt(login, event, i);
+		all = text[i] != NULL;
+		if (all)
+			answers[i] = (struct csftp_ssh_bytes){
+				(const uint8_t *)text[i], strlen(text[i])};
+	}
+	if (all)
+		*err = csftp_ssh_auth_answers(ssh_io_engine(login->io), answers,
+					      count);
+	for (uint32_t i = 0; i < PROMPTS_MAX; i++)
+		talk_forget(text[i]);
+	return all;
+}
+
+/* One dialogue, of any number of rounds. */
+static enum outcome converse(struct ssh_login *login, bool *partial,
+			     bool *asked)
+{
+	struct csftp_ssh_event event;
+	enum csftp_err err = csftp_ssh_auth_keyboard(ssh_io_engine(login->io),
+						     login->config->user);
+	enum outcome outcome;
+
+	*partial = false;
+	*asked = false;
+	for (;;) {
+		outcome = await(login, err, &event);
+		if (outcome != OUT || event.kind == CSFTP_SSH_AUTH_FAILED)
+			break;
+		if (event.kind != CSFTP_SSH_AUTH_PROMPTS)
+			return broken(login, CSFTP_ERR_STATE);
+		*asked = *asked || event.prompts > 0;
+		/* Who began has to go on: there is no way to take it back. */
+		if (!answer_round(login, &event, &err))
+			return broken(login, CSFTP_ERR_DENIED);
+	}
+	*partial = outcome == OUT && event.partial;
+	return outcome;
+}
+
+static enum outcome by_keyboard(struct ssh_login *login, bool *partial)
+{
+	enum outcome outcome = OUT;
+	bool asked = true;
+
+	*partial = false;
+	for (unsigned i = 0; can_ask(login) && i < login->config->prompts &&
+			     outcome == OUT && !*partial && asked;
+	     i++)
+		outcome = converse(login, partial, &asked);
+	return outcome;
+}
+
+/*
+ * All of it
+ */
+
+struct method {
+	const char *name;
+	enum outcome (*run)(struct ssh_login *login, bool *partial);
+};
+
+static const struct method methods[] = {
+	{"publickey", by_keys},
+	{"keyboard-interactive", by_keyboard},
+	{"password", by_password},
+};
+
+static bool is_wanted(const struct ssh_config *config, size_t method)
+{
+	const bool wanted[] = {config->pubkey, config->keyboard,
+			       config->password};
+
+	return wanted[method];
+}
+
+/* The first in the order of preference that is left and that can go on. */
+static const struct method *choose(const struct ssh_login *login,
+				   unsigned *left)
+{
+	const char *at =
+		login->config->preferred ? login->config->preferred : PREFERRED;
+
+	while (*at) {
+		size_t len = strcspn(at, ",");
+
+		for (size_t i = 0; i < sizeof(methods) / sizeof(*methods);
+		     i++) {
+			if (strlen(methods[i].name) != len ||
+			    strncmp(methods[i].name, at, len) != 0 ||
+			    !(*left & 1U << i) ||
+			    !is_wanted(login->config, i) ||
+			    !list_has(login->methods, at, len))
+				continue;
+			*left &= ~(1U << i);
+			return &methods[i];
+		}
+		at += len + (at[len] ? 1 : 0);
+	}
+	return NULL;
+}
+
+static enum csftp_err await_ready(struct ssh_login *login)
+{
+	struct csftp_ssh_event event;
+	enum csftp_err err;
+
+	do {
+		err = ssh_login_next(login, &event);
+	} while (err == CSFTP_OK && event.kind != CSFTP_SSH_READY);
+	return err;
+}
+
+enum csftp_err ssh_login_run(struct ssh_login *login)
+{
+	struct csftp_ssh *ssh = ssh_io_engine(login->io);
+	const struct method *method;
+	unsigned left = UINT32_MAX;
+	unsigned factors = 0;
+	bool partial = false;
+	enum outcome outcome;
+	enum csftp_err err = await_ready(login);
+
+	if (err != CSFTP_OK)
+		return err;
+	talk_detail(login->talk, "%s, %s, %s",
+		    csftp_ssh_in_use(ssh, CSFTP_SSH_ALG_KEX, true),
+		    csftp_ssh_in_use(ssh, CSFTP_SSH_ALG_HOSTKEY, true),
+		    csftp_ssh_in_use(ssh, CSFTP_SSH_ALG_CIPHER, true));
+	outcome = await_end(
+		login, csftp_ssh_auth_none(ssh, login->config->user), &partial);
+	while (outcome == OUT && (method = choose(login, &left))) {
+		talk_detail(login->talk, "authentication by %s", method->name);
+		outcome = method->run(login, &partial);
+		/* One is not enough for this server: all of them once more. */
+		if (partial && ++factors < FACTORS_MAX)
+			left = UINT32_MAX;
+	}
+	if (outcome == IN)
+		return CSFTP_OK;
+	if (outcome == BROKEN && login->err != CSFTP_ERR_DENIED)
+		return login->err;
+	talk_tell(login->talk, "%s@%s: Permission denied (%s).",
+		  login->config->user, login->config->host, login->methods);
+	return CSFTP_ERR_DENIED;
+}
