@@ -31,6 +31,16 @@ static int start_ssh(void **state)
 	return start(state, SSH_CSFTP);
 }
 
+static int start_native_openssh(void **state)
+{
+	return start(state, NATIVE_OPENSSH);
+}
+
+static int start_native(void **state)
+{
+	return start(state, NATIVE_CSFTP);
+}
+
 static int stop(void **state)
 {
 	if (by_transport.stop)
@@ -54,6 +64,8 @@ int by_transport_run(int argc, char *argv[])
 		[DIRECT_CSFTP] = start_direct,
 		[SSH_OPENSSH] = start_openssh,
 		[SSH_CSFTP] = start_ssh,
+		[NATIVE_OPENSSH] = start_native_openssh,
+		[NATIVE_CSFTP] = start_native,
 	};
 	int failed = 0;
 

@@ -22,9 +22,29 @@ const char *transport_name(enum transport transport)
 		[DIRECT_CSFTP] = "csftp-server by TCP",
 		[SSH_OPENSSH] = "OpenSSH's sftp-server by ssh",
 		[SSH_CSFTP] = "csftp-server by ssh",
+		[NATIVE_OPENSSH] = "OpenSSH's sftp-server by our own SSH",
+		[NATIVE_CSFTP] = "csftp-server by our own SSH",
 	};
 
 	return names[transport];
+}
+
+/* What the mount program is told, whatever its default is. */
+static const char *transport_option(enum transport transport)
+{
+	static const char *const options[TRANSPORT_COUNT] = {
+		[SSH_OPENSSH] = "transport=ssh",
+		[SSH_CSFTP] = "transport=ssh",
+		[NATIVE_OPENSSH] = "transport=native",
+		[NATIVE_CSFTP] = "transport=native",
+	};
+
+	return options[transport];
+}
+
+static bool serves_openssh(enum transport transport)
+{
+	return transport == SSH_OPENSSH || transport == NATIVE_OPENSSH;
 }
 
 bool is_mount_point(const char *path)
@@ -57,7 +77,7 @@ void mounted_serve(struct mounted *mounted, enum transport transport)
 	if (transport == DIRECT_CSFTP)
 		direct_start(&mounted->direct, argv);
 	else
-		sshd_start(&mounted->sshd, transport == SSH_OPENSSH
+		sshd_start(&mounted->sshd, serves_openssh(transport)
 						   ? OPENSSH_SFTP_SERVER
 						   : server);
 	scratch_make(mounted->dir);
@@ -97,6 +117,8 @@ char **mounted_argv(const struct mounted *mounted, const char *remote,
 	} else {
 		add(argv, "-F");
 		add(argv, mounted->sshd.client);
+		add(argv, "-o");
+		add(argv, transport_option(mounted->transport));
 	}
 	proc_print(text, sizeof(text), "%s:%s",
 		   mounted->transport == DIRECT_CSFTP ? "127.0.0.1" : SSHD_HOST,
