@@ -266,7 +266,7 @@ static void show_peer(const struct look *look, char out[SSH_HOST_MAX])
 
 static bool confirmed(const struct look *look)
 {
-	char prompt[1024], peer[SSH_HOST_MAX], other[512] = "";
+	char prompt[2048], peer[SSH_HOST_MAX], other[512] = "";
 	const struct ssh_known_place *named = &look->known.named;
 
 	show_peer(look, peer);
