@@ -264,7 +264,10 @@ static void drained(struct csftp_link *link)
 	kick((struct csftp_remote *)link);
 }
 
-/* What was queued for output borrows from requests that end here. */
+/*
+ * What was queued for output borrows from requests that end here.  Those that
+ * wait for a slot were never sent, and ENOTCONN says so.
+ */
 static void closed(struct csftp_link *link)
 {
 	struct csftp_remote *remote = (struct csftp_remote *)link;
@@ -285,7 +288,7 @@ static void closed(struct csftp_link *link)
 		struct csftp_req *req = remote->queue_first;
 
 		queue_remove(remote, req);
-		answer(remote, req, &(struct csftp_reply){.err = EIO});
+		answer(remote, req, &(struct csftp_reply){.err = ENOTCONN});
 	}
 }
 

@@ -20,7 +20,9 @@
  * What the server says is checked.  An answer of a kind that its request
  * cannot have makes that request fail with EIO; one that belongs to no request
  * ends the session.  A request still unanswered when the session ends fails
- * with EIO, one submitted later with ENOTCONN.
+ * with EIO, one that was not sent yet, or is submitted later, with ENOTCONN.
+ * csftp_link_error() is set before any of them is answered, so that these
+ * errors can be told from a server's.
  *
  * Memory is allocated by csftp_remote_new() and not later, but for names that
  * the asker of a READDIR did not take.  One thread.
@@ -69,7 +71,7 @@ CSFTP_MUST_CHECK CSFTP_API enum csftp_err
 csftp_remote_new(struct csftp_remote **out,
 		 const struct csftp_remote_config *config);
 
-/* Answers what is outstanding with EIO first.  NULL is fine. */
+/* Answers what is outstanding first, as above.  NULL is fine. */
 CSFTP_API void csftp_remote_free(struct csftp_remote *remote);
 
 /* Good as long as the remote.  Its max_read and max_write are the server's. */

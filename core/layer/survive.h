@@ -1,0 +1,108 @@
+/* A layer that lives on when the connection below it dies. */
+#ifndef CSFTP_CORE_LAYER_SURVIVE_H
+#define CSFTP_CORE_LAYER_SURVIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "csftp/err.h"
+#include "csftp/fs.h"
+
+/*
+ * The file system below is replaced while requests are out and handles are
+ * open.  Handles of this layer stay; what was not answered is asked again of
+ * the new one; askers see a pause.
+ *
+ * The owner calls survive_detach() once the old file system has answered all,
+ * with errors, and survive_attach() with a new one.  What config.gone says
+ * tells such errors from a server's.
+ *
+ * What is done after survive_attach(), in this order
+ *   Renames that were on their way are asked again, so that paths are known.
+ *   Each open handle is opened again by its path, which follows renames,
+ *   without CREAT, TRUNC and EXCL.  Version 3 of SFTP names no inodes; a file
+ *   is held for the same if it is regular, has not shrunk, and, unless it was
+ *   changed through this layer, has the size and the time of modification that
+ *   it had, or has grown.  Otherwise, and where it cannot be opened, requests
+ *   to the old handle fail with ESTALE or that error.  So do those to a file
+ *   that was removed or replaced while it was open: it has no path.
+ *   All that waits is asked in the order in which it came.
+ *
+ * Requests that may have been done already (those that were sent)
+ *   WRITE repeats, as it has an offset.  To a file opened with APPEND what the
+ *   file has behind the size that it should have is compared with what was
+ *   sent; only what is missing is sent again.
+ *   MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME and OPEN with EXCL are asked
+ *   again; where the server says that it is so already, and it looks as this
+ *   request would have left it (an empty file for OPEN), that is success.
+ *   COPY_RANGE to a file opened with APPEND fails with EIO.
+ *   READDIR goes on behind the names that were handed up: none comes twice,
+ *   and none is left out that was there all the time.
+ *   CLOSE of a file that was only read succeeds.  One that was written is
+ *   opened again first: success means that all writes were acknowledged, and
+ *   that the file is as long as they made it.  What a server had acknowledged
+ *   and lost in a crash of its machine is not noticed otherwise: that is what
+ *   FSYNC is for.
+ *
+ * While there is no connection
+ *   Requests wait, up to timeout_ms after it was lost; then they, and all that
+ *   come, fail with EIO until there is one.  Deadlines of requests hold, and a
+ *   request that waits can be cancelled at once.  STATFS is answered with what
+ *   it was last for the same path.
+ *
+ * Memory is allocated for handles, and 8 bytes for each name of a directory
+ * that is being read.  One thread.
+ */
+struct survive;
+
+struct survive_config {
+	/* A steady clock in milliseconds, that of csftp_req.deadline_ms. */
+	uint64_t (*now_ms)(void *arg);
+	/*
+	 * Whether the file system below has lost its connection: true from the
+	 * moment when it answers with errors for that reason.  An ENOTCONN then
+	 * says that the request was not sent.
+	 */
+	bool (*gone)(void *arg);
+	void *arg;
+	/* What is promised above; WRITE is split where below takes less. */
+	uint32_t max_read;
+	uint32_t max_write;
+	uint64_t timeout_ms; /* 0: requests wait for ever */
+	bool fail;	     /* they do not wait at all; handles live on */
+};
+
+/* Without a connection at first.  CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err
+survive_new(struct survive **out, const struct survive_config *config);
+
+/* After survive_end().  Nothing may be pending.  NULL is fine. */
+void survive_free(struct survive *survive);
+
+struct csftp_fs *survive_fs(struct survive *survive);
+
+/* The file system has to outlive the next survive_detach() or _end(). */
+void survive_attach(struct survive *survive, struct csftp_fs *under);
+
+/* The old file system is gone: all it had was answered. */
+void survive_detach(struct survive *survive);
+
+/* What waits, and all that comes, fails with EIO until the next attach. */
+void survive_refuse(struct survive *survive);
+
+/* The same for good; errors of a lost connection go up from now on. */
+void survive_end(struct survive *survive);
+
+/* Whether everything that waited has been asked again. */
+bool survive_is_up(const struct survive *survive);
+
+/* Requests that wait for a connection. */
+uint32_t survive_waiting(const struct survive *survive);
+
+/* Handles that could not be kept, so far. */
+uint32_t survive_stale(const struct survive *survive);
+
+/* What is due; returns the next time to call at, 0: not needed. */
+uint64_t survive_tick(struct survive *survive);
+
+#endif

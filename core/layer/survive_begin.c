@@ -1,0 +1,134 @@
+#include <errno.h>
+
+#include "core/layer/survive_impl.h"
+
+static struct survive *survive_of(const struct survive_job *job)
+{
+	return (struct survive *)job->job.relay;
+}
+
+static struct survive_handle *find_handle(const struct survive *survive,
+					  csftp_fh fh)
+{
+	return (struct survive_handle *)fhmap_find(&survive->map, fh);
+}
+
+static void changes(struct survive_job *job, struct survive_node *node)
+{
+	if (!node)
+		return;
+	node->refs++;
+	survive_node_begin(node);
+	job->changes = node;
+}
+
+static int begin_open(struct survive_job *job)
+{
+	struct survive *survive = survive_of(job);
+	const struct csftp_req *asked = job->job.asked;
+
+	job->handle = (struct survive_handle *)fhmap_take(&survive->map);
+	if (job->handle)
+		job->file = survive_file_new(survive, asked);
+	if (!job->file)
+		return ENOMEM;
+	if (asked->op == CSFTP_OP_OPEN && (asked->flags & CSFTP_OPEN_TRUNC)) {
+		changes(job, job->file->node);
+		job->file->node->size = 0;
+	}
+	return 0;
+}
+
+static int begin_close(struct survive_job *job)
+{
+	struct survive *survive = survive_of(job);
+	struct survive_handle *handle =
+		find_handle(survive, job->job.asked->fh);
+
+	if (!handle)
+		return EBADF;
+	job->file = handle->file; /* and what the handle held of it */
+	job->file->closed = true;
+	fhmap_remove(&survive->map, job->job.asked->fh);
+	return 0;
+}
+
+static int hold_file(struct survive_job *job, csftp_fh fh,
+		     struct survive_file **file)
+{
+	const struct survive_handle *handle = find_handle(survive_of(job), fh);
+
+	if (!handle)
+		return EBADF;
+	*file = handle->file;
+	survive_file_hold(*file);
+	return 0;
+}
+
+static void will_change(struct survive_job *job)
+{
+	struct survive *survive = survive_of(job);
+	const struct csftp_req *asked = job->job.asked;
+	struct survive_file *file = job->file2 ? job->file2 : job->file;
+
+	if (asked->op == CSFTP_OP_WRITE || asked->op == CSFTP_OP_COPY_RANGE) {
+		file->written = true;
+		changes(job, file->node);
+	} else if (asked->op == CSFTP_OP_SETATTR) {
+		changes(job, file ? file->node
+				  : survive_node_find(survive, asked->path));
+		if (job->changes && (asked->attr->mask & CSFTP_ATTR_SIZE) &&
+		    asked->attr->size < job->changes->size)
+			job->changes->size = asked->attr->size;
+	}
+}
+
+static bool is_of_handle(const struct csftp_req *asked)
+{
+	switch (asked->op) {
+	case CSFTP_OP_READ:
+	case CSFTP_OP_WRITE:
+	case CSFTP_OP_FSYNC:
+	case CSFTP_OP_READDIR:
+	case CSFTP_OP_COPY_RANGE:
+		return true;
+	case CSFTP_OP_GETATTR:
+	case CSFTP_OP_SETATTR:
+	case CSFTP_OP_STATFS:
+		return !asked->path;
+	case CSFTP_OP_READLINK:
+	case CSFTP_OP_REALPATH:
+	case CSFTP_OP_MKDIR:
+	case CSFTP_OP_RMDIR:
+	case CSFTP_OP_UNLINK:
+	case CSFTP_OP_SYMLINK:
+	case CSFTP_OP_LINK:
+	case CSFTP_OP_RENAME:
+	case CSFTP_OP_OPEN:
+	case CSFTP_OP_CLOSE:
+	case CSFTP_OP_OPENDIR:
+	case CSFTP_OP_HOMEDIR:
+	case CSFTP_OP_IDNAME:
+	case CSFTP_OP_COUNT:
+		break;
+	}
+	return false;
+}
+
+int survive_begin(struct survive_job *job)
+{
+	const struct csftp_req *asked = job->job.asked;
+	int err = 0;
+
+	if (asked->op == CSFTP_OP_OPEN || asked->op == CSFTP_OP_OPENDIR)
+		return begin_open(job);
+	if (asked->op == CSFTP_OP_CLOSE)
+		return begin_close(job);
+	if (is_of_handle(asked))
+		err = hold_file(job, asked->fh, &job->file);
+	if (!err && asked->op == CSFTP_OP_COPY_RANGE)
+		err = hold_file(job, asked->fh2, &job->file2);
+	if (!err)
+		will_change(job);
+	return err;
+}

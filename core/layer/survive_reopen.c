@@ -1,0 +1,141 @@
+#include <errno.h>
+
+#include "core/layer/survive_impl.h"
+
+/*
+ * Handles are opened again by their paths, all at once.  What comes is held
+ * against what is known of the old file.
+ */
+
+#define AT_FIRST_ONLY (CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC | CSFTP_OPEN_EXCL)
+
+static void done_with(struct survive_file *file)
+{
+	struct survive *survive = file->survive;
+
+	survive_file_put(file);
+	survive_phase_put(survive);
+}
+
+static void give_up(struct survive_file *file, int err)
+{
+	if (file->dead == 0)
+		file->survive->stale++;
+	/* A name that is not there any more was another file's to lose. */
+	file->dead = err == ENOENT ? ESTALE : err;
+}
+
+static void ask(struct survive_file *file, struct csftp_req req,
+		survive_step *then)
+{
+	file->look.req = req;
+	file->look.req.done = then;
+	csftp_submit(file->survive->relay.under, &file->look.req);
+}
+
+static void closed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	(void)reply; /* nothing was written by it */
+	done_with((struct survive_file *)req);
+}
+
+static bool same_second(const struct csftp_time *a, const struct csftp_time *b)
+{
+	return a->sec == b->sec;
+}
+
+/* See survive.h.  SFTP has whole seconds, so that is what is compared. */
+static bool is_same(const struct survive_node *node,
+		    const struct csftp_attr *attr)
+{
+	const uint32_t both = CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME;
+	const struct csftp_attr *seen = &node->seen;
+	uint32_t type = attr->mode & CSFTP_S_IFMT;
+
+	if ((attr->mask & CSFTP_ATTR_MODE) && type != 0 &&
+	    type != CSFTP_S_IFREG)
+		return node->known && (seen->mode & CSFTP_S_IFMT) == type;
+	if ((attr->mask & CSFTP_ATTR_SIZE) && attr->size < node->size)
+		return false;
+	if (!node->known || node->linked || (seen->mask & both) != both ||
+	    (attr->mask & both) != both)
+		return true;
+	if (attr->size == seen->size)
+		return same_second(&attr->mtime, &seen->mtime);
+	return attr->mtime.sec >= seen->mtime.sec;
+}
+
+static void seen(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_file *file = (struct survive_file *)req;
+	const struct csftp_attr *attr = reply->attr;
+
+	if (survive_lost(file->survive, reply)) {
+		done_with(file);
+	} else if (reply->err || !attr || !is_same(file->node, attr)) {
+		give_up(file, ESTALE);
+		ask(file,
+		    (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = file->low},
+		    closed);
+	} else if (file->flags & CSFTP_OPEN_APPEND) {
+		survive_append_check(file, attr->size);
+	} else {
+		if (file->node->changing == 0)
+			survive_node_saw(file->node, attr);
+		done_with(file);
+	}
+}
+
+static void opened(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_file *file = (struct survive_file *)req;
+
+	if (survive_lost(file->survive, reply)) {
+		done_with(file);
+		return;
+	}
+	if (reply->err) {
+		give_up(file, reply->err);
+		done_with(file);
+		return;
+	}
+	file->low = reply->fh;
+	file->epoch = file->survive->epoch;
+	if (file->is_dir)
+		done_with(file);
+	else
+		ask(file,
+		    (struct csftp_req){.op = CSFTP_OP_GETATTR, .fh = file->low},
+		    seen);
+}
+
+static void reopen(struct survive_file *file)
+{
+	file->survive->phase++;
+	survive_file_hold(file);
+	survive_names_settle(&file->names);
+	ask(file,
+	    (struct csftp_req){
+		    .op = file->is_dir ? CSFTP_OP_OPENDIR : CSFTP_OP_OPEN,
+		    .flags = file->flags & ~AT_FIRST_ONLY,
+		    .path = file->node->path,
+	    },
+	    opened);
+}
+
+void survive_reopen_all(struct survive *survive)
+{
+	struct survive_file *file = survive->files;
+
+	while (file) {
+		struct survive_file *next = file->next;
+
+		if (file->dead == 0 && file->node->nameless)
+			give_up(file, ESTALE);
+		else if (file->dead == 0 && file->names.broken)
+			give_up(file, ENOMEM);
+		else if (file->dead == 0)
+			reopen(file);
+		file = next;
+	}
+}
