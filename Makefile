@@ -39,6 +39,7 @@ fast_test  := $(wildcard tests/unit/test_*.c tests/loopback/test_*.c)
 slow_test  := $(wildcard tests/interop/test_*.c tests/interop/*/test_*.c)
 examples   := $(wildcard tests/examples/*.c)
 bench_bin   = $(B)/tests/bench/server
+delay_bin   = $(B)/tests/bench/delay
 headers    := $(wildcard include/csftp/*.h)
 man        := $(wildcard man/*.[1-9])
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
@@ -104,6 +105,9 @@ $(bench_bin): $(B)/tests/bench/server.o $(B)/tests/bench/peer.o \
 		$(B)/libcore.a
 	$(call say,LD,$@)
 	$(link)
+$(delay_bin): $(B)/tests/bench/delay.o $(B)/tests/lib/proxy_run.o
+	$(call say,LD,$@)
+	$(link)
 $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
@@ -124,7 +128,8 @@ $(B)/tests/unit/test_ssh_memory: override LDFLAGS += $(foreach f,malloc \
 	calloc realloc free,-Wl,--wrap=$(f))
 
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
-check-build: all fast-build $(call bin,$(slow_test) $(examples)) $(bench_bin)
+check-build: all fast-build $(call bin,$(slow_test) $(examples)) $(bench_bin) \
+		$(delay_bin)
 
 # The sanitizers and the fuzzer want all objects their own way: B is theirs.
 asan-build: | $(fresh)
@@ -156,7 +161,7 @@ fuzz:
 
 demo: $(programs)
 	$(Q)tests/demo.sh $(B)
-bench: $(programs) bench-server
+bench: $(programs) $(delay_bin) bench-server
 	$(Q)tests/bench/mount.sh $(B)
 theirs := /usr/lib/openssh/sftp-server
 bench-server: $(B)/csftp-server $(bench_bin)
