@@ -42,6 +42,11 @@ bool connect_argv(const struct options *options, struct strings *argv)
 		"-oRemoteCommand=none",
 		"-oRequestTTY=no",
 	};
+	/* Behind what was asked for, which counts: the first of its name. */
+	static const char *const alive[] = {
+		"-oServerAliveInterval=5",
+		"-oServerAliveCountMax=2",
+	};
 	const char *server =
 		options->sftp_server ? options->sftp_server : "sftp";
 	bool subsystem = !strchr(server, '/');
@@ -61,6 +66,8 @@ bool connect_argv(const struct options *options, struct strings *argv)
 	if (ok && options->compression)
 		ok = strings_add(argv, "-oCompression=yes");
 	ok = ok && add_all(argv, &options->ssh_options);
+	for (size_t i = 0; ok && i < sizeof(alive) / sizeof(*alive); i++)
+		ok = strings_add(argv, alive[i]);
 	if (ok && subsystem)
 		ok = strings_add(argv, "-s");
 	return ok && strings_add(argv, "--") &&
@@ -96,6 +103,7 @@ struct connector {
 	enum options_transport transport;
 	struct ssh_config config; /* of those that are not ssh */
 	struct native native;
+	int said; /* what ssh says where nobody can be asked; -1: none */
 };
 
 static bool needs_ssh(const struct options *options)
@@ -148,6 +156,7 @@ enum csftp_err connect_new(struct connector **out,
 		return CSFTP_ERR_NOMEM;
 	connector->options = options;
 	connector->talk = talk;
+	connector->said = -1;
 	if (!choose(connector)) {
 		connect_free(connector);
 		return CSFTP_ERR_DENIED;
@@ -156,13 +165,67 @@ enum csftp_err connect_new(struct connector **out,
 	return CSFTP_OK;
 }
 
-static enum csftp_err run_ssh(const struct options *options,
+/* Nothing may be asked for, and nothing may wait for ever. */
+static bool connect_alone(const struct options *options, struct strings *argv)
+{
+	static const char *const alone[] = {
+		"-oBatchMode=yes",
+		"-oConnectTimeout=15",
+	};
+	size_t at = options->ssh_command.count;
+	struct strings words = {0};
+	bool ok = connect_argv(options, &words);
+
+	at = at > 0 ? at : 1;
+	for (size_t i = 0; ok && i < words.count; i++) {
+		for (size_t k = 0; ok && i == at && k < 2; k++)
+			ok = strings_add(argv, alone[k]);
+		ok = ok && strings_add(argv, words.item[i]);
+	}
+	strings_release(&words);
+	return ok;
+}
+
+/* Its standard error is a pipe of ours, as nobody sees it otherwise. */
+static enum csftp_err run_heard(struct connector *connector,
+				struct csftp_stream *stream, char *const argv[])
+{
+	int old = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	enum csftp_err err = CSFTP_ERR_IO;
+	int fds[2] = {-1, -1};
+	int why;
+
+	if (old >= 0 && pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0 &&
+	    fcntl(fds[1], F_SETFL, 0) == 0 &&
+	    dup2(fds[1], STDERR_FILENO) >= 0) {
+		err = run_shielded(stream, argv);
+		why = errno;
+		(void)dup2(old, STDERR_FILENO);
+	} else {
+		why = errno;
+	}
+	if (fds[1] >= 0)
+		(void)close(fds[1]);
+	if (old >= 0)
+		(void)close(old);
+	if (err && fds[0] >= 0)
+		(void)close(fds[0]);
+	else if (!err)
+		connector->said = fds[0];
+	errno = why;
+	return err;
+}
+
+static enum csftp_err run_ssh(struct connector *connector,
 			      struct csftp_stream *stream)
 {
+	const struct options *options = connector->options;
 	struct strings argv = {0};
 	enum csftp_err err = CSFTP_ERR_NOMEM;
 
-	if (connect_argv(options, &argv))
+	if (!connector->talk->ask && connect_alone(options, &argv))
+		err = run_heard(connector, stream, argv.item);
+	else if (connector->talk->ask && connect_argv(options, &argv))
 		err = run_shielded(stream, argv.item);
 	strings_release(&argv);
 	return err;
@@ -181,7 +244,7 @@ enum csftp_err connect_open(struct connector *connector,
 	if (connector->transport == TRANSPORT_NATIVE)
 		return native_open(&connector->native, &connector->config,
 				   options, connector->talk, stream);
-	return run_ssh(options, stream);
+	return run_ssh(connector, stream);
 }
 
 const char *connect_program(const struct connector *connector)
@@ -194,10 +257,20 @@ const char *connect_program(const struct connector *connector)
 					      : "ssh";
 }
 
+int connect_take_said(struct connector *connector)
+{
+	int fd = connector->said;
+
+	connector->said = -1;
+	return fd;
+}
+
 void connect_free(struct connector *connector)
 {
 	if (!connector)
 		return;
+	if (connector->said >= 0)
+		(void)close(connector->said);
 	native_release(&connector->native);
 	ssh_config_release(&connector->config);
 	free(connector);

@@ -35,13 +35,21 @@ CSFTP_MUST_CHECK enum csftp_err connect_new(struct connector **out,
  * Makes a connected stream.  It blocks as long as connecting and logging in
  * take (with transport=ssh that is ssh's affair, and it returns at once), and
  * uses nothing but the connector: it may run in a thread of its own while the
- * connector is left alone.
+ * connector is left alone; but not with transport=ssh, which changes standard
+ * error for a moment.
  *
  * CSFTP_ERR_DENIED: somebody refused, which has been said, and trying again
  * would not help.  CSFTP_ERR_IO: errno.
  */
 CSFTP_MUST_CHECK enum csftp_err connect_open(struct connector *connector,
 					     struct csftp_stream *stream);
+
+/*
+ * Where talk->ask is false and a program carries the session: a pipe, which is
+ * the caller's from now on, with what the program that was started last says on
+ * its standard error.  Not to wait for.  -1: there is none.
+ */
+int connect_take_said(struct connector *connector);
 
 /* The program that carries the session, for messages; NULL: none does. */
 const char *connect_program(const struct connector *connector);

@@ -17,6 +17,7 @@
 #include "fusefs/connect.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
+#include "fusefs/line.h"
 #include "fusefs/options.h"
 #include "fusefs/reactor.h"
 
@@ -26,13 +27,11 @@ struct mount {
 	struct options options;
 	struct talk talk;
 	struct connector *connector;
-	struct csftp_stream stream;
-	struct csftp_remote *remote;
+	struct line *line;
 	struct layers *layers;
 	struct fusefs *f;
 	struct csftp_attr start; /* of the directory where sessions start */
 	char root[CSFTP_PATH_MAX + 1];
-	bool ready;
 	bool background; /* standard error is gone: syslog */
 	int verdict;	 /* where the parent waits for our exit status; or -1 */
 };
@@ -71,13 +70,6 @@ static void on_tell(void *arg, const char *line)
 		(void)fprintf(stderr, "%s\n", line);
 }
 
-static void on_ready(void *arg)
-{
-	struct mount *m = arg;
-
-	m->ready = true;
-}
-
 static const char *host_name(const struct mount *m)
 {
 	return *m->options.host ? m->options.host : "the server";
@@ -114,18 +106,19 @@ static void answered(struct csftp_req *req, const struct csftp_reply *reply)
 
 static int ask(struct mount *m, struct question *question)
 {
-	struct csftp_link *link = csftp_remote_link(m->remote);
+	struct csftp_remote *remote = line_remote(m->line);
+	struct csftp_link *link = csftp_remote_link(remote);
 	enum csftp_err err = CSFTP_OK;
 
 	question->m = m;
 	question->err = -1;
 	question->req.done = answered;
-	csftp_submit(csftp_remote_fs(m->remote), &question->req);
+	csftp_submit(csftp_remote_fs(remote), &question->req);
 	while (question->err < 0) {
 		if (err)
 			csftp_link_close(link, err);
 		else
-			err = csftp_stream_step(&m->stream, link, -1);
+			err = csftp_stream_step(line_stream(m->line), link, -1);
 	}
 	return question->err;
 }
@@ -135,8 +128,8 @@ static void say_failed(struct mount *m, enum csftp_err err)
 {
 	int why = errno;
 	const char *carrier = connect_program(m->connector);
-	bool child = m->stream.pid > 0 && carrier;
-	int status = csftp_stream_close(&m->stream, GRACE_MS);
+	bool child = line_stream(m->line)->pid > 0 && carrier;
+	int status = csftp_stream_close(line_stream(m->line), GRACE_MS);
 
 	/* It has ended, and that is the reason, however we came to notice. */
 	child = child && (err == CSFTP_ERR_EOF || err == CSFTP_ERR_IO);
@@ -151,34 +144,39 @@ static void say_failed(struct mount *m, enum csftp_err err)
 		    err == CSFTP_ERR_IO ? strerror(why) : csftp_strerror(err));
 }
 
-static bool connect_remote(struct mount *m)
+static bool make_line(struct mount *m)
 {
-	struct csftp_remote_config config = {
-		.ready = on_ready,
+	const struct options *options = &m->options;
+	struct line_config config = {
+		.host = host_name(m),
+		.once = options->passive,
+		.fail = options->fail_at_once,
+		.timeout_ms = (uint64_t)(options->timeout * 1000),
 		.log = on_log,
 		.arg = m,
 	};
-	enum csftp_err err;
 
 	m->talk = (struct talk){.say = on_log,
 				.tell = on_tell,
 				.arg = m,
 				.ask = true,
-				.verbose = m->options.verbose};
-	err = connect_new(&m->connector, &m->options, &m->talk);
-	if (err)
+				.verbose = options->verbose};
+	if (connect_new(&m->connector, options, &m->talk) != CSFTP_OK)
 		return false;
-	err = connect_open(m->connector, &m->stream);
-	if (err == CSFTP_ERR_IO && connect_program(m->connector)) {
+	config.connector = m->connector;
+	return line_new(&m->line, &config) == CSFTP_OK;
+}
+
+static bool connect_remote(struct mount *m)
+{
+	enum csftp_err err = line_open(m->line);
+
+	if (err == CSFTP_ERR_IO && connect_program(m->connector) &&
+	    line_stream(m->line)->pid == 0) {
 		say(m, "%s: %s", connect_program(m->connector),
 		    strerror(errno));
 		return false;
 	}
-	if (!err)
-		err = csftp_remote_new(&m->remote, &config);
-	while (!err && !m->ready)
-		err = csftp_stream_step(&m->stream,
-					csftp_remote_link(m->remote), -1);
 	if (err)
 		say_failed(m, err);
 	return !err;
@@ -192,7 +190,8 @@ static const char *root_request(const struct mount *m, uint32_t *flags)
 	*flags = 0;
 	if (dir[0] != '~')
 		return dir;
-	if (csftp_remote_extensions(m->remote) & CSFTP_EXT_EXPAND_PATH) {
+	if (csftp_remote_extensions(line_remote(m->line)) &
+	    CSFTP_EXT_EXPAND_PATH) {
 		*flags = CSFTP_EXPAND;
 		return dir;
 	}
@@ -305,11 +304,22 @@ static uint64_t shown_number(void *arg, const char *path)
 	return fusefs_number(m->f, path);
 }
 
+/* From here on the connection may die, and nobody is asked for a password. */
+static bool begin_line(struct mount *m)
+{
+	enum csftp_err err = line_begin(m->line);
+
+	m->talk.ask = false;
+	if (err)
+		say(m, "the connection: %s", csftp_strerror(err));
+	return !err;
+}
+
 static bool make_layers(struct mount *m)
 {
 	const struct options *options = &m->options;
 	const struct layers_config config = {
-		.under = csftp_remote_fs(m->remote),
+		.under = line_fs(m->line),
 		.root = m->root,
 		.attr_timeout = options->no_cache ? 0 : options->stat_timeout,
 		.link_timeout = options->no_cache ? 0 : options->link_timeout,
@@ -382,7 +392,6 @@ static bool leave_terminal(struct mount *m)
 	}
 	openlog("csftpfs", LOG_PID, LOG_DAEMON);
 	m->background = true;
-	m->talk.ask = false;
 	(void)dup2(null, STDERR_FILENO);
 	if (null > STDERR_FILENO)
 		(void)close(null);
@@ -398,11 +407,7 @@ static bool serve(struct mount *m)
 	const struct reactor_config config = {
 		.f = m->f,
 		.layers = m->layers,
-		.remote = m->remote,
-		.stream = &m->stream,
-		.host = host_name(m),
-		.log = on_log,
-		.arg = m,
+		.line = m->line,
 	};
 	uint32_t lost;
 
@@ -429,26 +434,39 @@ static bool hold_signals(struct mount *m)
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
 		return true;
 	say(m, "sigprocmask: %s", strerror(errno));
 	return false;
 }
 
-static int run(struct mount *m)
+static void release(struct mount *m)
 {
-	bool ok = connect_remote(m) && find_root(m) && check_root(m) &&
-		  make_layers(m) && hold_signals(m) && mount_it(m) &&
-		  leave_terminal(m) && serve(m);
-
-	/* The stream first: what is outstanding is answered by that. */
-	if (m->remote)
-		csftp_link_close(csftp_remote_link(m->remote), CSFTP_ERR_EOF);
-	(void)csftp_stream_close(&m->stream, GRACE_MS);
+	/* The line first: what is outstanding is answered by that. */
+	if (m->line)
+		line_end(m->line);
 	fusefs_free(m->f);
 	layers_free(m->layers);
-	csftp_remote_free(m->remote);
+	line_free(m->line);
 	connect_free(m->connector);
+}
+
+static int run(struct mount *m)
+{
+	bool ok = make_line(m) && connect_remote(m) && find_root(m) &&
+		  check_root(m) && begin_line(m) && make_layers(m) &&
+		  hold_signals(m) && mount_it(m) && leave_terminal(m) &&
+		  serve(m);
+
+	/* A thread that tries to connect has no end that can be waited for. */
+	if (m->line && line_is_connecting(m->line)) {
+		line_end(m->line);
+		fusefs_unmount(m->f);
+		(void)fflush(NULL);
+		_exit(ok ? 0 : 1);
+	}
+	release(m);
 	return ok ? 0 : 1;
 }
 
@@ -523,7 +541,6 @@ static int run_in_background(struct mount *m)
 int main(int argc, char *argv[])
 {
 	struct mount m = {
-		.stream = {.rfd = -1, .wfd = -1},
 		.verdict = -1,
 	};
 	char why[OPTIONS_WHY_MAX];

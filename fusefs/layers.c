@@ -14,6 +14,7 @@ struct layers {
 	struct cache *cache;
 	struct readahead *readahead;
 	struct prefetch *prefetch;
+	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
 };
 
 static uint64_t now_ms(void *arg)
@@ -23,6 +24,13 @@ static uint64_t now_ms(void *arg)
 	(void)arg;
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t cache_now_ms(void *arg)
+{
+	const struct layers *layers = arg;
+
+	return layers->stopped_ms ? layers->stopped_ms : now_ms(NULL);
 }
 
 static uint64_t number(void *arg, const char *path)
@@ -48,7 +56,8 @@ static enum csftp_err add_cache(struct layers *layers)
 {
 	const struct cache_config config = {
 		.under = why_fs(layers->why),
-		.now_ms = now_ms,
+		.now_ms = cache_now_ms,
+		.arg = layers,
 		.top = layers->config.root,
 		.attr_ms = as_ms(layers->config.attr_timeout),
 		.text_ms = as_ms(layers->config.link_timeout),
@@ -143,6 +152,17 @@ void layers_quiet(struct layers *layers)
 	prefetch_quiet(layers->prefetch);
 	readahead_quiet(layers->readahead);
 	cache_quiet(layers->cache);
+}
+
+void layers_hold(struct layers *layers)
+{
+	if (!layers->stopped_ms)
+		layers->stopped_ms = now_ms(NULL);
+}
+
+void layers_go_on(struct layers *layers)
+{
+	layers->stopped_ms = 0;
 }
 
 uint64_t layers_tick(struct layers *layers)

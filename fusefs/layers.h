@@ -36,6 +36,13 @@ struct csftp_fs *layers_fs(struct layers *layers);
 /* Requests that the layers made, and files that they hold open. */
 uint32_t layers_pending(const struct layers *layers);
 
+/*
+ * What is remembered does not grow old meanwhile: nobody can be asked.  When it
+ * goes on, all that time has passed.
+ */
+void layers_hold(struct layers *layers);
+void layers_go_on(struct layers *layers);
+
 /* They ask for nothing any more of their own accord, but for closing. */
 void layers_quiet(struct layers *layers);
 

@@ -277,6 +277,28 @@ static bool keep_transport(struct options *options,
 		       keyword->name, value);
 }
 
+static bool keep_disconnect(struct options *options,
+			    const struct keyword *keyword, const char *value,
+			    char *why)
+{
+	options->fail_at_once = !strcmp(value, "fail");
+	if (options->fail_at_once || !strcmp(value, "wait"))
+		return true;
+	return explain(why, "%s=%s: it is wait or fail", keyword->name, value);
+}
+
+/* What sshfs calls the default, roughly. */
+static bool keep_reconnect(struct options *options,
+			   const struct keyword *keyword, const char *value,
+			   char *why)
+{
+	(void)keyword;
+	(void)value;
+	(void)why;
+	options->fail_at_once = false;
+	return true;
+}
+
 /*
  * Splits at blanks; quotes of both kinds and backslashes protect, as in a
  * shell, but nothing is expanded.
@@ -372,8 +394,10 @@ static const struct keyword keywords[] = {
 	{"nodev", ALONE, keep_mount, 0},
 	{"noexec", ALONE, keep_mount, 0},
 	{"nosuid", ALONE, keep_mount, 0},
+	{"on_disconnect", VALUE, keep_disconnect, 0},
 	{"passive", ALONE, keep_flag, offsetof(struct options, passive)},
 	{"port", VALUE, keep_port, offsetof(struct options, port)},
+	{"reconnect", ALONE, keep_reconnect, 0},
 	{"ro", ALONE, keep_mount, 0},
 	{"rw", ALONE, keep_mount, 0},
 	{"sftp_server", VALUE, keep_text,
@@ -383,6 +407,7 @@ static const struct keyword keywords[] = {
 	{"subtype", VALUE, keep_text, offsetof(struct options, subtype)},
 	{"suid", ALONE, keep_mount, 0},
 	{"sync", ALONE, keep_mount, 0},
+	{"timeout", VALUE, keep_seconds, offsetof(struct options, timeout)},
 	{"transport", VALUE, keep_transport, 0},
 	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
 	{"umask", VALUE, keep_umask, 0},
@@ -685,6 +710,7 @@ enum options_action options_parse(struct options *options, int argc,
 		.stat_timeout = 20,
 		.link_timeout = 20,
 		.dir_timeout = 20,
+		.timeout = 120,
 	};
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
@@ -763,6 +789,11 @@ static const char help[] =
 	"  directport=PORT      SFTP without SSH, by TCP to that port\n"
 	"  passive              SFTP over standard input and output;\n"
 	"                       implies -f\n"
+	"  on_disconnect=wait|fail  what calls do without a connection,\n"
+	"                       until there is a new one; default wait\n"
+	"  timeout=SECS         how long they wait; default 120, and 0 is\n"
+	"                       without end\n"
+	"  reconnect            as on_disconnect=wait\n"
 	"  KEYWORD=VALUE        of ssh_config(5), such as "
 	"IdentityFile\n"
 	"                       or ProxyJump\n"

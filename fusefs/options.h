@@ -54,6 +54,7 @@ struct options {
 	double stat_timeout; /* of our own cache */
 	double link_timeout;
 	double dir_timeout;
+	double timeout;	      /* seconds without a connection; 0: no end */
 	uint32_t cache_names; /* that it may hold; 0: its default */
 	uint32_t umask;
 	uint32_t max_read;
@@ -69,6 +70,7 @@ struct options {
 	bool sync_writes;
 	bool kernel_cache;
 	bool direct_io;
+	bool fail_at_once;  /* without a connection */
 	bool no_links;	    /* hard ones */
 	bool no_root_check; /* what is not there is mounted all the same */
 };

@@ -7,16 +7,13 @@
 #include <string.h>
 #include <uv.h>
 
-/* Input taken before the kernel has its turn again. */
-#define READ_BUDGET (4U << 20)
-
-/* How long the ssh process of a lost connection gets to end by itself. */
-#define GRACE_MS 1000U
-
-#define SIGNALS 3
+#define SIGNALS 4
 
 /* How long output that nobody waits for is kept for company. */
 #define PATIENCE_MS 2U
+
+/* After its end, how long what is written waits for a connection. */
+#define DRAIN_MS 20000U
 
 enum haste { LATER, NOW };
 
@@ -28,25 +25,18 @@ struct watch {
 
 struct reactor {
 	struct reactor_config config;
-	struct csftp_link *link;
+	struct line *line;
 	uv_loop_t loop;
 	struct watch fuse;
-	struct watch in; /* and out, where they are one descriptor */
-	struct watch out;
 	uv_timer_t timer;
 	uv_timer_t patience;
 	uv_signal_t signals[SIGNALS];
 	uint64_t deadline_ms; /* of the timer; 0: it does not run */
-	bool lost;	      /* the connection is gone */
+	uint64_t drain_ms;    /* when it ends without a connection; 0: not */
 	bool unmounted;
 };
 
 static void turn(struct reactor *r, enum haste haste);
-
-static unsigned stream_wants(const struct reactor *r)
-{
-	return csftp_stream_wants(r->config.stream, r->link);
-}
 
 static void watch_for(struct watch *watch, int events, uv_poll_cb cb)
 {
@@ -66,46 +56,7 @@ static void watch_close(struct watch *watch)
 	watch->used = false;
 }
 
-/* All that waits is answered with an error. */
-static void hang_up(struct reactor *r, enum csftp_err why)
-{
-	if (r->lost)
-		return;
-	r->lost = true;
-	watch_close(&r->in);
-	watch_close(&r->out);
-	csftp_link_close(r->link, why);
-	(void)csftp_stream_close(r->config.stream, GRACE_MS);
-}
-
-/* The mount stays, and says so with each request. */
-static void lose(struct reactor *r, enum csftp_err why)
-{
-	const char *reason =
-		why == CSFTP_ERR_IO ? strerror(errno) : csftp_strerror(why);
-	char text[512];
-
-	if (r->lost)
-		return;
-	(void)snprintf(text, sizeof(text), "connection to %s lost: %s",
-		       r->config.host, reason);
-	r->config.log(r->config.arg, text);
-	hang_up(r, why);
-}
-
 static void on_patience(uv_timer_t *timer);
-
-/* Input that has come, but had to wait for room. */
-static void take_held(struct reactor *r)
-{
-	enum csftp_err err;
-
-	if (r->lost || !(stream_wants(r) & CSFTP_WANT_WORK))
-		return;
-	err = csftp_stream_read(r->config.stream, r->link, READ_BUDGET);
-	if (err)
-		lose(r, err);
-}
 
 /*
  * Writes first and polls later: mostly the kernel takes it all at once.  What
@@ -115,10 +66,8 @@ static void take_held(struct reactor *r)
 static void flush(struct reactor *r, enum haste haste)
 {
 	bool urgent = fusefs_take_urgent(r->config.f);
-	enum csftp_err err;
 
-	if (r->lost ||
-	    !((csftp_link_wants(r->link) | stream_wants(r)) & CSFTP_WANT_OUT))
+	if (!line_wants_out(r->line))
 		return;
 	if (haste == LATER && !urgent && !fusefs_ended(r->config.f)) {
 		if (!uv_is_active((uv_handle_t *)&r->patience))
@@ -128,9 +77,7 @@ static void flush(struct reactor *r, enum haste haste)
 	}
 	if (uv_is_active((uv_handle_t *)&r->patience))
 		uv_timer_stop(&r->patience);
-	err = csftp_stream_write(r->config.stream, r->link);
-	if (err)
-		lose(r, err);
+	line_write(r->line);
 }
 
 static void on_kernel(uv_poll_t *poll, int status, int events)
@@ -145,18 +92,9 @@ static void on_kernel(uv_poll_t *poll, int status, int events)
 	turn(r, LATER);
 }
 
-static void on_stream(uv_poll_t *poll, int status, int events)
+static void on_line(void *arg)
 {
-	struct reactor *r = poll->data;
-	enum csftp_err err = CSFTP_OK;
-
-	if (status < 0 || (events & (UV_READABLE | UV_DISCONNECT)))
-		err = csftp_stream_read(r->config.stream, r->link, READ_BUDGET);
-	if (!err && status < 0)
-		err = CSFTP_ERR_EOF;
-	if (err)
-		lose(r, err);
-	turn(r, NOW);
+	turn(arg, NOW);
 }
 
 static void on_patience(uv_timer_t *timer)
@@ -169,8 +107,6 @@ static void on_timer(uv_timer_t *timer)
 	struct reactor *r = timer->data;
 
 	r->deadline_ms = 0;
-	if (!r->lost)
-		(void)csftp_remote_tick(r->config.remote, uv_now(&r->loop));
 	turn(r, NOW);
 }
 
@@ -178,25 +114,15 @@ static void on_signal(uv_signal_t *signal, int number)
 {
 	struct reactor *r = signal->data;
 
-	(void)number;
-	/* The second one: whoever sent it does not want to wait. */
-	if (fusefs_ended(r->config.f))
-		hang_up(r, CSFTP_ERR_EOF);
-	fusefs_end(r->config.f);
+	if (number == SIGUSR1) {
+		line_retry(r->line);
+	} else {
+		/* The second one: who sent it does not want to wait. */
+		if (fusefs_ended(r->config.f))
+			line_end(r->line);
+		fusefs_end(r->config.f);
+	}
 	turn(r, NOW);
-}
-
-static uint64_t stream_tick(struct reactor *r, uint64_t now)
-{
-	uint64_t next = 0;
-	enum csftp_err err;
-
-	if (r->lost)
-		return 0;
-	err = csftp_stream_tick(r->config.stream, r->link, now, &next);
-	if (err)
-		lose(r, err);
-	return r->lost ? 0 : next;
 }
 
 static void set_timer(struct reactor *r)
@@ -204,10 +130,12 @@ static void set_timer(struct reactor *r)
 	uint64_t now = uv_now(&r->loop);
 	uint64_t next = fusefs_tick(r->config.f, now);
 	uint64_t layers = layers_tick(r->config.layers);
-	uint64_t stream = stream_tick(r, now);
+	uint64_t line = line_tick(r->line, now);
 
-	if (stream && (!next || stream < next))
-		next = stream;
+	if (line && (!next || line < next))
+		next = line;
+	if (r->drain_ms && (!next || r->drain_ms < next))
+		next = r->drain_ms;
 	if (layers && (!next || now + layers < next))
 		next = now + layers;
 	if (next == r->deadline_ms)
@@ -222,18 +150,36 @@ static void set_timer(struct reactor *r)
 
 static void set_watches(struct reactor *r)
 {
-	unsigned wants = r->lost ? 0 : stream_wants(r);
-	int in = wants & CSFTP_WANT_IN ? UV_READABLE : 0;
 	bool kept = uv_is_active((uv_handle_t *)&r->patience);
-	int out = wants & CSFTP_WANT_OUT && !kept ? UV_WRITABLE : 0;
 
 	watch_for(&r->fuse, fusefs_wants_input(r->config.f) ? UV_READABLE : 0,
 		  on_kernel);
-	if (r->out.used) {
-		watch_for(&r->out, out, on_stream);
-		out = 0;
+	line_watch(r->line, kept ? LINE_OUTPUT_HELD : LINE_OUTPUT_NOW);
+}
+
+/* What is known is good while nobody can be asked. */
+static void hold_layers(struct reactor *r)
+{
+	if (line_is_up(r->line))
+		layers_go_on(r->config.layers);
+	else
+		layers_hold(r->config.layers);
+}
+
+/* Without a connection the end is not waited for without end. */
+static void bound_drain(struct reactor *r)
+{
+	uint64_t now = uv_now(&r->loop);
+
+	if (!fusefs_ended(r->config.f) || line_is_up(r->line)) {
+		r->drain_ms = 0;
+	} else if (!r->drain_ms) {
+		r->drain_ms = now + DRAIN_MS;
+		line_say_draining(r->line, DRAIN_MS / 1000U);
+	} else if (now >= r->drain_ms) {
+		r->drain_ms = 0;
+		line_end(r->line);
 	}
-	watch_for(&r->in, in | out, on_stream);
 }
 
 /* After the end of requests: what is out first, then what is open. */
@@ -258,8 +204,10 @@ static void drain(struct reactor *r)
 /* After each event: everything that it may have made possible. */
 static void turn(struct reactor *r, enum haste haste)
 {
-	take_held(r);
+	line_work(r->line);
 	flush(r, haste);
+	hold_layers(r);
+	bound_drain(r);
 	drain(r);
 	set_timer(r);
 	set_watches(r);
@@ -277,7 +225,7 @@ static int watch_open(struct reactor *r, struct watch *watch, int fd)
 /* The program may have held them back until they are handled. */
 static int open_signals(struct reactor *r)
 {
-	static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+	static const int numbers[SIGNALS] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 	sigset_t set;
 	int err = 0;
 
@@ -297,7 +245,6 @@ static int open_signals(struct reactor *r)
 
 static int open_all(struct reactor *r)
 {
-	const struct csftp_stream *stream = r->config.stream;
 	int err;
 
 	uv_timer_init(&r->loop, &r->timer);
@@ -308,23 +255,27 @@ static int open_all(struct reactor *r)
 	if (!err)
 		err = watch_open(r, &r->fuse, fusefs_fd(r->config.f));
 	if (!err)
-		err = watch_open(r, &r->in, stream->rfd);
-	if (!err && stream->wfd != stream->rfd)
-		err = watch_open(r, &r->out, stream->wfd);
+		err = line_start(r->line, &r->loop, on_line, r);
 	return err;
 }
 
-static void close_all(struct reactor *r)
+/* False: the thread still uses what is here. */
+static bool close_all(struct reactor *r)
 {
 	watch_close(&r->fuse);
-	watch_close(&r->in);
-	watch_close(&r->out);
+	line_stop(r->line);
 	uv_close((uv_handle_t *)&r->timer, NULL);
 	uv_close((uv_handle_t *)&r->patience, NULL);
 	for (size_t i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
+	/* Who connects in another thread can be at it for long. */
+	if (line_is_connecting(r->line)) {
+		uv_run(&r->loop, UV_RUN_NOWAIT);
+		return false;
+	}
 	uv_run(&r->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&r->loop);
+	return true;
 }
 
 enum csftp_err reactor_run(const struct reactor_config *config)
@@ -335,7 +286,7 @@ enum csftp_err reactor_run(const struct reactor_config *config)
 	if (!r)
 		return CSFTP_ERR_NOMEM;
 	r->config = *config;
-	r->link = csftp_remote_link(config->remote);
+	r->line = config->line;
 	if (uv_loop_init(&r->loop) != 0) {
 		free(r);
 		return CSFTP_ERR_IO;
@@ -345,7 +296,7 @@ enum csftp_err reactor_run(const struct reactor_config *config)
 		turn(r, NOW);
 		uv_run(&r->loop, UV_RUN_DEFAULT);
 	}
-	close_all(r);
-	free(r);
+	if (close_all(r))
+		free(r);
 	return err ? CSFTP_ERR_IO : CSFTP_OK;
 }

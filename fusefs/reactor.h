@@ -2,27 +2,24 @@
 #ifndef CSFTP_FUSEFS_REACTOR_H
 #define CSFTP_FUSEFS_REACTOR_H
 
-#include "csftp/remote.h"
-#include "csftp/stream.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
+#include "fusefs/line.h"
 
 struct reactor_config {
 	struct fusefs *f;
 	struct layers *layers;
-	struct csftp_remote *remote;
-	struct csftp_stream *stream;
-	const char *host; /* for messages */
-	/* A sentence without newline. */
-	void (*log)(void *arg, const char *text);
-	void *arg;
+	struct line *line; /* that was begun */
 };
 
 /*
  * Serves until the file system is unmounted, or SIGINT, SIGTERM or SIGHUP
  * ends it.  Then it takes no more requests, lets all that are out be answered,
- * unmounts, closes what is open, and returns.  A second signal does not wait
- * for the server.  A lost connection does not end it: requests fail.
+ * unmounts, closes what is open, and returns.  Without a connection it waits
+ * for one for 20 seconds; then what is out fails.  A second signal does not
+ * wait for the server.  SIGUSR1 tries to connect at once.
+ *
+ * The line may be in use by another thread on return: line_is_connecting().
  *
  * CSFTP_ERR_IO: the loop could not be set up.
  */

@@ -270,6 +270,11 @@ uint32_t survive_waiting(const struct survive *survive)
 	return survive->waiting_count;
 }
 
+uint32_t survive_slow(const struct survive *survive)
+{
+	return survive->slow;
+}
+
 uint32_t survive_stale(const struct survive *survive)
 {
 	return survive->stale;

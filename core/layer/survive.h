@@ -99,6 +99,9 @@ bool survive_is_up(const struct survive *survive);
 /* Requests that wait for a connection. */
 uint32_t survive_waiting(const struct survive *survive);
 
+/* Requests below that can take their time without an answer: FSYNC, copies. */
+uint32_t survive_slow(const struct survive *survive);
+
 /* Handles that could not be kept, so far. */
 uint32_t survive_stale(const struct survive *survive);
 

@@ -118,6 +118,7 @@ struct survive {
 	csftp_fh next_fh;
 	uint32_t phase; /* what the state waits for, and one while it begins */
 	uint32_t stale;
+	uint32_t slow;
 	uint32_t waiting_count;
 	struct survive_job *first; /* that wait, in their order */
 	struct survive_job *last;

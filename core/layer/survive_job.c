@@ -192,10 +192,19 @@ static bool is_whole(struct survive_job *job, const struct csftp_reply *reply)
 	       job->file->names.sorted == 0;
 }
 
+static bool is_slow(const struct survive_job *job)
+{
+	enum csftp_op op = job->job.asked->op;
+
+	return op == CSFTP_OP_FSYNC || op == CSFTP_OP_COPY_RANGE;
+}
+
 static void answered(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
 
+	if (is_slow(job))
+		survive_of(job)->slow--;
 	if (survive_lost(survive_of(job), reply))
 		survive_park(job, reply->err);
 	else if (reply->err && job->doubtful && survive_doubt(job, reply->err))
@@ -304,5 +313,7 @@ void survive_say(struct survive_job *job)
 	else if (appends(job) && job->done == 0 &&
 		 job->file->node->changing == 1)
 		survive_look(job->file);
+	if (is_slow(job))
+		survive_of(job)->slow++;
 	survive_ask(job, answered);
 }

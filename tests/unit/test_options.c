@@ -253,7 +253,9 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"attr_timeout=nan", "sec"},
 		{"ro=1", "no value"},
 		{"passive=yes", "no value"},
-		{"reconnect", "unknown"},
+		{"reconnect=1", "no value"},
+		{"on_disconnect=maybe", "wait or fail"},
+		{"timeout=soon", "sec"},
 		{"nonsense=1", "unknown"},
 		{"IdentityFile", "value"},
 		{"IdentityFile=", "value"},
@@ -323,8 +325,10 @@ static void the_ssh_command_asks_for_sftp_and_nothing_else(void **state)
 	assert_command(&parsed,
 		       (const char *const[]){
 			       "ssh", "-x", "-a", "-oClearAllForwardings=yes",
-			       "-oRemoteCommand=none", "-oRequestTTY=no", "-s",
-			       "--", "me@::1", "sftp", NULL});
+			       "-oRemoteCommand=none", "-oRequestTTY=no",
+			       "-oServerAliveInterval=5",
+			       "-oServerAliveCountMax=2", "-s", "--", "me@::1",
+			       "sftp", NULL});
 	options_release(&parsed.options);
 }
 
@@ -363,6 +367,8 @@ static void ssh_options_go_to_ssh_behind_the_fixed_ones(void **state)
 					     "-oidentityfile=/k,ey",
 					     "-oStrictHostKeyChecking=no",
 					     "-oProxyJump=a@b",
+					     "-oServerAliveInterval=5",
+					     "-oServerAliveCountMax=2",
 					     "--",
 					     "h",
 					     "/usr/lib/sftp-server",
