@@ -20,7 +20,7 @@
 #define SILENT_MS	5000U /* then the server is asked */
 #define PATIENCE_MS	5000U /* for its answer */
 #define PATIENCE_MAX_MS 640000U
-#define SLOW_MS		120000U
+#define SLOW_TIMES	12U /* as long for what takes its time */
 #define FIRST_TRY_MS	200U
 #define TRY_MAX_MS	30000U
 #define DENIED_MS	300000U
@@ -574,9 +574,8 @@ static void notice_sleep(struct line *line)
 
 static uint64_t patience(const struct line *line)
 {
-	return survive_slow(line->survive) > 0 && line->patience_ms < SLOW_MS
-		       ? SLOW_MS
-		       : line->patience_ms;
+	return line->patience_ms *
+	       (survive_slow(line->survive) > 0 ? SLOW_TIMES : 1);
 }
 
 static uint64_t tick_alive(struct line *line)

@@ -20,7 +20,8 @@
  * waits for the server and it is silent: after 5 s without a byte it is asked
  * for a trifle, and after 5 s more it is gone.  Servers that work on one thing
  * at a time can be silent longer, so that the time is doubled each time that a
- * new connection comes at once; and FSYNC and copies have two minutes.
+ * new connection comes at once; and FSYNC and copies have a minute, as ssh and
+ * TCP look after the peer, too.
  *
  * A new one is tried a fifth of a second later, then after times that double
  * up to 30 s, give or take a quarter.  Nothing is asked of any person then.

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,22 +90,45 @@ enum csftp_err csftp_stream_spawn(struct csftp_stream *stream,
 	return CSFTP_OK;
 }
 
+/*
+ * A peer that is gone without a word is noticed within some ten seconds, and
+ * one that does not answer at all is not waited for much longer.
+ */
+static void look_after(int fd)
+{
+	const struct timeval patience = {.tv_sec = 15};
+	const struct {
+		int option;
+		int value;
+	} tcp[] = {
+		{TCP_NODELAY, 1}, {TCP_KEEPIDLE, 5},	     {TCP_KEEPINTVL, 2},
+		{TCP_KEEPCNT, 3}, {TCP_USER_TIMEOUT, 10000},
+	};
+	int one = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience,
+			 sizeof(patience)); /* of connect(2) */
+	for (size_t i = 0; i < sizeof(tcp) / sizeof(*tcp); i++)
+		(void)setsockopt(fd, IPPROTO_TCP, tcp[i].option, &tcp[i].value,
+				 sizeof(tcp[i].value));
+}
+
 static int connect_one(const struct addrinfo *ai)
 {
-	int one = 1;
 	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC,
 			ai->ai_protocol);
 
 	if (fd < 0)
 		return -1;
+	look_after(fd);
 	if (connect(fd, ai->ai_addr, ai->ai_addrlen) != 0) {
-		int err = errno;
+		int err = errno == EINPROGRESS ? ETIMEDOUT : errno;
 
 		(void)close(fd);
 		errno = err;
 		return -1;
 	}
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 }
 
