@@ -109,6 +109,7 @@ struct fusefs {
 	uint32_t max_read;
 	uint32_t max_write;
 	uint64_t next_check_ms;
+	bool parallel; /* to be said in the answer to INIT, which is the first */
 	bool mounted;
 	struct buffers receive;
 	struct buffers gather;

@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "fusefs/frontend.h"
@@ -33,6 +36,7 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	conn->want |=
 		conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
 				 FUSE_CAP_READDIRPLUS);
+	f->parallel = conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	conn->max_read = f->max_read; /* as the mount option says */
 	conn->max_write = f->max_write;
 	conn->max_background = BACKGROUND_MAX;
@@ -190,6 +194,44 @@ void fusefs_free(struct fusefs *f)
 	free(f);
 }
 
+static ssize_t read_kernel(int fd, void *buf, size_t len, void *userdata)
+{
+	(void)userdata;
+	return read(fd, buf, len);
+}
+
+/*
+ * libfuse 3.14 knows that look-ups in one directory can go side by side, but
+ * does not tell the kernel, which then waits a round trip for each.
+ */
+static ssize_t write_kernel(int fd, struct iovec *iov, int count,
+			    void *userdata)
+{
+	struct fusefs *f = userdata;
+	struct fuse_init_out *out;
+
+	if (f->parallel && count == 2 &&
+	    iov[1].iov_len >= offsetof(struct fuse_init_out, max_background)) {
+		out = iov[1].iov_base;
+		out->flags |= FUSE_PARALLEL_DIROPS;
+	}
+	f->parallel = false;
+	return writev(fd, iov, count);
+}
+
+/* The descriptor stays the session's; only its bytes pass through us. */
+static enum csftp_err pass_bytes(struct fusefs *f)
+{
+	static const struct fuse_custom_io io = {
+		.writev = write_kernel,
+		.read = read_kernel,
+	};
+	int fd = fuse_session_fd(f->session);
+
+	return fuse_session_custom_io(f->session, &io, fd) == 0 ? CSFTP_OK
+								: CSFTP_ERR_IO;
+}
+
 enum csftp_err fusefs_mount(struct fusefs *f, const char *mountpoint)
 {
 	int flags, fd;
@@ -201,7 +243,7 @@ enum csftp_err fusefs_mount(struct fusefs *f, const char *mountpoint)
 	flags = fcntl(fd, F_GETFL);
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return CSFTP_ERR_IO;
-	return CSFTP_OK;
+	return pass_bytes(f);
 }
 
 void fusefs_unmount(struct fusefs *f)
