@@ -15,11 +15,13 @@
 #include "csftp/remote.h"
 #include "csftp/stream.h"
 #include "fusefs/connect.h"
+#include "fusefs/control.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
 #include "fusefs/line.h"
 #include "fusefs/options.h"
 #include "fusefs/reactor.h"
+#include "fusefs/status.h"
 
 #define GRACE_MS 1000U
 
@@ -30,6 +32,7 @@ struct mount {
 	struct line *line;
 	struct layers *layers;
 	struct fusefs *f;
+	struct status status;
 	struct csftp_attr start; /* of the directory where sessions start */
 	char root[CSFTP_PATH_MAX + 1];
 	bool background; /* standard error is gone: syslog */
@@ -68,6 +71,54 @@ static void on_tell(void *arg, const char *line)
 		syslog(LOG_WARNING, "%s", line);
 	else
 		(void)fprintf(stderr, "%s\n", line);
+}
+
+static void on_sent(void *arg, uint32_t slot, unsigned message, uint64_t bytes)
+{
+	struct mount *m = arg;
+
+	status_sent(&m->status, slot, message, bytes);
+}
+
+static void on_ended(void *arg, uint32_t slot, unsigned message, bool failed)
+{
+	struct mount *m = arg;
+
+	status_ended(&m->status, slot, message, failed);
+}
+
+static void on_up(void *arg)
+{
+	struct mount *m = arg;
+
+	status_connected(&m->status);
+}
+
+static void on_down(void *arg)
+{
+	struct mount *m = arg;
+
+	status_lost(&m->status);
+}
+
+/* What csftpfs --status and --trace ask, in the words of options.c. */
+static void on_question(void *arg, const char *order, FILE *to)
+{
+	struct mount *m = arg;
+	struct report report = {.to = to};
+
+	if (strncmp(order, "trace ", 6) == 0) {
+		m->status.tracing = strcmp(order + 6, "on") == 0;
+		line_set_trace(m->line, m->status.tracing);
+		(void)fprintf(to, "trace is %s\n",
+			      m->status.tracing ? "on" : "off");
+		return;
+	}
+	m->status.f = m->f;
+	m->status.layers = m->layers;
+	m->status.remote = line_remote(m->line);
+	report.form = strcmp(order, "json") == 0 ? REPORT_JSON : REPORT_TEXT;
+	status_tell(&m->status, &report);
 }
 
 static const char *host_name(const struct mount *m)
@@ -153,6 +204,10 @@ static bool make_line(struct mount *m)
 		.fail = options->fail_at_once,
 		.timeout_ms = (uint64_t)(options->timeout * 1000),
 		.log = on_log,
+		.sent = on_sent,
+		.ended = on_ended,
+		.up = on_up,
+		.down = on_down,
 		.arg = m,
 	};
 
@@ -408,6 +463,10 @@ static bool serve(struct mount *m)
 		.f = m->f,
 		.layers = m->layers,
 		.line = m->line,
+		.mountpoint = m->options.mountpoint,
+		.log = on_log,
+		.answer = on_question,
+		.arg = m,
 	};
 	uint32_t lost;
 
@@ -454,11 +513,12 @@ static void release(struct mount *m)
 
 static int run(struct mount *m)
 {
-	bool ok = make_line(m) && connect_remote(m) && find_root(m) &&
-		  check_root(m) && begin_line(m) && make_layers(m) &&
-		  hold_signals(m) && mount_it(m) && leave_terminal(m) &&
-		  serve(m);
+	bool ok;
 
+	status_init(&m->status, &m->options);
+	ok = make_line(m) && connect_remote(m) && find_root(m) &&
+	     check_root(m) && begin_line(m) && make_layers(m) &&
+	     hold_signals(m) && mount_it(m) && leave_terminal(m) && serve(m);
 	/* A thread that tries to connect has no end that can be waited for. */
 	if (m->line && line_is_connecting(m->line)) {
 		line_end(m->line);
@@ -538,6 +598,64 @@ static int run_in_background(struct mount *m)
 	return wait_for(fds[0], pid);
 }
 
+/*
+ * The mount point's own directory is looked up, but not what is mounted there:
+ * that might have to wait for the server.
+ */
+static char *mount_path(char *given)
+{
+	char *name, *dir = NULL, *path = NULL;
+	size_t len = strlen(given);
+
+	while (len > 1 && given[len - 1] == '/')
+		given[--len] = '\0';
+	name = strrchr(given, '/');
+	if (name && strcmp(name, "/") != 0 && strcmp(name, "/.") != 0 &&
+	    strcmp(name, "/..") != 0) {
+		*name++ = '\0';
+		dir = realpath(*given ? given : "/", NULL);
+	} else if (!name && strcmp(given, ".") != 0 &&
+		   strcmp(given, "..") != 0) {
+		name = given;
+		dir = realpath(".", NULL);
+	} else {
+		return realpath(given, NULL);
+	}
+	if (dir &&
+	    asprintf(&path, "%s/%s", strcmp(dir, "/") ? dir : "", name) < 0)
+		path = NULL;
+	free(dir);
+	return path;
+}
+
+static int ask_mount(struct mount *m)
+{
+	char *given = strdup(m->options.mountpoint);
+	char *path = given ? mount_path(given) : NULL;
+	int err = path ? control_ask(path, m->options.order, stdout) : errno;
+
+	/* Nothing is mounted there, so it can be looked at: is it a link? */
+	if (err == ENODEV) {
+		free(path);
+		path = realpath(m->options.mountpoint, NULL);
+		err = path ? control_ask(path, m->options.order, stdout)
+			   : errno;
+	}
+	if (!err && fflush(stdout) != 0)
+		err = errno;
+	if (err == ENODEV)
+		say(m, "%s: no file system of csftpfs is mounted there",
+		    m->options.mountpoint);
+	else if (err == ENOTCONN)
+		say(m, "%s: its process has gone, or is in another namespace",
+		    m->options.mountpoint);
+	else if (err)
+		say(m, "%s: %s", m->options.mountpoint, strerror(err));
+	free(path);
+	free(given);
+	return err ? 1 : 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct mount m = {
@@ -560,6 +678,9 @@ int main(int argc, char *argv[])
 		break;
 	case OPTIONS_ERROR:
 		say(&m, "%s", why);
+		break;
+	case OPTIONS_ASK:
+		status = ask_mount(&m);
 		break;
 	case OPTIONS_MOUNT:
 		if (!check_mountpoint(&m))

@@ -54,10 +54,12 @@ struct fuse_op {
 	uint32_t asks;
 	uint32_t asked; /* of ask[], how many are in use */
 	pid_t pid;
-	bool interrupted; /* a signal came for the caller */
-	bool beginning;	  /* not to be answered yet */
-	bool behind;	  /* a WRITE that was answered before it was done */
-	bool doomed;	  /* the caller is to be let go */
+	uint64_t began_ms;   /* when the kernel's request was taken */
+	enum csftp_op first; /* what was asked first, if asked is not 0 */
+	bool interrupted;    /* a signal came for the caller */
+	bool beginning;	     /* not to be answered yet */
+	bool behind;	     /* a WRITE that was answered before it was done */
+	bool doomed;	     /* the caller is to be let go */
 	bool has_attr;
 	bool opened;	    /* fh is a handle, to be closed */
 	bool linked;	    /* node2 gets a link to node */
@@ -168,6 +170,8 @@ void op_reply_entry(struct fuse_op *op);
 
 void fusefs_logf(struct fusefs *f, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+uint64_t fusefs_now_ms(void);
 
 void *buffers_get(struct buffers *buffers);
 void buffers_put(struct buffers *buffers, void *item);

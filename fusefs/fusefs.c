@@ -344,6 +344,43 @@ uint32_t fusefs_callers(const struct fusefs *f)
 	return callers;
 }
 
+static void tell_caller(const struct fusefs *f, const struct fuse_op *op,
+			void (*tell)(void *arg,
+				     const struct fusefs_caller *caller),
+			void *arg)
+{
+	uint64_t now = fusefs_now_ms();
+	char path[CSFTP_PATH_MAX + 1];
+	struct fusefs_caller caller = {
+		.pid = op->pid,
+		.op = op->asked > 0 ? csftp_op_name(op->first) : "wait",
+		.path = op->path,
+		.age_ms = now > op->began_ms ? now - op->began_ms : 0,
+	};
+
+	/* What works on an open file knows its node alone. */
+	if (!*caller.path && op->node &&
+	    inodes_path(f->inodes, f->config.root, op->node, NULL, path) == 0)
+		caller.path = path;
+	tell(arg, &caller);
+}
+
+void fusefs_each_caller(const struct fusefs *f,
+			void (*tell)(void *arg,
+				     const struct fusefs_caller *caller),
+			void *arg)
+{
+	for (const struct fuse_op *op = f->used; op; op = op->next) {
+		if (op->req)
+			tell_caller(f, op, tell, arg);
+	}
+}
+
+struct fusefs_behind fusefs_behind(const struct fusefs *f)
+{
+	return (struct fusefs_behind){f->behind, f->behind_bytes};
+}
+
 uint64_t fusefs_number(const struct fusefs *f, const char *path)
 {
 	const struct inode *node = inodes_root(f->inodes);

@@ -117,6 +117,27 @@ uint32_t fusefs_pending(const struct fusefs *f);
 /* Those of them whose caller waits for the answer. */
 uint32_t fusefs_callers(const struct fusefs *f);
 
+/* One of those callers. */
+struct fusefs_caller {
+	pid_t pid;	  /* 0: not known here */
+	const char *op;	  /* as csftp_op_name(), or "wait" */
+	const char *path; /* on the server; "": it has none any more */
+	uint64_t age_ms;
+};
+
+/* Tells of each, in no order; nothing may be asked or answered meanwhile. */
+void fusefs_each_caller(const struct fusefs *f,
+			void (*tell)(void *arg,
+				     const struct fusefs_caller *caller),
+			void *arg);
+
+/* Writes whose callers were answered before the server had them. */
+struct fusefs_behind {
+	uint32_t writes;
+	uint64_t bytes;
+};
+struct fusefs_behind fusefs_behind(const struct fusefs *f);
+
 /* Closes what the kernel has left open; to be called after it has ended. */
 void fusefs_close_files(struct fusefs *f);
 

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "core/layer/cache.h"
+#include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
 #include "core/layer/readahead.h"
 #include "core/layer/why.h"
@@ -14,6 +15,7 @@ struct layers {
 	struct cache *cache;
 	struct readahead *readahead;
 	struct prefetch *prefetch;
+	struct metered *metered;
 	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
 };
 
@@ -31,6 +33,15 @@ static uint64_t cache_now_ms(void *arg)
 	const struct layers *layers = arg;
 
 	return layers->stopped_ms ? layers->stopped_ms : now_ms(NULL);
+}
+
+static uint64_t now_us(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static uint64_t number(void *arg, const char *path)
@@ -95,6 +106,17 @@ static enum csftp_err add_prefetch(struct layers *layers)
 	return prefetch_new(&layers->prefetch, &config);
 }
 
+/* On top: what the frontend asks, and how long it waits for that. */
+static enum csftp_err add_metered(struct layers *layers)
+{
+	const struct metered_config config = {
+		.under = prefetch_fs(layers->prefetch),
+		.now_us = now_us,
+	};
+
+	return metered_new(&layers->metered, &config);
+}
+
 enum csftp_err layers_new(struct layers **out,
 			  const struct layers_config *config)
 {
@@ -111,6 +133,8 @@ enum csftp_err layers_new(struct layers **out,
 		err = add_readahead(layers);
 	if (!err)
 		err = add_prefetch(layers);
+	if (!err)
+		err = add_metered(layers);
 	if (err) {
 		layers_free(layers);
 		return err;
@@ -127,6 +151,7 @@ void layers_free(struct layers *layers)
 {
 	if (!layers)
 		return;
+	metered_free(layers->metered);
 	if (layers->prefetch)
 		prefetch_quiet(layers->prefetch);
 	prefetch_free(layers->prefetch);
@@ -138,7 +163,18 @@ void layers_free(struct layers *layers)
 
 struct csftp_fs *layers_fs(struct layers *layers)
 {
-	return prefetch_fs(layers->prefetch);
+	return metered_fs(layers->metered);
+}
+
+struct layers_counts layers_counts(const struct layers *layers)
+{
+	return (struct layers_counts){
+		.ops = metered_meters(layers->metered),
+		.cache = cache_counts(layers->cache),
+		.cache_bytes = cache_bytes(layers->cache),
+		.readahead = readahead_counts(layers->readahead),
+		.prefetch = prefetch_counts(layers->prefetch),
+	};
 }
 
 uint32_t layers_pending(const struct layers *layers)

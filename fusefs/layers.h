@@ -5,6 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/layer/cache.h"
+#include "core/layer/meter.h"
+#include "core/layer/prefetch.h"
+#include "core/layer/readahead.h"
 #include "csftp/err.h"
 #include "csftp/fs.h"
 
@@ -32,6 +36,16 @@ CSFTP_MUST_CHECK enum csftp_err layers_new(struct layers **out,
 void layers_free(struct layers *layers);
 
 struct csftp_fs *layers_fs(struct layers *layers);
+
+/* Since they were made; ops, by operation, is good as long as the layers. */
+struct layers_counts {
+	const struct meter *ops;
+	struct cache_counts cache;
+	size_t cache_bytes;
+	struct readahead_counts readahead;
+	struct prefetch_counts prefetch;
+};
+struct layers_counts layers_counts(const struct layers *layers);
 
 /* Requests that the layers made, and files that they hold open. */
 uint32_t layers_pending(const struct layers *layers);

@@ -89,6 +89,7 @@ struct line {
 	bool connecting; /* another thread is at it */
 	struct ping ping;
 	uint64_t random;
+	bool tracing;
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -311,6 +312,8 @@ static void drop(struct line *line, enum csftp_err why)
 	line->remote = NULL;
 	line->ready = false;
 	line->ping.out = false;
+	if (was_up)
+		line->config.down(line->config.arg);
 }
 
 static void lose(struct line *line, enum csftp_err why)
@@ -356,11 +359,28 @@ static void on_log(void *arg, const char *text)
 	line->config.log(line->config.arg, text);
 }
 
+static void on_sent(void *arg, uint32_t slot, unsigned message, uint64_t bytes)
+{
+	const struct line *line = arg;
+
+	line->config.sent(line->config.arg, slot, message, bytes);
+}
+
+static void on_ended(void *arg, uint32_t slot, unsigned message, bool failed)
+{
+	const struct line *line = arg;
+
+	line->config.ended(line->config.arg, slot, message, failed);
+}
+
 static enum csftp_err make_remote(struct line *line)
 {
 	const struct csftp_remote_config config = {
 		.ready = on_ready,
 		.log = on_log,
+		.trace = line->tracing ? on_log : NULL,
+		.sent = on_sent,
+		.ended = on_ended,
 		.arg = line,
 	};
 
@@ -519,6 +539,7 @@ static void come_up(struct line *line)
 	line->wait_ms = 0;
 	hear(line);
 	survive_attach(line->survive, csftp_remote_fs(line->remote));
+	line->config.up(line->config.arg);
 	if (line->tries == 0)
 		return;
 	learn_patience(line);
@@ -737,6 +758,13 @@ void line_retry(struct line *line)
 		return;
 	line->try_ms = 0;
 	line->wait_ms = 0;
+}
+
+void line_set_trace(struct line *line, bool on)
+{
+	line->tracing = on;
+	if (line->remote)
+		csftp_remote_set_trace(line->remote, on ? on_log : NULL);
 }
 
 void line_end(struct line *line)

@@ -40,6 +40,13 @@ struct line_config {
 	uint64_t timeout_ms; /* 0: without end */
 	/* Sentences without newline. */
 	void (*log)(void *arg, const char *text);
+	/* As csftp_remote_config has them; of all connections. */
+	void (*sent)(void *arg, uint32_t slot, unsigned message,
+		     uint64_t bytes);
+	void (*ended)(void *arg, uint32_t slot, unsigned message, bool failed);
+	/* A connection is there; it is gone. */
+	void (*up)(void *arg);
+	void (*down)(void *arg);
 	void *arg;
 };
 
@@ -100,6 +107,9 @@ void line_say_draining(struct line *line, unsigned seconds);
 
 /* Tries at once. */
 void line_retry(struct line *line);
+
+/* Whether each SFTP message is logged, of this and of later connections. */
+void line_set_trace(struct line *line, bool on);
 
 /* For good: all that waits is answered, with errors. */
 void line_end(struct line *line);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "fusefs/frontend.h"
 
@@ -37,6 +38,15 @@ void buffers_put(struct buffers *buffers, void *item)
 	buffers->item[buffers->count++] = item;
 }
 
+/* A coarse clock is read without a system call, and quickly. */
+uint64_t fusefs_now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 struct fuse_op *op_new(fuse_req_t req, void (*finish)(struct fuse_op *))
 {
 	struct fusefs *f = fuse_req_userdata(req);
@@ -51,6 +61,8 @@ struct fuse_op *op_new(fuse_req_t req, void (*finish)(struct fuse_op *))
 	op->finish = finish;
 	op->asks = 1;
 	op->pid = fuse_req_ctx(req)->pid;
+	op->began_ms = fusefs_now_ms();
+	op->path[0] = '\0';
 	op->next = f->used;
 	if (f->used)
 		f->used->prev = op;
@@ -191,6 +203,8 @@ struct csftp_req *op_ask(struct fuse_op *op, enum csftp_op what)
 {
 	struct ask *ask = &op->ask[op->asked++];
 
+	if (op->asked == 1)
+		op->first = what;
 	*ask = (struct ask){
 		.req = {.op = what, .done = ask_done},
 		.op = op,

@@ -659,6 +659,49 @@ static bool set_words(struct options *options, int count, char *const words[],
 	       set_string(&options->mountpoint, words[1], why);
 }
 
+/* Questions to a mount that is there; long options, by number. */
+enum { STATUS = 256, JSON, TRACE };
+
+struct question {
+	int kind; /* STATUS or TRACE; 0: none */
+	bool json;
+};
+
+static bool take_question(struct options *options, struct question *question,
+			  int letter, const char *value, char *why)
+{
+	if (letter == JSON) {
+		question->json = true;
+		return true;
+	}
+	if (question->kind)
+		return explain(why, "one question at a time");
+	question->kind = letter;
+	return set_string(&options->mountpoint, value, why);
+}
+
+/* --status MOUNT [--json], or --trace MOUNT on|off */
+static enum options_action set_question(struct options *options,
+					const struct question *question,
+					int count, char *const words[],
+					char *why)
+{
+	bool trace = question->kind == TRACE && !question->json && count == 1;
+
+	if (trace && !strcmp(words[0], "on"))
+		options->order = "trace on";
+	else if (trace && !strcmp(words[0], "off"))
+		options->order = "trace off";
+	else if (question->kind == STATUS && count == 0)
+		options->order = question->json ? "json" : "status";
+	if (options->order)
+		return OPTIONS_ASK;
+	(void)explain(why, question->kind == TRACE
+				   ? "--trace MOUNTPOINT on, or off"
+				   : "--status MOUNTPOINT, with --json or not");
+	return OPTIONS_ERROR;
+}
+
 static bool set_letter(struct options *options, int letter, const char *value,
 		       char *why)
 {
@@ -698,8 +741,12 @@ enum options_action options_parse(struct options *options, int argc,
 	static const struct option names[] = {
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
+		{"status", required_argument, NULL, STATUS},
+		{"json", no_argument, NULL, JSON},
+		{"trace", required_argument, NULL, TRACE},
 		{NULL, 0, NULL, 0},
 	};
+	struct question question = {0};
 	int letter;
 
 	*options = (struct options){
@@ -728,9 +775,17 @@ enum options_action options_parse(struct options *options, int argc,
 						    : "a value is wanted");
 			return OPTIONS_ERROR;
 		}
+		if (letter >= STATUS &&
+		    !take_question(options, &question, letter, optarg, why))
+			return OPTIONS_ERROR;
+		if (letter >= STATUS)
+			continue;
 		if (!set_letter(options, letter, optarg, why))
 			return OPTIONS_ERROR;
 	}
+	if (question.kind || question.json)
+		return set_question(options, &question, argc - optind,
+				    argv + optind, why);
 	if (!set_words(options, argc - optind, argv + optind, why))
 		return OPTIONS_ERROR;
 	/* Whoever holds the other end of stdin and stdout waits for us. */
@@ -773,6 +828,9 @@ static const char help[] =
 	"  -v                   say how the server is reached, and why so\n"
 	"  -h, --help           show this\n"
 	"  -V, --version        show the version\n"
+	"  --status MOUNTPOINT  show what goes on in a mount; with --json,\n"
+	"                       for programs\n"
+	"  --trace MOUNTPOINT on|off  log each SFTP message of a mount\n"
 	"  -o OPT[,OPT...]      options; \"\\,\" is a comma in a "
 	"value\n"
 	"\n"

@@ -17,6 +17,7 @@ enum options_action {
 	OPTIONS_MOUNT,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+	OPTIONS_ASK,   /* a mount that is there: mountpoint, order */
 	OPTIONS_ERROR, /* why has a sentence */
 };
 
@@ -37,6 +38,7 @@ struct options {
 	char *host;   /* without user and brackets */
 	char *dir;
 	char *mountpoint;
+	const char *order; /* what is asked of it, see control.h; a constant */
 	char *port;
 	char *ssh_config;
 	char *sftp_server; /* a subsystem's name, or a path with a '/' */

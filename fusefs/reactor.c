@@ -7,6 +7,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "fusefs/control.h"
+
 #define SIGNALS 4
 
 /* How long output that nobody waits for is kept for company. */
@@ -31,8 +33,9 @@ struct reactor {
 	uv_timer_t timer;
 	uv_timer_t patience;
 	uv_signal_t signals[SIGNALS];
-	uint64_t deadline_ms; /* of the timer; 0: it does not run */
-	uint64_t drain_ms;    /* when it ends without a connection; 0: not */
+	struct control *control; /* NULL: it cannot be asked */
+	uint64_t deadline_ms;	 /* of the timer; 0: it does not run */
+	uint64_t drain_ms;	 /* when it ends without a connection; 0: not */
 	bool unmounted;
 };
 
@@ -243,6 +246,25 @@ static int open_signals(struct reactor *r)
 	return err;
 }
 
+/* A mount that cannot be asked is a mount all the same. */
+static void open_control(struct reactor *r)
+{
+	const struct control_config config = {
+		.loop = &r->loop,
+		.mountpoint = r->config.mountpoint,
+		.answer = r->config.answer,
+		.arg = r->config.arg,
+	};
+	char text[256];
+
+	r->control = control_open(&config);
+	if (r->control)
+		return;
+	(void)snprintf(text, sizeof(text), "it cannot be asked by --status: %s",
+		       strerror(errno));
+	r->config.log(r->config.arg, text);
+}
+
 static int open_all(struct reactor *r)
 {
 	int err;
@@ -256,6 +278,8 @@ static int open_all(struct reactor *r)
 		err = watch_open(r, &r->fuse, fusefs_fd(r->config.f));
 	if (!err)
 		err = line_start(r->line, &r->loop, on_line, r);
+	if (!err)
+		open_control(r);
 	return err;
 }
 
@@ -264,6 +288,7 @@ static bool close_all(struct reactor *r)
 {
 	watch_close(&r->fuse);
 	line_stop(r->line);
+	control_close(r->control);
 	uv_close((uv_handle_t *)&r->timer, NULL);
 	uv_close((uv_handle_t *)&r->patience, NULL);
 	for (size_t i = 0; i < SIGNALS; i++)

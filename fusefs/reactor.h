@@ -2,6 +2,8 @@
 #ifndef CSFTP_FUSEFS_REACTOR_H
 #define CSFTP_FUSEFS_REACTOR_H
 
+#include <stdio.h>
+
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
 #include "fusefs/line.h"
@@ -10,6 +12,12 @@ struct reactor_config {
 	struct fusefs *f;
 	struct layers *layers;
 	struct line *line; /* that was begun */
+	const char *mountpoint;
+	/* A sentence without newline. */
+	void (*log)(void *arg, const char *text);
+	/* Answers what is asked past the kernel; see control.h. */
+	void (*answer)(void *arg, const char *order, FILE *to);
+	void *arg;
 };
 
 /*

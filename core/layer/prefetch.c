@@ -25,9 +25,11 @@ static void data_free(struct fetch *fetch)
 {
 	if (fetch->data)
 		fetch->prefetch->counts.bytes -= fetch->size;
+	fetch->prefetch->counts.bytes_unused += fetch->got - fetch->used;
 	free(fetch->data);
 	fetch->data = NULL;
 	fetch->got = 0;
+	fetch->used = 0;
 }
 
 static void fetch_free(struct fetch *fetch)
@@ -101,17 +103,21 @@ static void drop(struct fetch *fetch)
 static void serve(struct fetch *fetch, struct csftp_req *up)
 {
 	struct prefetch *prefetch = fetch->prefetch;
-	uint64_t left;
+	uint64_t fresh = fetch->got - fetch->used;
+	uint64_t len;
 
 	if (fetch->stale || up->off >= fetch->got) {
 		csftp_submit(prefetch->relay.under, up);
 		return;
 	}
-	left = fetch->got - up->off;
+	len = fetch->got - up->off;
+	len = up->len < len ? up->len : len;
+	/* What is handed out twice was of use once. */
+	fresh = len < fresh ? len : fresh;
+	fetch->used += (uint32_t)fresh;
+	prefetch->counts.bytes_used += fresh;
 	csftp_reply(up, &(struct csftp_reply){
-				.data = {fetch->data + up->off,
-					 up->len < left ? up->len : left},
-			});
+				.data = {fetch->data + up->off, len}});
 }
 
 static void was_read(struct csftp_req *req, const struct csftp_reply *reply)

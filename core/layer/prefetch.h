@@ -62,9 +62,11 @@ void prefetch_quiet(struct prefetch *prefetch);
 uint64_t prefetch_tick(struct prefetch *prefetch);
 
 struct prefetch_counts {
-	uint64_t fetched;
+	uint64_t fetched; /* files */
 	uint64_t used;
-	uint64_t bytes; /* held now */
+	uint64_t bytes_used;   /* of their content that were handed out */
+	uint64_t bytes_unused; /* ... and that were dropped */
+	uint64_t bytes;	       /* held now */
 };
 struct prefetch_counts prefetch_counts(const struct prefetch *prefetch);
 

@@ -32,6 +32,7 @@ struct fetch {
 	uint8_t *data;
 	uint32_t size; /* asked for, and room in data */
 	uint32_t got;
+	uint32_t used; /* of what was got */
 	uint64_t born_ms;
 	bool opening; /* or closing */
 	bool opened;

@@ -31,6 +31,7 @@ struct chunk {
 	uint64_t born_ms;
 	uint32_t len;
 	uint32_t got;
+	uint32_t used;
 	bool pending;
 	bool dropped; /* goes when it is answered */
 	uint8_t data[];
@@ -95,6 +96,7 @@ static struct file *find(const struct readahead *readahead, csftp_fh fh)
 static void chunk_free(struct chunk *chunk)
 {
 	chunk->readahead->counts.bytes -= chunk->len;
+	chunk->readahead->counts.unused += chunk->got - chunk->used;
 	free(chunk);
 }
 
@@ -191,16 +193,19 @@ static void serve(struct chunk *chunk, struct csftp_req *up)
 {
 	uint64_t at = up->off - chunk->off;
 	uint64_t left = at < chunk->got ? chunk->got - at : 0;
+	uint64_t len = up->len < left ? up->len : left;
+	uint64_t fresh = chunk->got - chunk->used;
 
 	if (left == 0) {
 		csftp_submit(chunk->readahead->relay.under, up);
 		return;
 	}
+	/* What is handed out twice was of use once. */
+	fresh = len < fresh ? len : fresh;
+	chunk->used += (uint32_t)fresh;
+	chunk->readahead->counts.used += fresh;
 	chunk->readahead->counts.served++;
-	csftp_reply(up, &(struct csftp_reply){
-				.data = {chunk->data + at,
-					 up->len < left ? up->len : left},
-			});
+	csftp_reply(up, &(struct csftp_reply){.data = {chunk->data + at, len}});
 }
 
 static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)

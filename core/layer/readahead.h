@@ -55,6 +55,8 @@ void readahead_quiet(struct readahead *readahead);
 struct readahead_counts {
 	uint64_t asked;	 /* READs ahead */
 	uint64_t served; /* READs from above, out of them */
+	uint64_t used;	 /* bytes of what came ahead that were handed out */
+	uint64_t unused; /* ... and that were dropped */
 	uint64_t bytes;	 /* held now */
 	uint64_t window; /* the largest so far, in bytes */
 };

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/errmap.h"
+
 #define LOG_MAX 256
 
 /* A server can be wrong without end; who reads the log need not be told so. */
@@ -158,6 +160,21 @@ static void kick(struct csftp_remote *remote)
 	}
 }
 
+static bool is_failure(const struct sftp_msg *msg)
+{
+	return msg->kind == SFTP_STATUS && msg->num != SSH_FX_OK &&
+	       msg->num != SSH_FX_EOF;
+}
+
+static void tell_ended(struct csftp_remote *remote,
+		       const struct remote_slot *slot, bool failed)
+{
+	if (remote->config.ended)
+		remote->config.ended(remote->config.arg,
+				     (uint32_t)(slot - remote->slots),
+				     (unsigned)slot->kind, failed);
+}
+
 static struct csftp_remote *remote_of_fs(struct csftp_fs *fs)
 {
 	return (struct csftp_remote *)((char *)fs -
@@ -279,6 +296,8 @@ static void closed(struct csftp_link *link)
 	for (uint32_t i = 0; i < remote->config.slots; i++) {
 		struct remote_slot *slot = &remote->slots[i];
 
+		if (slot->state == SLOT_SENT || slot->state == SLOT_SENDING)
+			tell_ended(remote, slot, true);
 		if (slot->state == SLOT_OFFERING)
 			slot->late_err = EIO;
 		else if (slot->state != SLOT_FREE)
@@ -391,6 +410,7 @@ static enum csftp_err take_answer(struct csftp_remote *remote,
 	/* What does not decode is of no kind: the wrong one for any request. */
 	if (err != CSFTP_OK && err != CSFTP_ERR_TRAILING)
 		msg->kind = SFTP_UNKNOWN;
+	tell_ended(remote, slot, is_failure(msg));
 	remote_answer(remote, slot, msg);
 	return CSFTP_OK;
 }
@@ -520,6 +540,25 @@ struct csftp_link *csftp_remote_link(struct csftp_remote *remote)
 uint32_t csftp_remote_extensions(const struct csftp_remote *remote)
 {
 	return remote->extensions;
+}
+
+const char *csftp_remote_message(unsigned message)
+{
+	static const char prefix[] = "SSH_FXP_";
+	const char *name;
+
+	if (message >= SFTP_KINDS)
+		return NULL;
+	name = sftp_kind_name((enum sftp_kind)message);
+	if (strncmp(name, prefix, sizeof(prefix) - 1) == 0)
+		name += sizeof(prefix) - 1;
+	return name;
+}
+
+void csftp_remote_set_trace(struct csftp_remote *remote,
+			    void (*trace)(void *arg, const char *line))
+{
+	remote->config.trace = trace;
 }
 
 uint32_t csftp_remote_pending(const struct csftp_remote *remote)

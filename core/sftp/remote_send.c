@@ -36,6 +36,23 @@ void remote_put(struct csftp_remote *remote, const struct wire_wr *wr)
 	link_put(&remote->link, wr);
 }
 
+static void tell_sent(struct csftp_remote *remote,
+		      const struct remote_slot *slot,
+		      const struct sftp_msg *msg)
+{
+	uint64_t bytes = 0;
+
+	if (!remote->config.sent)
+		return;
+	if (msg->kind == SFTP_READ)
+		bytes = msg->len;
+	else if (msg->kind == SFTP_WRITE)
+		bytes = msg->data.len;
+	remote->config.sent(remote->config.arg,
+			    (uint32_t)(slot - remote->slots),
+			    (unsigned)msg->kind, bytes);
+}
+
 void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
 		     struct sftp_msg *msg)
 {
@@ -50,6 +67,7 @@ void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
 	}
 	slot->kind = msg->kind;
 	slot->state = SLOT_SENT;
+	tell_sent(remote, slot, msg);
 	if (msg->kind != SFTP_WRITE || msg->data.len == 0) {
 		remote_put(remote, &wr);
 		return;

@@ -2,6 +2,7 @@
 #ifndef CSFTP_REMOTE_H
 #define CSFTP_REMOTE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -44,6 +45,16 @@ struct csftp_remote_config {
 	void (*log)(void *arg, const char *text);
 	/* As csftp_serve_config.trace, for requests sent and answers. */
 	void (*trace)(void *arg, const char *line);
+	/*
+	 * Called, where set, for each request that is sent and at its end, by
+	 * an answer or with the session.  slot, below `slots`, is the same in
+	 * both; message is one of csftp_remote_message(); bytes are those of
+	 * a WRITE, or those that a READ asks for; failed: the answer is an
+	 * error, or there was none.
+	 */
+	void (*sent)(void *arg, uint32_t slot, unsigned message,
+		     uint64_t bytes);
+	void (*ended)(void *arg, uint32_t slot, unsigned message, bool failed);
 	void *arg;
 };
 
@@ -80,6 +91,17 @@ CSFTP_API struct csftp_link *csftp_remote_link(struct csftp_remote *remote);
 
 /* CSFTP_EXT_*; 0 before ready. */
 CSFTP_API uint32_t csftp_remote_extensions(const struct csftp_remote *remote);
+
+/*
+ * The name of an SFTP message, such as "OPEN" or "posix-rename@openssh.com", by
+ * its number here; static, NULL behind the last.
+ */
+CSFTP_API const char *csftp_remote_message(unsigned message);
+
+/* Tells trace from now on, with config.arg; NULL: nobody any more. */
+CSFTP_API void csftp_remote_set_trace(struct csftp_remote *remote,
+				      void (*trace)(void *arg,
+						    const char *line));
 
 /* Requests submitted and not yet answered. */
 CSFTP_API uint32_t csftp_remote_pending(const struct csftp_remote *remote);

@@ -376,6 +376,46 @@ static void ssh_options_go_to_ssh_behind_the_fixed_ones(void **state)
 	options_release(&parsed.options);
 }
 
+static void assert_asks(const char *const *words, const char *order)
+{
+	struct parsed parsed;
+
+	parse(&parsed, words);
+	assert_int_equal(parsed.action, OPTIONS_ASK);
+	assert_string_equal(parsed.options.mountpoint, "/mnt");
+	assert_string_equal(parsed.options.order, order);
+	options_release(&parsed.options);
+}
+
+static void a_mount_can_be_asked(void **state)
+{
+	static const char *const wrong[][5] = {
+		{"--json", NULL},
+		{"--json", "host:", "/mnt", NULL},
+		{"--status", "/mnt", "on", NULL},
+		{"--trace", "/mnt", NULL},
+		{"--trace", "/mnt", "perhaps", NULL},
+		{"--trace", "/mnt", "on", "--json", NULL},
+		{"--trace", "/mnt", "--status", "/mnt", NULL},
+	};
+	struct parsed parsed;
+
+	(void)state;
+	assert_asks((const char *const[]){"--status", "/mnt", NULL}, "status");
+	assert_asks((const char *const[]){"--status", "/mnt", "--json", NULL},
+		    "json");
+	assert_asks((const char *const[]){"--json", "--status=/mnt", NULL},
+		    "json");
+	assert_asks((const char *const[]){"--trace", "/mnt", "on", NULL},
+		    "trace on");
+	assert_asks((const char *const[]){"--trace", "/mnt", "off", NULL},
+		    "trace off");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		parse(&parsed, wrong[i]);
+		assert_refused(&parsed, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -394,6 +434,7 @@ int main(void)
 		cmocka_unit_test(
 			the_ssh_command_asks_for_sftp_and_nothing_else),
 		cmocka_unit_test(ssh_options_go_to_ssh_behind_the_fixed_ones),
+		cmocka_unit_test(a_mount_can_be_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
