@@ -60,7 +60,7 @@ enum csftp_op {
 	CSFTP_OP_MKDIR,	     /* path, attr */
 	CSFTP_OP_RMDIR,	     /* path */
 	CSFTP_OP_UNLINK,     /* path */
-	CSFTP_OP_SYMLINK,    /* path (made), path2 (what it says) */
+	CSFTP_OP_SYMLINK,    /* path (made), path2 (what it says), attr */
 	CSFTP_OP_LINK,	     /* path (exists), path2 (made) */
 	CSFTP_OP_RENAME,     /* path, path2, flags(REPLACE) */
 	CSFTP_OP_OPEN,	     /* path, flags(CSFTP_OPEN_*), attr: fh */
@@ -82,6 +82,8 @@ enum csftp_op {
  *   SETATTR     all of attr or the first error.  A size is applied first.
  *   MKDIR, OPEN with CREAT: of attr only the permission bits count, and the
  *               file system's own umask applies.  A NULL attr: its default.
+ *               An owner and group in it, as in that of SYMLINK, say whom a
+ *               layer may give it to; a file system leaves them alone.
  *   RENAME      without REPLACE an existing path2 is EEXIST, without a race.
  *   READ        may answer fewer bytes than asked; only eof means the end.
  *               Data may come with eof.  Zero bytes come only with eof.
