@@ -16,11 +16,17 @@ uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise)
 static uint32_t shown_mode(const struct fusefs *f,
 			   const struct csftp_attr *attr)
 {
+	uint32_t type = attr_type(attr, S_IFREG);
+	uint32_t hidden = f->config.umask;
 	uint32_t mode = 0600U;
 
 	if (attr->mask & CSFTP_ATTR_MODE)
 		mode = attr->mode & 07777U;
-	return attr_type(attr, S_IFREG) | (mode & ~f->config.umask);
+	if (type == S_IFDIR)
+		hidden |= f->config.dmask;
+	else if (type == S_IFREG)
+		hidden |= f->config.fmask;
+	return type | (mode & ~hidden);
 }
 
 static uint32_t shown_uid(const struct fusefs *f, const struct csftp_attr *attr)
@@ -28,8 +34,6 @@ static uint32_t shown_uid(const struct fusefs *f, const struct csftp_attr *attr)
 	if (f->config.uid >= 0)
 		return (uint32_t)f->config.uid;
 	if (!(attr->mask & CSFTP_ATTR_UID))
-		return f->config.local_uid;
-	if (f->config.map_user && attr->uid == f->config.remote_uid)
 		return f->config.local_uid;
 	return attr->uid;
 }
@@ -39,8 +43,6 @@ static uint32_t shown_gid(const struct fusefs *f, const struct csftp_attr *attr)
 	if (f->config.gid >= 0)
 		return (uint32_t)f->config.gid;
 	if (!(attr->mask & CSFTP_ATTR_GID))
-		return f->config.local_gid;
-	if (f->config.map_user && attr->gid == f->config.remote_gid)
 		return f->config.local_gid;
 	return attr->gid;
 }
@@ -167,30 +169,17 @@ static void from_timespec(struct csftp_time *time, const struct timespec *spec)
 	time->nsec = (uint32_t)spec->tv_nsec;
 }
 
-static void owner_from(const struct fusefs *f, const struct stat *st, int set,
-		       struct csftp_attr *attr)
+static void attr_from(const struct stat *st, int set, struct csftp_attr *attr)
 {
-	bool map = f->config.map_user;
-
+	*attr = (struct csftp_attr){0};
 	if (set & FUSE_SET_ATTR_UID) {
 		attr->mask |= CSFTP_ATTR_UID;
-		attr->uid = map && st->st_uid == f->config.local_uid
-				    ? f->config.remote_uid
-				    : st->st_uid;
+		attr->uid = st->st_uid;
 	}
 	if (set & FUSE_SET_ATTR_GID) {
 		attr->mask |= CSFTP_ATTR_GID;
-		attr->gid = map && st->st_gid == f->config.local_gid
-				    ? f->config.remote_gid
-				    : st->st_gid;
+		attr->gid = st->st_gid;
 	}
-}
-
-static void attr_from(const struct fusefs *f, const struct stat *st, int set,
-		      struct csftp_attr *attr)
-{
-	*attr = (struct csftp_attr){0};
-	owner_from(f, st, set, attr);
 	if (set & FUSE_SET_ATTR_MODE) {
 		attr->mask |= CSFTP_ATTR_MODE;
 		attr->mode = st->st_mode & 07777U;
@@ -255,7 +244,7 @@ void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 
 	if (!op)
 		return;
-	attr_from(op->f, st, set, &op->in);
+	attr_from(st, set, &op->in);
 	if (op->node->type == S_IFREG && (fi || !op->node->name))
 		file = handle_for(op, fi, flags);
 	if (file)

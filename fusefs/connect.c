@@ -4,11 +4,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fusefs/native.h"
 #include "fusefs/run.h"
 #include "fusefs/ssh_config.h"
+#include <linux/vm_sockets.h>
 
 static bool add_all(struct strings *argv, const struct strings *from)
 {
@@ -65,6 +67,9 @@ bool connect_argv(const struct options *options, struct strings *argv)
 		ok = add_joined(argv, "-oPort=", options->port);
 	if (ok && options->compression)
 		ok = strings_add(argv, "-oCompression=yes");
+	/* There is one answer, which does not get better. */
+	if (ok && options->password_stdin)
+		ok = strings_add(argv, "-oNumberOfPasswordPrompts=1");
 	ok = ok && add_all(argv, &options->ssh_options);
 	for (size_t i = 0; ok && i < sizeof(alive) / sizeof(*alive); i++)
 		ok = strings_add(argv, alive[i]);
@@ -216,6 +221,30 @@ static enum csftp_err run_heard(struct connector *connector,
 	return err;
 }
 
+/* To a virtual machine, or from one to its host; "CID:PORT" was checked. */
+static enum csftp_err connect_vsock(struct csftp_stream *stream,
+				    const char *address)
+{
+	struct sockaddr_vm to = {.svm_family = AF_VSOCK};
+	char *end;
+	enum csftp_err err = CSFTP_ERR_IO;
+	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int why;
+
+	if (fd < 0)
+		return CSFTP_ERR_IO;
+	to.svm_cid = (unsigned)strtoul(address, &end, 10);
+	to.svm_port = (unsigned)strtoul(end + 1, NULL, 10);
+	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+		err = csftp_stream_fds(stream, fd, fd);
+	if (err) {
+		why = errno;
+		(void)close(fd);
+		errno = why;
+	}
+	return err;
+}
+
 static enum csftp_err run_ssh(struct connector *connector,
 			      struct csftp_stream *stream)
 {
@@ -241,6 +270,8 @@ enum csftp_err connect_open(struct connector *connector,
 	if (options->directport)
 		return csftp_stream_connect(stream, options->host,
 					    options->directport);
+	if (options->vsock)
+		return connect_vsock(stream, options->vsock);
 	if (connector->transport == TRANSPORT_NATIVE)
 		return native_open(&connector->native, &connector->config,
 				   options, connector->talk, stream);

@@ -14,12 +14,14 @@
 #include "core/version.h"
 #include "csftp/remote.h"
 #include "csftp/stream.h"
+#include "fusefs/askpass.h"
 #include "fusefs/connect.h"
 #include "fusefs/control.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
 #include "fusefs/line.h"
 #include "fusefs/options.h"
+#include "fusefs/owners.h"
 #include "fusefs/reactor.h"
 #include "fusefs/status.h"
 
@@ -36,6 +38,7 @@ struct mount {
 	struct csftp_attr start; /* of the directory where sessions start */
 	char root[CSFTP_PATH_MAX + 1];
 	bool background; /* standard error is gone: syslog */
+	int password;	 /* the descriptor; -1: there is none */
 	int verdict;	 /* where the parent waits for our exit status; or -1 */
 };
 
@@ -70,6 +73,15 @@ static void on_tell(void *arg, const char *line)
 	if (m->background)
 		syslog(LOG_WARNING, "%s", line);
 	else
+		(void)fprintf(stderr, "%s\n", line);
+}
+
+/* Each message, where somebody can see them. */
+static void on_trace(void *arg, const char *line)
+{
+	const struct mount *m = arg;
+
+	if (!m->background)
 		(void)fprintf(stderr, "%s\n", line);
 }
 
@@ -109,7 +121,7 @@ static void on_question(void *arg, const char *order, FILE *to)
 
 	if (strncmp(order, "trace ", 6) == 0) {
 		m->status.tracing = strcmp(order + 6, "on") == 0;
-		line_set_trace(m->line, m->status.tracing);
+		line_set_trace(m->line, m->status.tracing ? on_log : NULL);
 		(void)fprintf(to, "trace is %s\n",
 			      m->status.tracing ? "on" : "off");
 		return;
@@ -219,7 +231,10 @@ static bool make_line(struct mount *m)
 	if (connect_new(&m->connector, options, &m->talk) != CSFTP_OK)
 		return false;
 	config.connector = m->connector;
-	return line_new(&m->line, &config) == CSFTP_OK;
+	if (line_new(&m->line, &config) != CSFTP_OK)
+		return false;
+	line_set_trace(m->line, options->verbose ? on_trace : NULL);
+	return true;
 }
 
 static bool connect_remote(struct mount *m)
@@ -300,10 +315,10 @@ static bool check_root(struct mount *m)
 		say(m, "%s: %s", m->options.target, strerror(err));
 		return false;
 	}
-	if (!m->options.map_user)
+	if (!owners_need_login(&m->options))
 		return true;
 	if (ask(m, &start) != 0 || !(start.attr.mask & CSFTP_ATTR_UID)) {
-		say(m, "%s: idmap=user: the server does not say who we are",
+		say(m, "%s: the server does not say who we are there",
 		    m->options.target);
 		return false;
 	}
@@ -370,9 +385,19 @@ static bool begin_line(struct mount *m)
 	return !err;
 }
 
+static enum links_policy links_policy(const struct options *options)
+{
+	if (options->contain_links)
+		return LINKS_CONTAIN;
+	return options->rebase_links ? LINKS_REBASE : LINKS_RAW;
+}
+
 static bool make_layers(struct mount *m)
 {
 	const struct options *options = &m->options;
+	struct idmap_config who;
+	struct owners owners = {0};
+	char why[OPTIONS_WHY_MAX];
 	const struct layers_config config = {
 		.under = line_fs(m->line),
 		.root = m->root,
@@ -381,13 +406,26 @@ static bool make_layers(struct mount *m)
 		.dir_timeout = options->no_cache ? 0 : options->dir_timeout,
 		.names = options->cache_names,
 		.no_readahead = options->no_readahead,
+		.no_list_ahead = options->sync_readdir,
+		.mend_rename = options->mend_rename,
+		.links = links_policy(options),
+		.follow_links = options->follow_links,
+		.owners = owners_wanted(options) ? &who : NULL,
 		.number = shown_number,
 		.arg = m,
 	};
-	enum csftp_err err = layers_new(&m->layers, &config);
+	enum csftp_err err = CSFTP_ERR_ARG;
 
-	if (err)
-		say(m, "the cache: %s", csftp_strerror(err));
+	if (!owners_load(&owners, options, &m->start, &who, why)) {
+		say(m, "%s", why);
+	} else {
+		who.log = on_log;
+		who.arg = m;
+		err = layers_new(&m->layers, &config);
+		if (err)
+			say(m, "the cache: %s", csftp_strerror(err));
+	}
+	owners_release(&owners);
 	return !err;
 }
 
@@ -401,14 +439,20 @@ static bool mount_it(struct mount *m)
 		.entry_timeout = options->entry_timeout,
 		.attr_timeout = options->attr_timeout,
 		.negative_timeout = options->negative_timeout,
-		.map_user = options->map_user,
-		.remote_uid = m->start.uid,
-		.remote_gid = m->start.gid,
 		.local_uid = getuid(),
 		.local_gid = getgid(),
 		.uid = options->uid,
 		.gid = options->gid,
 		.umask = options->umask,
+		.fmask = options->fmask,
+		.dmask = options->dmask,
+		.max_write = options->max_write,
+		.max_readahead = options->max_readahead,
+		.max_background = options->max_background,
+		.congestion = options->congestion,
+		.caller_owns = options->owner_caller,
+		.sync_read = options->sync_read,
+		.sync_readdir = options->sync_readdir,
 		.sync_writes = options->sync_writes,
 		.keep_cache = options->kernel_cache,
 		.direct_io = options->direct_io,
@@ -500,6 +544,15 @@ static bool hold_signals(struct mount *m)
 	return false;
 }
 
+/* In the process that starts ssh, as it is where the password is. */
+static bool offer_password(struct mount *m)
+{
+	if (m->password < 0 || askpass_offer(m->password))
+		return true;
+	say(m, "password_stdin: %s", strerror(errno));
+	return false;
+}
+
 static void release(struct mount *m)
 {
 	/* The line first: what is outstanding is answered by that. */
@@ -516,8 +569,8 @@ static int run(struct mount *m)
 	bool ok;
 
 	status_init(&m->status, &m->options);
-	ok = make_line(m) && connect_remote(m) && find_root(m) &&
-	     check_root(m) && begin_line(m) && make_layers(m) &&
+	ok = offer_password(m) && make_line(m) && connect_remote(m) &&
+	     find_root(m) && check_root(m) && begin_line(m) && make_layers(m) &&
 	     hold_signals(m) && mount_it(m) && leave_terminal(m) && serve(m);
 	/* A thread that tries to connect has no end that can be waited for. */
 	if (m->line && line_is_connecting(m->line)) {
@@ -530,16 +583,28 @@ static int run(struct mount *m)
 	return ok ? 0 : 1;
 }
 
+/* A mount that somebody made before, as mount.fuse3 does: "/dev/fd/N". */
+static bool is_descriptor(const char *path)
+{
+	const char *digits = path + sizeof("/dev/fd/") - 1;
+
+	return !strncmp(path, "/dev/fd/", sizeof("/dev/fd/") - 1) && *digits &&
+	       digits[strspn(digits, "0123456789")] == '\0';
+}
+
 /*
  * Before the connection is made, as that may ask for a password.  It is kept
  * as an absolute path: the working directory will be another.
  */
 static bool check_mountpoint(struct mount *m)
 {
-	char *path = realpath(m->options.mountpoint, NULL);
+	char *path;
 	struct stat st;
 	int err = 0;
 
+	if (is_descriptor(m->options.mountpoint))
+		return true;
+	path = realpath(m->options.mountpoint, NULL);
 	if (!path || stat(path, &st) != 0)
 		err = errno;
 	else if (!S_ISDIR(st.st_mode))
@@ -553,6 +618,17 @@ static bool check_mountpoint(struct mount *m)
 	free(m->options.mountpoint);
 	m->options.mountpoint = path;
 	return true;
+}
+
+/* Before standard input is anything else. */
+static bool take_password(struct mount *m)
+{
+	if (!m->options.password_stdin)
+		return true;
+	m->password = askpass_take();
+	if (m->password < 0)
+		say(m, "password_stdin: %s", strerror(errno));
+	return m->password >= 0;
 }
 
 /*
@@ -659,11 +735,14 @@ static int ask_mount(struct mount *m)
 int main(int argc, char *argv[])
 {
 	struct mount m = {
+		.password = -1,
 		.verdict = -1,
 	};
 	char why[OPTIONS_WHY_MAX];
 	int status = 1;
 
+	if (askpass_is_asked())
+		return askpass_answer(argc > 1 ? argv[1] : "");
 	(void)signal(SIGPIPE, SIG_IGN);
 	switch (options_parse(&m.options, argc, argv, why)) {
 	case OPTIONS_HELP:
@@ -683,7 +762,7 @@ int main(int argc, char *argv[])
 		status = ask_mount(&m);
 		break;
 	case OPTIONS_MOUNT:
-		if (!check_mountpoint(&m))
+		if (!check_mountpoint(&m) || !take_password(&m))
 			break;
 		status = m.options.foreground ? run(&m) : run_in_background(&m);
 		break;

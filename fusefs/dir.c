@@ -268,7 +268,8 @@ static void batch_done(struct csftp_req *req, const struct csftp_reply *reply)
 			    listing->path);
 		listing->err = EIO;
 	}
-	if (batch->any && listing->window < WINDOW_MAX)
+	if (batch->any && listing->window < WINDOW_MAX &&
+	    !listing->f->config.sync_readdir)
 		listing->window *= 2;
 	listing_pump(listing);
 }
@@ -334,7 +335,7 @@ static struct listing *listing_new(struct dir *dir, const char *path)
 	}
 	listing->f = dir->f;
 	listing->dir = dir;
-	listing->window = WINDOW_FIRST;
+	listing->window = dir->f->config.sync_readdir ? 1 : WINDOW_FIRST;
 	listing->req = (struct csftp_req){
 		.op = CSFTP_OP_OPENDIR,
 		.done = opened,

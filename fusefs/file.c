@@ -526,6 +526,7 @@ void fusefs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.mask = CSFTP_ATTR_MODE,
 		.mode = mode & 07777U,
 	};
+	op_owner(op);
 	op->flags = CSFTP_OPEN_CREAT |
 		    (fi->flags & O_EXCL ? CSFTP_OPEN_EXCL : 0) |
 		    (fi->flags & O_TRUNC ? CSFTP_OPEN_TRUNC : 0);

@@ -146,6 +146,9 @@ void op_ask_attr(struct fuse_op *op, const char *path);
 
 void op_submit(struct fuse_op *op, struct csftp_req *req);
 
+/* Says in op->in who asks, where what is made is to be theirs. */
+void op_owner(struct fuse_op *op);
+
 /* Fails it before anything was asked. */
 void op_fail(struct fuse_op *op, int err);
 

@@ -58,19 +58,24 @@ struct fusefs_config {
 	double entry_timeout; /* seconds that names may be cached */
 	double attr_timeout;  /* ... and attributes */
 	double negative_timeout; /* ... and absence */
-	/* Owners: first the map of one user, then the overrides. */
-	bool map_user; /* remote_uid is shown as local_uid, and back */
-	uint32_t remote_uid;
-	uint32_t remote_gid;
-	uint32_t local_uid;
+	uint32_t max_write;	 /* largest write; 0: what suits the fs */
+	uint32_t max_readahead;	 /* of the kernel; 0: its own */
+	uint32_t max_background; /* requests that it has waiting; 0: 128 */
+	uint32_t congestion;	 /* ... that it holds to be many; 0: 128 */
+	uint32_t local_uid;	 /* of what has no owner */
 	uint32_t local_gid;
 	int64_t uid; /* shown for all, or FUSEFS_ID_KEEP */
 	int64_t gid;
-	uint32_t umask;	  /* permission bits that are not shown */
-	bool sync_writes; /* as if each file were open with O_SYNC */
-	bool keep_cache;  /* content the kernel has outlives open(2) */
-	bool direct_io;	  /* the kernel has none */
-	bool no_links;	  /* link(2) is EOPNOTSUPP */
+	uint32_t umask;	   /* permission bits that are not shown */
+	uint32_t fmask;	   /* ... of files */
+	uint32_t dmask;	   /* ... of directories */
+	bool caller_owns;  /* the fs is told who makes what */
+	bool sync_read;	   /* one READ of a file at a time */
+	bool sync_readdir; /* one READDIR of a directory at a time */
+	bool sync_writes;  /* as if each file were open with O_SYNC */
+	bool keep_cache;   /* content the kernel has outlives open(2) */
+	bool direct_io;	   /* the kernel has none */
+	bool no_links;	   /* link(2) is EOPNOTSUPP */
 	/* A sentence without newline, for the person who mounted. */
 	void (*log)(void *arg, const char *text);
 	void *arg;

@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "core/layer/cache.h"
+#include "core/layer/follow.h"
+#include "core/layer/mend.h"
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
 #include "core/layer/readahead.h"
@@ -11,12 +13,17 @@
 
 struct layers {
 	struct layers_config config;
+	struct csftp_fs *top; /* of those that there are by now */
 	struct why *why;
+	struct csftp_fs *mend;	 /* NULL: no rename needs help */
+	struct idmap *idmap;	 /* NULL: owners are shown as they are */
+	struct csftp_fs *follow; /* NULL: links are not followed there */
 	struct cache *cache;
 	struct readahead *readahead;
 	struct prefetch *prefetch;
 	struct metered *metered;
 	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
+	struct csftp_fs *links;
 };
 
 static uint64_t now_ms(void *arg)
@@ -63,10 +70,50 @@ static uint32_t as_ms(double seconds)
 	return seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000);
 }
 
+static enum csftp_err add_mend(struct layers *layers)
+{
+	enum csftp_err err;
+
+	if (!layers->config.mend_rename)
+		return CSFTP_OK;
+	err = mend_new(&layers->mend, layers->top);
+	if (!err)
+		layers->top = layers->mend;
+	return err;
+}
+
+/* Below the cache, so that owners are translated once. */
+static enum csftp_err add_owners(struct layers *layers)
+{
+	struct idmap_config config;
+	enum csftp_err err;
+
+	if (!layers->config.owners)
+		return CSFTP_OK;
+	config = *layers->config.owners;
+	config.under = layers->top;
+	err = idmap_new(&layers->idmap, &config);
+	if (!err)
+		layers->top = idmap_fs(layers->idmap);
+	return err;
+}
+
+static enum csftp_err add_follow(struct layers *layers)
+{
+	enum csftp_err err;
+
+	if (!layers->config.follow_links)
+		return CSFTP_OK;
+	err = follow_new(&layers->follow, layers->top);
+	if (!err)
+		layers->top = layers->follow;
+	return err;
+}
+
 static enum csftp_err add_cache(struct layers *layers)
 {
 	const struct cache_config config = {
-		.under = why_fs(layers->why),
+		.under = layers->top,
 		.now_ms = cache_now_ms,
 		.arg = layers,
 		.top = layers->config.root,
@@ -77,6 +124,7 @@ static enum csftp_err add_cache(struct layers *layers)
 				     ? as_ms(layers->config.dir_timeout)
 				     : 0,
 		.bytes_max = (size_t)layers->config.names * NAME_BYTES,
+		.ahead = layers->config.no_list_ahead ? CACHE_NEVER : 0,
 	};
 
 	return cache_new(&layers->cache, &config);
@@ -110,7 +158,7 @@ static enum csftp_err add_prefetch(struct layers *layers)
 static enum csftp_err add_metered(struct layers *layers)
 {
 	const struct metered_config config = {
-		.under = prefetch_fs(layers->prefetch),
+		.under = layers->links,
 		.now_us = now_us,
 	};
 
@@ -128,11 +176,22 @@ enum csftp_err layers_new(struct layers **out,
 	layers->config = *config;
 	err = why_new(&layers->why, config->under);
 	if (!err)
+		layers->top = why_fs(layers->why);
+	if (!err)
+		err = add_mend(layers);
+	if (!err)
+		err = add_owners(layers);
+	if (!err)
+		err = add_follow(layers);
+	if (!err)
 		err = add_cache(layers);
 	if (!err)
 		err = add_readahead(layers);
 	if (!err)
 		err = add_prefetch(layers);
+	if (!err)
+		err = links_new(&layers->links, prefetch_fs(layers->prefetch),
+				config->root, config->links);
 	if (!err)
 		err = add_metered(layers);
 	if (err) {
@@ -152,11 +211,15 @@ void layers_free(struct layers *layers)
 	if (!layers)
 		return;
 	metered_free(layers->metered);
+	links_free(layers->links);
 	if (layers->prefetch)
 		prefetch_quiet(layers->prefetch);
 	prefetch_free(layers->prefetch);
 	readahead_free(layers->readahead);
 	cache_free(layers->cache);
+	follow_free(layers->follow);
+	idmap_free(layers->idmap);
+	mend_free(layers->mend);
 	why_free(layers->why);
 	free(layers);
 }
@@ -180,7 +243,8 @@ struct layers_counts layers_counts(const struct layers *layers)
 uint32_t layers_pending(const struct layers *layers)
 {
 	return prefetch_pending(layers->prefetch) +
-	       cache_pending(layers->cache);
+	       cache_pending(layers->cache) +
+	       (layers->idmap ? idmap_pending(layers->idmap) : 0);
 }
 
 void layers_quiet(struct layers *layers)

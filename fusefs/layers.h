@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "core/layer/cache.h"
+#include "core/layer/idmap.h"
+#include "core/layer/links.h"
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
 #include "core/layer/readahead.h"
@@ -23,6 +25,12 @@ struct layers_config {
 	double dir_timeout;
 	uint32_t names;	   /* remembered at a time; 0: about 75,000 */
 	bool no_readahead; /* of content */
+	bool no_list_ahead;
+	bool mend_rename; /* over files, with servers that cannot */
+	enum links_policy links;
+	bool follow_links;
+	const struct idmap_config
+		*owners; /* without under; NULL: as they are */
 	/* The st_ino that is shown for a path. */
 	uint64_t (*number)(void *arg, const char *path);
 	void *arg;

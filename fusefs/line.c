@@ -89,7 +89,7 @@ struct line {
 	bool connecting; /* another thread is at it */
 	struct ping ping;
 	uint64_t random;
-	bool tracing;
+	void (*trace)(void *arg, const char *line);
 };
 
 static uint64_t clock_ms(clockid_t clock)
@@ -359,6 +359,13 @@ static void on_log(void *arg, const char *text)
 	line->config.log(line->config.arg, text);
 }
 
+static void on_trace(void *arg, const char *text)
+{
+	const struct line *line = arg;
+
+	line->trace(line->config.arg, text);
+}
+
 static void on_sent(void *arg, uint32_t slot, unsigned message, uint64_t bytes)
 {
 	const struct line *line = arg;
@@ -378,7 +385,7 @@ static enum csftp_err make_remote(struct line *line)
 	const struct csftp_remote_config config = {
 		.ready = on_ready,
 		.log = on_log,
-		.trace = line->tracing ? on_log : NULL,
+		.trace = line->trace ? on_trace : NULL,
 		.sent = on_sent,
 		.ended = on_ended,
 		.arg = line,
@@ -760,11 +767,12 @@ void line_retry(struct line *line)
 	line->wait_ms = 0;
 }
 
-void line_set_trace(struct line *line, bool on)
+void line_set_trace(struct line *line,
+		    void (*trace)(void *arg, const char *line))
 {
-	line->tracing = on;
+	line->trace = trace;
 	if (line->remote)
-		csftp_remote_set_trace(line->remote, on ? on_log : NULL);
+		csftp_remote_set_trace(line->remote, trace ? on_trace : NULL);
 }
 
 void line_end(struct line *line)

@@ -108,8 +108,12 @@ void line_say_draining(struct line *line, unsigned seconds);
 /* Tries at once. */
 void line_retry(struct line *line);
 
-/* Whether each SFTP message is logged, of this and of later connections. */
-void line_set_trace(struct line *line, bool on);
+/*
+ * Called with line_config.arg for each SFTP message of this and of later
+ * connections, as csftp_remote_config.trace; NULL: no more.
+ */
+void line_set_trace(struct line *line,
+		    void (*trace)(void *arg, const char *line));
 
 /* For good: all that waits is answered, with errors. */
 void line_end(struct line *line);

@@ -101,6 +101,7 @@ void fusefs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.mask = CSFTP_ATTR_MODE,
 		.mode = mode & 07777U,
 	};
+	op_owner(op);
 	ask = op_ask(op, CSFTP_OP_MKDIR);
 	ask->path = op->path;
 	ask->attr = &op->in;
@@ -144,6 +145,7 @@ void fusefs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name,
 		.mask = CSFTP_ATTR_MODE,
 		.mode = mode & 07777U,
 	};
+	op_owner(op);
 	ask = op_ask(op, CSFTP_OP_OPEN);
 	ask->path = op->path;
 	ask->flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_EXCL;
@@ -223,6 +225,8 @@ void fusefs_symlink(fuse_req_t req, const char *text, fuse_ino_t parent,
 	ask = op_ask(op, CSFTP_OP_SYMLINK);
 	ask->path = op->path;
 	ask->path2 = op->path2;
+	op_owner(op);
+	ask->attr = op->in.mask ? &op->in : NULL;
 	op_submit(op, ask);
 	op_ask_attr(op, op->path);
 	op_put(op);

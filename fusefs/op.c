@@ -229,6 +229,17 @@ void op_ask_attr(struct fuse_op *op, const char *path)
 	op_submit(op, req);
 }
 
+void op_owner(struct fuse_op *op)
+{
+	const struct fuse_ctx *ctx = fuse_req_ctx(op->req);
+
+	if (!op->f->config.caller_owns)
+		return;
+	op->in.mask |= CSFTP_ATTR_UID | CSFTP_ATTR_GID;
+	op->in.uid = ctx->uid;
+	op->in.gid = ctx->gid;
+}
+
 void op_fail(struct fuse_op *op, int err)
 {
 	op_reply_err(op, err);

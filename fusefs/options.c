@@ -5,9 +5,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#include "fusefs/options_impl.h"
 
 bool strings_add(struct strings *list, const char *text)
 {
@@ -35,8 +34,7 @@ void strings_release(struct strings *list)
 	*list = (struct strings){0};
 }
 
-__attribute__((format(printf, 2, 3))) static bool
-explain(char *why, const char *format, ...)
+bool explain(char *why, const char *format, ...)
 {
 	va_list args;
 
@@ -46,7 +44,7 @@ explain(char *why, const char *format, ...)
 	return false;
 }
 
-static bool set_string(char **to, const char *text, char *why)
+bool set_string(char **to, const char *text, char *why)
 {
 	char *copy = strdup(text);
 
@@ -57,13 +55,13 @@ static bool set_string(char **to, const char *text, char *why)
 	return true;
 }
 
-static bool add_string(struct strings *to, const char *text, char *why)
+bool add_string(struct strings *to, const char *text, char *why)
 {
 	return strings_add(to, text) || explain(why, "out of memory");
 }
 
 /* A whole number in the base, no sign, at most max. */
-static bool number(const char *text, int base, uint64_t max, uint64_t *out)
+bool number(const char *text, int base, uint64_t max, uint64_t *out)
 {
 	unsigned long long value;
 	char *end;
@@ -78,8 +76,7 @@ static bool number(const char *text, int base, uint64_t max, uint64_t *out)
 	return true;
 }
 
-static bool set_seconds(double *to, const char *name, const char *text,
-			char *why)
+bool set_seconds(double *to, const char *name, const char *text, char *why)
 {
 	char *end;
 	double value;
@@ -97,21 +94,8 @@ static bool set_seconds(double *to, const char *name, const char *text,
 
 /* The options of -o; each setter gets the value, "" where none was given. */
 
-struct keyword {
-	const char *name;
-	enum { ALONE, VALUE } kind;
-	bool (*set)(struct options *options, const struct keyword *keyword,
-		    const char *value, char *why);
-	size_t offset; /* of the member it sets, where the setter needs it */
-};
-
-static void *member(struct options *options, const struct keyword *keyword)
-{
-	return (char *)options + keyword->offset;
-}
-
-static bool keep_text(struct options *options, const struct keyword *keyword,
-		      const char *value, char *why)
+bool keep_text(struct options *options, const struct keyword *keyword,
+	       const char *value, char *why)
 {
 	if (!*value)
 		return explain(why, "%s: a value is wanted", keyword->name);
@@ -143,8 +127,8 @@ static bool keep_id(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
-static bool keep_seconds(struct options *options, const struct keyword *keyword,
-			 const char *value, char *why)
+bool keep_seconds(struct options *options, const struct keyword *keyword,
+		  const char *value, char *why)
 {
 	return set_seconds(member(options, keyword), keyword->name, value, why);
 }
@@ -181,8 +165,8 @@ static bool keep_names(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
-static bool keep_flag(struct options *options, const struct keyword *keyword,
-		      const char *value, char *why)
+bool keep_flag(struct options *options, const struct keyword *keyword,
+	       const char *value, char *why)
 {
 	bool *to = member(options, keyword);
 
@@ -193,8 +177,8 @@ static bool keep_flag(struct options *options, const struct keyword *keyword,
 }
 
 /* What is so in any case. */
-static bool keep_default(struct options *options, const struct keyword *keyword,
-			 const char *value, char *why)
+bool keep_default(struct options *options, const struct keyword *keyword,
+		  const char *value, char *why)
 {
 	(void)options;
 	(void)keyword;
@@ -245,15 +229,6 @@ static bool keep_max_read(struct options *options,
 			       keyword->name, value);
 	options->max_read = (uint32_t)bytes;
 	return true;
-}
-
-static bool keep_idmap(struct options *options, const struct keyword *keyword,
-		       const char *value, char *why)
-{
-	options->map_user = !strcmp(value, "user");
-	if (options->map_user || !strcmp(value, "none"))
-		return true;
-	return explain(why, "%s=%s: it is none or user", keyword->name, value);
 }
 
 static bool keep_transport(struct options *options,
@@ -380,7 +355,6 @@ static const struct keyword keywords[] = {
 	{"exec", ALONE, keep_mount, 0},
 	{"fsname", VALUE, keep_text, offsetof(struct options, fsname)},
 	{"gid", VALUE, keep_id, offsetof(struct options, gid)},
-	{"idmap", VALUE, keep_idmap, 0},
 	{"kernel_cache", ALONE, keep_flag,
 	 offsetof(struct options, kernel_cache)},
 	{"max_read", VALUE, keep_max_read, 0},
@@ -395,7 +369,6 @@ static const struct keyword keywords[] = {
 	{"noexec", ALONE, keep_mount, 0},
 	{"nosuid", ALONE, keep_mount, 0},
 	{"on_disconnect", VALUE, keep_disconnect, 0},
-	{"passive", ALONE, keep_flag, offsetof(struct options, passive)},
 	{"port", VALUE, keep_port, offsetof(struct options, port)},
 	{"reconnect", ALONE, keep_reconnect, 0},
 	{"ro", ALONE, keep_mount, 0},
@@ -414,133 +387,54 @@ static const struct keyword keywords[] = {
 };
 
 /*
- * Keywords of ssh_config(5).  Those are missing that would break the SFTP
- * session, or that the mount sets: what runs there, forwardings, terminals.
+ * The name of an option is what is before '='.  A row may name all that begin
+ * with "x-".
  */
-static const char *const ssh_keywords[] = {
-	"AddKeysToAgent",
-	"AddressFamily",
-	"BatchMode",
-	"BindAddress",
-	"BindInterface",
-	"CanonicalDomains",
-	"CanonicalizeFallbackLocal",
-	"CanonicalizeHostname",
-	"CanonicalizeMaxDots",
-	"CanonicalizePermittedCNAMEs",
-	"CASignatureAlgorithms",
-	"CertificateFile",
-	"ChannelTimeout",
-	"CheckHostIP",
-	"Ciphers",
-	"Compression",
-	"ConnectionAttempts",
-	"ConnectTimeout",
-	"ControlMaster",
-	"ControlPath",
-	"ControlPersist",
-	"EnableSSHKeysign",
-	"FingerprintHash",
-	"GlobalKnownHostsFile",
-	"GSSAPIAuthentication",
-	"GSSAPIDelegateCredentials",
-	"HashKnownHosts",
-	"HostbasedAcceptedAlgorithms",
-	"HostbasedAuthentication",
-	"HostKeyAlgorithms",
-	"HostKeyAlias",
-	"HostName",
-	"IdentitiesOnly",
-	"IdentityAgent",
-	"IdentityFile",
-	"IgnoreUnknown",
-	"IPQoS",
-	"KbdInteractiveAuthentication",
-	"KbdInteractiveDevices",
-	"KexAlgorithms",
-	"KnownHostsCommand",
-	"LogLevel",
-	"LogVerbose",
-	"MACs",
-	"NoHostAuthenticationForLocalhost",
-	"NumberOfPasswordPrompts",
-	"ObscureKeystrokeTiming",
-	"PasswordAuthentication",
-	"PKCS11Provider",
-	"Port",
-	"PreferredAuthentications",
-	"ProxyCommand",
-	"ProxyJump",
-	"ProxyUseFdpass",
-	"PubkeyAcceptedAlgorithms",
-	"PubkeyAuthentication",
-	"RekeyLimit",
-	"RequiredRSASize",
-	"RevokedHostKeys",
-	"SecurityKeyProvider",
-	"SendEnv",
-	"ServerAliveCountMax",
-	"ServerAliveInterval",
-	"SetEnv",
-	"StrictHostKeyChecking",
-	"SyslogFacility",
-	"Tag",
-	"TCPKeepAlive",
-	"UpdateHostKeys",
-	"User",
-	"UserKnownHostsFile",
-	"VerifyHostKeyDNS",
-	"VisualHostKey",
-};
-
-/* The name of an option is what is before '='. */
 static bool is_named(const char *name, const char *option, size_t len)
 {
-	return strlen(name) == len && !strncmp(name, option, len);
+	size_t name_len = strlen(name);
+
+	if (name_len > 1 && name[name_len - 1] == '-')
+		return len > name_len && !strncmp(name, option, name_len);
+	return name_len == len && !strncmp(name, option, len);
 }
 
-static bool ssh_option(struct options *options, const char *option, size_t len,
-		       char *why)
+/* NULL: there is none of that name. */
+static const struct keyword *find(const char *option, size_t len)
 {
-	size_t size = strlen(option) + sizeof("-o");
-	char *text;
-	bool ok;
+	const struct keyword *more = options_sshfs;
 
-	for (size_t i = 0; i < ARRAY_LEN(ssh_keywords); i++) {
-		if (strlen(ssh_keywords[i]) != len ||
-		    strncasecmp(ssh_keywords[i], option, len))
-			continue;
-		if (option[len] != '=' || !option[len + 1])
-			return explain(why, "%s: a value is wanted", option);
-		text = malloc(size);
-		if (!text)
-			return explain(why, "out of memory");
-		(void)snprintf(text, size, "-o%s", option);
-		ok = add_string(&options->ssh_options, text, why);
-		free(text);
-		return ok;
+	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
+		if (is_named(keywords[i].name, option, len))
+			return &keywords[i];
 	}
-	return explain(why, "unknown option: -o %s", option);
+	while (more->name && !is_named(more->name, option, len))
+		more++;
+	return more->name ? more : NULL;
+}
+
+const char *options_name(size_t index)
+{
+	if (index < ARRAY_LEN(keywords))
+		return keywords[index].name;
+	/* The last one has no name. */
+	return options_sshfs[index - ARRAY_LEN(keywords)].name;
 }
 
 static bool set_option(struct options *options, const char *option, char *why)
 {
 	size_t len = strcspn(option, "=");
 
-	for (size_t i = 0; i < ARRAY_LEN(keywords); i++) {
-		const struct keyword *keyword = &keywords[i];
+	const struct keyword *keyword = find(option, len);
 
-		if (!is_named(keyword->name, option, len))
-			continue;
-		if (keyword->kind == ALONE && option[len])
-			return explain(why, "%s takes no value", keyword->name);
-		if (keyword->kind == VALUE && !option[len])
-			return explain(why, "%s: a value is wanted",
-				       keyword->name);
-		return keyword->set(options, keyword,
-				    option[len] ? option + len + 1 : "", why);
-	}
-	return ssh_option(options, option, len, why);
+	if (!keyword)
+		return options_ssh(options, option, len, why);
+	if (keyword->kind == ALONE && option[len])
+		return explain(why, "%s takes no value", keyword->name);
+	if (keyword->kind == VALUE && !option[len])
+		return explain(why, "%s: a value is wanted", keyword->name);
+	return keyword->set(options, keyword,
+			    option[len] ? option + len + 1 : "", why);
 }
 
 static bool is_octal(const char *text)
@@ -649,14 +543,12 @@ static bool set_words(struct options *options, int count, char *const words[],
 		return explain(why, count < 2
 					    ? "host and mount point are wanted"
 					    : "there are too many words");
-	if (options->passive && options->directport)
-		return explain(why,
-			       "passive and directport exclude each other");
 	if (options->ssh_command.count > 0 &&
 	    options->transport >= TRANSPORT_NATIVE)
 		return explain(why, "ssh_command is for transport=ssh");
 	return set_target(options, words[0], why) &&
-	       set_string(&options->mountpoint, words[1], why);
+	       set_string(&options->mountpoint, words[1], why) &&
+	       options_sshfs_check(options, why);
 }
 
 /* Questions to a mount that is there; long options, by number. */
@@ -712,6 +604,8 @@ static bool set_letter(struct options *options, int letter, const char *value,
 	case 'C':
 		options->compression = true;
 		return true;
+	case '1':
+		return explain(why, "-1: there is no SSH protocol 1 any more");
 	case 'd':
 		options->debug = true;
 		options->foreground = true;
@@ -739,7 +633,9 @@ enum options_action options_parse(struct options *options, int argc,
 				  char *const argv[], char why[OPTIONS_WHY_MAX])
 {
 	static const struct option names[] = {
+		{"debug", no_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
+		{"verbose", no_argument, NULL, 'v'},
 		{"version", no_argument, NULL, 'V'},
 		{"status", required_argument, NULL, STATUS},
 		{"json", no_argument, NULL, JSON},
@@ -758,11 +654,13 @@ enum options_action options_parse(struct options *options, int argc,
 		.link_timeout = 20,
 		.dir_timeout = 20,
 		.timeout = 120,
+		.contain_links = true,
 	};
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
 	for (;;) {
-		letter = getopt_long(argc, argv, ":CdfF:ho:p:svV", names, NULL);
+		letter =
+			getopt_long(argc, argv, ":1CdfF:ho:p:svV", names, NULL);
 		if (letter == -1)
 			break;
 		if (letter == 'h')
@@ -807,6 +705,10 @@ void options_release(struct options *options)
 	free(options->directport);
 	free(options->fsname);
 	free(options->subtype);
+	free(options->subdir);
+	free(options->vsock);
+	free(options->uidfile);
+	free(options->gidfile);
 	strings_release(&options->ssh_command);
 	strings_release(&options->ssh_options);
 	strings_release(&options->mount_flags);
@@ -824,8 +726,9 @@ static const char help[] =
 	"  -F FILE              ssh's configuration file\n"
 	"  -C                   compress\n"
 	"  -f                   stay in the foreground\n"
-	"  -d                   show each FUSE request; implies -f\n"
-	"  -v                   say how the server is reached, and why so\n"
+	"  -d, --debug          show each FUSE request; implies -f\n"
+	"  -v, --verbose        say how the server is reached, and why so,\n"
+	"                       and show each SFTP message\n"
 	"  -h, --help           show this\n"
 	"  -V, --version        show the version\n"
 	"  --status MOUNTPOINT  show what goes on in a mount; with --json,\n"
@@ -845,8 +748,6 @@ static const char help[] =
 	"line\n"
 	"  sftp_server=SERVER   a subsystem, or the path of a program\n"
 	"  directport=PORT      SFTP without SSH, by TCP to that port\n"
-	"  passive              SFTP over standard input and output;\n"
-	"                       implies -f\n"
 	"  on_disconnect=wait|fail  what calls do without a connection,\n"
 	"                       until there is a new one; default wait\n"
 	"  timeout=SECS         how long they wait; default 120, and 0 is\n"
@@ -857,8 +758,6 @@ static const char help[] =
 	"                       or ProxyJump\n"
 	"\n"
 	"files:\n"
-	"  idmap=none|user      user: your files there are shown as\n"
-	"                       yours here; default none\n"
 	"  uid=N, gid=N         show all files as this owner's, "
 	"group's\n"
 	"  umask=BITS           permission bits that are not shown\n"
@@ -870,6 +769,12 @@ static const char help[] =
 	"  dcache_dir_timeout=SECS  the same, of attributes, links\n"
 	"                       and listings alone\n"
 	"  dcache_max_size=N    how many names; default about 75000\n"
+	"  dcache_clean_interval=SECS, dcache_min_clean_interval=SECS\n"
+	"                       change nothing\n"
+	"  cache=, cache_timeout=, cache_stat_timeout=,\n"
+	"  cache_link_timeout=, cache_dir_timeout=, cache_max_size=,\n"
+	"  cache_clean_interval=, cache_min_clean_interval=  the old\n"
+	"                       names of these\n"
 	"  entry_timeout=SECS   how long the kernel remembers names;\n"
 	"                       default 1\n"
 	"  attr_timeout=SECS    ... and attributes; default 1\n"
@@ -888,6 +793,8 @@ static const char help[] =
 	"  atime, sync, async, dirsync  see mount(8)\n"
 	"  allow_other          other users may use the mount, too\n"
 	"  allow_root           only root may, too\n"
+	"  auto_cache           content is dropped when the file changed; it\n"
+	"                       is so in any case\n"
 	"  auto_unmount         unmounted even if csftpfs is killed\n"
 	"  default_permissions  the kernel checks modes as shown;\n"
 	"                       with allow_other you will want it\n"
@@ -896,4 +803,5 @@ static const char help[] =
 void options_help(FILE *to)
 {
 	(void)fputs(help, to);
+	(void)fputs(options_sshfs_help, to);
 }

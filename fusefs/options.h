@@ -31,6 +31,14 @@ enum options_transport {
 	TRANSPORT_LIBSSH2
 };
 
+enum options_idmap { IDMAP_NONE, IDMAP_USER, IDMAP_FILE, IDMAP_NAME };
+enum options_nomap {
+	NOMAP_DEFAULT, /* error with IDMAP_FILE, nobody with IDMAP_NAME */
+	NOMAP_IGNORE,
+	NOMAP_ERROR,
+	NOMAP_NOBODY
+};
+
 /* All strings are owned; NULL where the option was not given. */
 struct options {
 	char *target; /* as given: [user@]host:[dir] */
@@ -45,6 +53,10 @@ struct options {
 	char *directport;
 	char *fsname;
 	char *subtype;
+	char *subdir; /* of the directory, to be mounted in its place */
+	char *vsock;  /* CID:PORT */
+	char *uidfile;
+	char *gidfile;
 	struct strings ssh_command;
 	struct strings ssh_options; /* "-oKEYWORD=VALUE" */
 	struct strings mount_flags; /* "nosuid" and the like */
@@ -61,12 +73,28 @@ struct options {
 	uint32_t umask;
 	uint32_t max_read;
 	enum options_transport transport;
+	uint32_t max_write;
+	uint32_t max_readahead;
+	uint32_t max_background;
+	uint32_t congestion; /* threshold of what is in the background */
+	uint32_t fmask;	     /* as umask, of files */
+	uint32_t dmask;	     /* ... and of directories */
 	bool foreground;
 	bool verbose;
 	bool debug;
 	bool compression;
 	bool passive;
-	bool map_user;
+	bool password_stdin;
+	bool contain_links;
+	bool rebase_links; /* where they are not contained */
+	bool follow_links;
+	bool modules_subdir;
+	bool sync_readdir;
+	bool sync_read;
+	bool owner_caller;
+	bool mend_rename; /* over files, with servers that cannot */
+	enum options_idmap idmap;
+	enum options_nomap nomap;
 	bool no_cache; /* of our own */
 	bool no_readahead;
 	bool sync_writes;
@@ -89,6 +117,9 @@ enum options_action options_parse(struct options *options, int argc,
 void options_release(struct options *options);
 
 void options_help(FILE *to);
+
+/* The names of all that -o takes itself; NULL behind the last. */
+const char *options_name(size_t index);
 
 /* False: no memory; the list is as it was. */
 bool strings_add(struct strings *list, const char *text);

@@ -107,10 +107,22 @@ static void tell_extensions(const struct status *status, struct report *report)
 	report_text(report, "extensions", text);
 }
 
+/* What the server said of itself, as long as there is one. */
+static void tell_server(const struct status *status, struct report *report)
+{
+	const struct csftp_fs *fs;
+
+	if (!status->remote)
+		return;
+	fs = csftp_remote_fs(status->remote);
+	report_number(report, "largest_read", fs->max_read);
+	report_number(report, "largest_write", fs->max_write);
+	tell_extensions(status, report);
+}
+
 static void tell_connection(const struct status *status, struct report *report)
 {
 	const struct options *options = status->options;
-	const struct csftp_fs *fs = csftp_remote_fs(status->remote);
 
 	report_section(report, "connection");
 	report_text(report, "state", status->up ? "up" : "lost");
@@ -124,9 +136,7 @@ static void tell_connection(const struct status *status, struct report *report)
 		report_text(report, "port",
 			    options->directport ? options->directport
 						: options->port);
-	report_number(report, "largest_read", fs->max_read);
-	report_number(report, "largest_write", fs->max_write);
-	tell_extensions(status, report);
+	tell_server(status, report);
 	report_section_end(report);
 }
 

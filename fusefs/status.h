@@ -32,7 +32,7 @@ struct status {
 	const struct options *options;
 	struct fusefs *f;	     /* NULL: not mounted yet */
 	struct layers *layers;	     /* NULL: there are none yet */
-	struct csftp_remote *remote; /* NULL: there is none yet */
+	struct csftp_remote *remote; /* NULL: there is none now */
 	uint64_t began_us;
 	uint64_t connected_us; /* since when it is as it is */
 	uint32_t connections;  /* that there have been */

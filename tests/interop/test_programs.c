@@ -9,6 +9,9 @@
 #include "tests/lib/by_transport.h"
 #include "tests/lib/tree.h"
 
+/* In a copied tree, links have to say what they said. */
+#define OPTIONS "symlinks=raw"
+
 /* A mount, and a real tree beside it with over a thousand files. */
 struct work {
 	struct mounted mounted;
@@ -45,7 +48,7 @@ static void make_tree(void *state)
 static void remount(struct work *work)
 {
 	mounted_unmount(&work->mounted);
-	mounted_mount(&work->mounted, NULL);
+	mounted_mount(&work->mounted, OPTIONS);
 }
 
 static int empty_again(void **state)
@@ -264,6 +267,7 @@ const struct by_transport by_transport = {
 	.claims = claims,
 	.count = sizeof(claims) / sizeof(claims[0]),
 	.state_size = sizeof(struct work),
+	.options = OPTIONS,
 	.start = make_tree,
 };
 

@@ -10,7 +10,8 @@ static int start(void **state, enum transport transport)
 	assert_non_null(mounted);
 	*state = mounted;
 	print_message("# %s\n", transport_name(transport));
-	mounted_start(mounted, transport);
+	mounted_serve(mounted, transport);
+	mounted_mount(mounted, by_transport.options);
 	if (by_transport.start)
 		by_transport.start(mounted);
 	return 0;

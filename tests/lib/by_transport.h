@@ -16,6 +16,7 @@ struct by_transport {
 	const struct CMUnitTest *claims;
 	size_t count;
 	size_t state_size;
+	const char *options; /* as behind -o, or NULL */
 	/* What the program adds and takes away again; both may be NULL. */
 	void (*start)(void *state);
 	void (*stop)(void *state);

@@ -63,6 +63,7 @@ void rig_mount(struct rig *rig, uint32_t max_read, uint32_t max_write,
 	       uint32_t ops)
 {
 	char *argv[] = {(char[]){"test_fusefs"}, (char[]){"-osubtype=csftp"},
+			rig->allow_other ? (char[]){"-oallow_other"} : NULL,
 			NULL};
 	struct fusefs_config config = rig->config;
 

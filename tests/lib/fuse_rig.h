@@ -17,6 +17,7 @@ struct rig {
 	char point[PROC_PATH_MAX];
 	char log[4096];
 	struct fusefs_config config; /* what is not zero is the test's wish */
+	bool allow_other;	     /* other users may use the mount */
 	size_t most_nodes;	     /* that were in the inode table at once */
 	pid_t second;		     /* for a test that needs another process */
 	/* Called between two rounds, in the process that serves. */

@@ -28,6 +28,12 @@ static void pass(struct csftp_fs *fs, struct csftp_req *req)
 	struct tap *tap = tap_of(fs);
 
 	tap->count[req->op]++;
+	if (req->op != CSFTP_OP_SETATTR && req->attr &&
+	    (req->attr->mask & CSFTP_ATTR_UID)) {
+		tap->owned++;
+		tap->owner_uid = req->attr->uid;
+		tap->owner_gid = req->attr->gid;
+	}
 	csftp_submit(tap->below, req);
 }
 

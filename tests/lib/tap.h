@@ -21,6 +21,9 @@ struct tap {
 	uint32_t release_at; /* so many held READs are let go together */
 	uint32_t cancelled;
 	uint32_t count[CSFTP_OP_COUNT];
+	uint32_t owned;	    /* requests to make something that named an owner */
+	uint32_t owner_uid; /* of the last of them */
+	uint32_t owner_gid;
 	int handles; /* opened and not closed */
 	int close_err;
 	int write_err;

@@ -556,32 +556,50 @@ static void a_directory_without_an_end_is_an_error(void **state)
 	assert_int_equal(rig->tap.handles, 0);
 }
 
-static void owners_body(void)
+static void masks_body(void)
 {
 	struct stat st;
 
 	rig_put("f", "x");
-	NEED(stat("f", &st) == 0 && st.st_uid == 2000 && st.st_gid == 3000);
 	NEED(chmod("f", 0666) == 0 && stat("f", &st) == 0);
-	NEED((st.st_mode & 07777) == 0640);
-	NEED(chown("f", 7, 8) == 0 && stat("f", &st) == 0);
-	NEED(st.st_uid == 7 && st.st_gid == 8);
-	NEED(chown("f", 2000, 3000) == 0 && stat("f", &st) == 0);
-	NEED(st.st_uid == 2000 && st.st_gid == 3000);
+	NEED((st.st_mode & 07777) == 0622);
+	NEED(mkdir("d", 0777) == 0 && chmod("d", 0777) == 0);
+	NEED(stat("d", &st) == 0 && (st.st_mode & 07777) == 0752);
 }
 
-/* memfs gives all that is made to 0:0, the remote user here. */
-static void the_remote_user_is_shown_as_the_local_one_and_back(void **state)
+static void bits_can_be_hidden_of_all_of_files_and_of_directories(void **state)
 {
 	struct rig *rig = *state;
 
 	rig_need_fuse();
-	rig->config.map_user = true;
-	rig->config.local_uid = 2000;
-	rig->config.local_gid = 3000;
-	rig->config.umask = 027;
+	rig->config.umask = 005;
+	rig->config.fmask = 044;
+	rig->config.dmask = 020;
 	rig_mount(rig, 0, 0, 0);
-	rig_run(rig, owners_body);
+	rig_run(rig, masks_body);
+}
+
+static void makes_body(void)
+{
+	NEED(setegid(3000) == 0 && seteuid(2000) == 0);
+	rig_put("f", "x");
+	NEED(mkdir("d", 0755) == 0 && symlink("f", "l") == 0);
+	NEED(mknod("n", S_IFREG | 0644, 0) == 0);
+}
+
+/* Of memfs nobody is asked for an owner, so it is seen on the way there. */
+static void who_makes_something_is_told_where_that_is_wanted(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_need_fuse();
+	rig->config.caller_owns = true;
+	rig->allow_other = true;
+	rig_mount(rig, 0, 0, 0);
+	rig_run(rig, makes_body);
+	assert_int_equal(rig->tap.owned, 4);
+	assert_int_equal(rig->tap.owner_uid, 2000);
+	assert_int_equal(rig->tap.owner_gid, 3000);
 }
 
 static void override_body(void)
@@ -653,7 +671,8 @@ int main(void)
 		RIG_TEST(a_short_answer_is_not_the_end),
 		RIG_TEST(a_short_answer_to_a_piece_is_not_the_end),
 		RIG_TEST(a_directory_without_an_end_is_an_error),
-		RIG_TEST(the_remote_user_is_shown_as_the_local_one_and_back),
+		RIG_TEST(bits_can_be_hidden_of_all_of_files_and_of_directories),
+		RIG_TEST(who_makes_something_is_told_where_that_is_wanted),
 		RIG_TEST(uid_and_gid_override_what_is_shown),
 		RIG_TEST(absence_is_cached_only_when_wished),
 		RIG_TEST(unmount_ends_it),

@@ -135,8 +135,9 @@ static void letters_and_options_fill_their_fields(void **state)
 	parse(&parsed, words);
 	assert_string_equal(parsed.why, "");
 	assert_int_equal(parsed.action, OPTIONS_MOUNT);
-	assert_true(o->compression && o->foreground && o->map_user);
+	assert_true(o->compression && o->foreground);
 	assert_false(o->debug || o->passive);
+	assert_int_equal(o->idmap, IDMAP_USER);
 	assert_string_equal(o->port, "2222");
 	assert_string_equal(o->ssh_config, "cfg");
 	assert_string_equal(o->mountpoint, "/mnt");

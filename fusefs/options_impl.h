@@ -1,0 +1,60 @@
+/* Inside the options of csftpfs; their contract is options.h. */
+#ifndef CSFTP_FUSEFS_OPTIONS_IMPL_H
+#define CSFTP_FUSEFS_OPTIONS_IMPL_H
+
+#include "fusefs/options.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * One option of -o; set gets the value, "" where none was given, and leaves a
+ * sentence in why if it returns false.
+ */
+struct keyword {
+	const char *name;
+	enum { ALONE, VALUE, EITHER } kind;
+	bool (*set)(struct options *options, const struct keyword *keyword,
+		    const char *value, char *why);
+	size_t offset; /* of the member it sets, where the setter needs it */
+};
+
+static inline void *member(struct options *options,
+			   const struct keyword *keyword)
+{
+	return (char *)options + keyword->offset;
+}
+
+/* Those that came from sshfs last, and the words of fstab(5); ends with NULL. */
+extern const struct keyword options_sshfs[];
+extern const char options_sshfs_help[];
+
+/* What is only known when all was read: false, and why. */
+bool options_sshfs_check(struct options *options, char *why);
+
+/* A keyword of ssh_config(5) and its value; len is the keyword's. */
+bool options_ssh(struct options *options, const char *option, size_t len,
+		 char *why);
+
+/* Always false. */
+bool explain(char *why, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+bool set_string(char **to, const char *text, char *why);
+bool add_string(struct strings *to, const char *text, char *why);
+
+/* A whole number in the base, no sign, at most max. */
+bool number(const char *text, int base, uint64_t max, uint64_t *out);
+bool set_seconds(double *to, const char *name, const char *text, char *why);
+
+/* Setters of more than one table. */
+bool keep_text(struct options *options, const struct keyword *keyword,
+	       const char *value, char *why);
+bool keep_seconds(struct options *options, const struct keyword *keyword,
+		  const char *value, char *why);
+bool keep_flag(struct options *options, const struct keyword *keyword,
+	       const char *value, char *why);
+/* What is so in any case. */
+bool keep_default(struct options *options, const struct keyword *keyword,
+		  const char *value, char *why);
+
+#endif

@@ -1,0 +1,487 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fusefs/options_impl.h"
+
+/*
+ * What sshfs, libfuse and fstab(5) have beside what csftpfs has from the
+ * beginning, so that a line that was written for sshfs goes on to work.
+ */
+
+/* A word, and what it stands for. */
+struct word {
+	const char *text;
+	unsigned value;
+};
+
+static const struct word *word_of(const struct word *words, size_t count,
+				  const char *text, size_t len)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strlen(words[i].text) == len &&
+		    !strncmp(words[i].text, text, len))
+			return &words[i];
+	}
+	return NULL;
+}
+
+static bool keep_u32(struct options *options, const struct keyword *keyword,
+		     const char *value, char *why)
+{
+	uint32_t *to = member(options, keyword);
+	uint64_t count;
+
+	if (!number(value, 10, 1U << 30, &count))
+		return explain(why, "%s=%s: a number is wanted", keyword->name,
+			       value);
+	*to = (uint32_t)count;
+	return true;
+}
+
+static bool keep_max_write(struct options *options,
+			   const struct keyword *keyword, const char *value,
+			   char *why)
+{
+	if (!keep_u32(options, keyword, value, why))
+		return false;
+	return options->max_write >= 4096 ||
+	       explain(why, "max_write=%s: 4096 bytes or more are wanted",
+		       value);
+}
+
+static bool keep_mask(struct options *options, const struct keyword *keyword,
+		      const char *value, char *why)
+{
+	uint32_t *to = member(options, keyword);
+	uint64_t bits;
+
+	if (!number(value, 8, 0777, &bits))
+		return explain(why,
+			       "%s=%s: up to three octal digits are wanted",
+			       keyword->name, value);
+	*to = (uint32_t)bits;
+	return true;
+}
+
+/* Seconds of something that there is not. */
+static bool keep_no_seconds(struct options *options,
+			    const struct keyword *keyword, const char *value,
+			    char *why)
+{
+	double seconds;
+
+	(void)options;
+	return set_seconds(&seconds, keyword->name, value, why);
+}
+
+static bool keep_no_number(struct options *options,
+			   const struct keyword *keyword, const char *value,
+			   char *why)
+{
+	uint64_t count;
+
+	(void)options;
+	return number(value, 10, UINT32_MAX, &count) ||
+	       explain(why, "%s=%s: a number is wanted", keyword->name, value);
+}
+
+static bool keep_debug(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	(void)keyword;
+	(void)value;
+	(void)why;
+	options->debug = true;
+	options->foreground = true;
+	return true;
+}
+
+static bool keep_protocol(struct options *options,
+			  const struct keyword *keyword, const char *value,
+			  char *why)
+{
+	(void)options;
+	return !strcmp(value, "2") ||
+	       explain(why, "%s=%s: there is none but 2 any more",
+		       keyword->name, value);
+}
+
+static bool keep_writeback(struct options *options,
+			   const struct keyword *keyword, const char *value,
+			   char *why)
+{
+	(void)options;
+	return !strcmp(value, "no") ||
+	       explain(why, "%s=%s: there is no such cache", keyword->name,
+		       value);
+}
+
+static bool keep_idmap(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	static const struct word words[] = {
+		{"none", IDMAP_NONE},
+		{"user", IDMAP_USER},
+		{"file", IDMAP_FILE},
+		{"name", IDMAP_NAME},
+	};
+	const struct word *word =
+		word_of(words, ARRAY_LEN(words), value, strlen(value));
+
+	if (!word)
+		return explain(why, "%s=%s: it is none, user, file or name",
+			       keyword->name, value);
+	options->idmap = (enum options_idmap)word->value;
+	return true;
+}
+
+static bool keep_nomap(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	static const struct word words[] = {
+		{"ignore", NOMAP_IGNORE},
+		{"error", NOMAP_ERROR},
+		{"nobody", NOMAP_NOBODY},
+	};
+	const struct word *word =
+		word_of(words, ARRAY_LEN(words), value, strlen(value));
+
+	if (!word)
+		return explain(why, "%s=%s: it is ignore, error or nobody",
+			       keyword->name, value);
+	options->nomap = (enum options_nomap)word->value;
+	return true;
+}
+
+static bool keep_owner(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	options->owner_caller = !strcmp(value, "caller");
+	/* In fstab(5) it is the owner of the device who may mount it. */
+	if (options->owner_caller || !*value || !strcmp(value, "login"))
+		return true;
+	return explain(why, "%s=%s: it is login or caller", keyword->name,
+		       value);
+}
+
+static bool keep_symlinks(struct options *options,
+			  const struct keyword *keyword, const char *value,
+			  char *why)
+{
+	enum { CONTAIN, REBASE, RAW, FOLLOW };
+	static const struct word words[] = {
+		{"contain", CONTAIN},
+		{"rebase", REBASE},
+		{"raw", RAW},
+		{"follow", FOLLOW},
+	};
+	const struct word *word =
+		word_of(words, ARRAY_LEN(words), value, strlen(value));
+
+	if (!word)
+		return explain(why,
+			       "%s=%s: it is contain, rebase, raw or follow",
+			       keyword->name, value);
+	options->contain_links =
+		word->value == CONTAIN || word->value == FOLLOW;
+	options->rebase_links = word->value == REBASE;
+	options->follow_links = word->value == FOLLOW;
+	return true;
+}
+
+static bool keep_no_contain(struct options *options,
+			    const struct keyword *keyword, const char *value,
+			    char *why)
+{
+	(void)keyword;
+	(void)value;
+	(void)why;
+	options->contain_links = false;
+	return true;
+}
+
+/* "a:b:c": the next of them in len bytes; NULL: there is none. */
+static const char *next_of(const char **list, size_t *len)
+{
+	const char *item = *list;
+
+	if (!item)
+		return NULL;
+	*len = strcspn(item, ":");
+	*list = item[*len] ? item + *len + 1 : NULL;
+	return item;
+}
+
+static bool keep_modules(struct options *options, const struct keyword *keyword,
+			 const char *value, char *why)
+{
+	const char *list = value;
+	const char *name;
+	size_t len;
+
+	while ((name = next_of(&list, &len)) != NULL) {
+		if (len != 6 || strncmp(name, "subdir", 6) != 0)
+			return explain(why,
+				       "%s=%s: there is none but subdir; "
+				       "names are not converted",
+				       keyword->name, value);
+		options->modules_subdir = true;
+	}
+	return true;
+}
+
+/* What each asks for: */
+enum {
+	BY_ITSELF, /* it is so in any case */
+	RENAME,
+	NO_MORE, /* servers of long ago needed it */
+};
+
+static const struct word workarounds[] = {
+	{"rename", RENAME},	   {"renamexdev", BY_ITSELF},
+	{"buflimit", BY_ITSELF},   {"nodelay", BY_ITSELF},
+	{"nodelaysrv", BY_ITSELF}, {"truncate", NO_MORE},
+	{"fstat", NO_MORE},	   {"createmode", NO_MORE},
+};
+
+static bool one_workaround(struct options *options, const char *name,
+			   size_t len, char *why)
+{
+	const struct word *word =
+		word_of(workarounds, ARRAY_LEN(workarounds), name, len);
+	bool on = word != NULL;
+
+	if (len == 4 && !strncmp(name, "none", 4)) {
+		options->mend_rename = false;
+		return true;
+	}
+	if (!word && len > 2 && !strncmp(name, "no", 2))
+		word = word_of(workarounds, ARRAY_LEN(workarounds), name + 2,
+			       len - 2);
+	if (!word)
+		return explain(why,
+			       "workaround=%.*s: there is none of that "
+			       "name",
+			       (int)len, name);
+	if (on && word->value == NO_MORE)
+		return explain(why,
+			       "workaround=%s: there is none for servers "
+			       "that need it",
+			       word->text);
+	if (word->value == RENAME)
+		options->mend_rename = on;
+	return true;
+}
+
+static bool keep_workarounds(struct options *options,
+			     const struct keyword *keyword, const char *value,
+			     char *why)
+{
+	const char *list = value;
+	const char *name;
+	size_t len;
+
+	(void)keyword;
+	while ((name = next_of(&list, &len)) != NULL) {
+		if (!one_workaround(options, name, len, why))
+			return false;
+	}
+	return true;
+}
+
+static bool keep_vsock(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	size_t len = strcspn(value, ":");
+	char cid[16];
+	uint64_t parsed;
+
+	if (len < sizeof(cid) && value[len] == ':') {
+		memcpy(cid, value, len);
+		cid[len] = '\0';
+		if (number(cid, 10, UINT32_MAX, &parsed) &&
+		    number(value + len + 1, 10, UINT32_MAX, &parsed))
+			return keep_text(options, keyword, value, why);
+	}
+	return explain(why, "%s=%s: CID:PORT is wanted, two numbers",
+		       keyword->name, value);
+}
+
+#define OFFSET(field) offsetof(struct options, field)
+
+const struct keyword options_sshfs[] = {
+	{"_netdev", ALONE, keep_default, 0},
+	{"ac_attr_timeout", VALUE, keep_no_seconds, 0},
+	{"async_read", ALONE, keep_default, 0},
+	{"atomic_o_trunc", ALONE, keep_default, 0},
+	{"auto", ALONE, keep_default, 0},
+	{"big_writes", ALONE, keep_default, 0},
+	{"clone_fd", ALONE, keep_default, 0},
+	{"comment", VALUE, keep_default, 0},
+	{"congestion_threshold", VALUE, keep_u32, OFFSET(congestion)},
+	{"contain_symlinks", ALONE, keep_flag, OFFSET(contain_links)},
+	{"debug", ALONE, keep_debug, 0},
+	{"defaults", ALONE, keep_default, 0},
+	{"diratime", ALONE, keep_default, 0},
+	{"dmask", VALUE, keep_mask, OFFSET(dmask)},
+	{"fmask", VALUE, keep_mask, OFFSET(fmask)},
+	{"follow_symlinks", ALONE, keep_flag, OFFSET(follow_links)},
+	{"gidfile", VALUE, keep_text, OFFSET(gidfile)},
+	{"group", ALONE, keep_default, 0},
+	{"hard_remove", ALONE, keep_default, 0},
+	{"idmap", VALUE, keep_idmap, 0},
+	{"intr", ALONE, keep_default, 0},
+	{"large_read", ALONE, keep_default, 0},
+	{"max_background", VALUE, keep_u32, OFFSET(max_background)},
+	{"max_idle_threads", VALUE, keep_no_number, 0},
+	{"max_readahead", VALUE, keep_u32, OFFSET(max_readahead)},
+	{"max_threads", VALUE, keep_no_number, 0},
+	{"max_write", VALUE, keep_max_write, OFFSET(max_write)},
+	{"modules", VALUE, keep_modules, 0},
+	{"no_auto_cache", ALONE, keep_default, 0},
+	{"no_contain_symlinks", ALONE, keep_no_contain, 0},
+	{"no_remote_flock", ALONE, keep_default, 0},
+	{"no_remote_lock", ALONE, keep_default, 0},
+	{"no_remote_posix_lock", ALONE, keep_default, 0},
+	{"no_rofd_flush", ALONE, keep_default, 0},
+	{"no_splice_move", ALONE, keep_default, 0},
+	{"no_splice_read", ALONE, keep_default, 0},
+	{"no_splice_write", ALONE, keep_default, 0},
+	{"no_writeback_cache", ALONE, keep_default, 0},
+	{"noauto", ALONE, keep_default, 0},
+	{"noauto_cache", ALONE, keep_default, 0},
+	{"nodiratime", ALONE, keep_default, 0},
+	{"nofail", ALONE, keep_default, 0},
+	{"noforget", ALONE, keep_default, 0},
+	{"nomap", VALUE, keep_nomap, 0},
+	{"nonempty", ALONE, keep_default, 0},
+	{"norelatime", ALONE, keep_default, 0},
+	{"norellinks", ALONE, keep_default, 0},
+	{"nouser", ALONE, keep_default, 0},
+	{"owner", EITHER, keep_owner, 0},
+	{"passive", ALONE, keep_flag, OFFSET(passive)},
+	{"password_stdin", ALONE, keep_flag, OFFSET(password_stdin)},
+	{"readdir_ino", ALONE, keep_default, 0},
+	{"relatime", ALONE, keep_default, 0},
+	{"rellinks", ALONE, keep_flag, OFFSET(rebase_links)},
+	{"remember", VALUE, keep_no_seconds, 0},
+	{"slave", ALONE, keep_flag, OFFSET(passive)},
+	{"ssh_protocol", VALUE, keep_protocol, 0},
+	{"sshfs_debug", ALONE, keep_flag, OFFSET(verbose)},
+	{"sshfs_verbose", ALONE, keep_flag, OFFSET(verbose)},
+	{"subdir", VALUE, keep_text, OFFSET(subdir)},
+	{"symlinks", VALUE, keep_symlinks, 0},
+	{"sync_read", ALONE, keep_flag, OFFSET(sync_read)},
+	{"sync_readdir", ALONE, keep_flag, OFFSET(sync_readdir)},
+	{"transform_symlinks", ALONE, keep_flag, OFFSET(rebase_links)},
+	{"uidfile", VALUE, keep_text, OFFSET(uidfile)},
+	{"unreliable_append", ALONE, keep_default, 0},
+	{"use_ino", ALONE, keep_default, 0},
+	{"user", EITHER, keep_default, 0},
+	{"users", ALONE, keep_default, 0},
+	{"vsock", VALUE, keep_vsock, OFFSET(vsock)},
+	{"workaround", VALUE, keep_workarounds, 0},
+	{"writeback_cache", VALUE, keep_writeback, 0},
+	{"x-", EITHER, keep_default, 0},
+	{NULL, ALONE, NULL, 0},
+};
+
+/* The directory in the one that is named: "srv" and "/a" are "srv/a". */
+static bool go_down(struct options *options, char *why)
+{
+	const char *below = options->subdir + strspn(options->subdir, "/");
+	size_t len = strlen(options->dir);
+	char *joined = malloc(len + strlen(below) + 2);
+
+	if (!joined)
+		return explain(why, "out of memory");
+	(void)snprintf(joined, len + strlen(below) + 2, "%s%s%s", options->dir,
+		       len > 0 && options->dir[len - 1] != '/' ? "/" : "",
+		       below);
+	free(options->dir);
+	options->dir = joined;
+	return true;
+}
+
+bool options_sshfs_check(struct options *options, char *why)
+{
+	unsigned ways = (unsigned)options->passive +
+			(options->directport != NULL) +
+			(options->vsock != NULL);
+
+	if (ways > 1)
+		return explain(why, "passive, directport and vsock exclude "
+				    "each other");
+	if (ways > 0 && options->password_stdin)
+		return explain(why, "password_stdin: without ssh nobody asks "
+				    "for a password");
+	if (options->modules_subdir != (options->subdir != NULL))
+		return explain(why, "modules=subdir and subdir=DIR belong "
+				    "together");
+	if (options->idmap == IDMAP_FILE && !options->uidfile &&
+	    !options->gidfile)
+		return explain(why, "idmap=file: uidfile or gidfile is "
+				    "wanted");
+	if (options->idmap != IDMAP_FILE &&
+	    (options->uidfile || options->gidfile))
+		return explain(why, "uidfile and gidfile are for idmap=file");
+	if (options->nomap && options->idmap != IDMAP_FILE &&
+	    options->idmap != IDMAP_NAME)
+		return explain(why, "nomap is for idmap=file and idmap=name");
+	return !options->subdir || go_down(options, why);
+}
+
+const char options_sshfs_help[] =
+	"\n"
+	"owners:\n"
+	"  idmap=none|user|file|name  whose files are shown as whose: as the\n"
+	"                       server numbers them (default); yours there as\n"
+	"                       yours here; by uidfile and gidfile; by name\n"
+	"  uidfile=FILE, gidfile=FILE  name:number, a line each: a user or\n"
+	"                       group here, and its number there\n"
+	"  nomap=ignore|error|nobody  what has no other number: its own; an\n"
+	"                       error (default of file); nobody (of name)\n"
+	"  owner=login|caller   what is made belongs to who logged in\n"
+	"                       (default), or is given to who made it\n"
+	"\n"
+	"links and names:\n"
+	"  symlinks=contain|rebase|raw|follow  the text of symbolic links:\n"
+	"                       none leads out of the mount (default);\n"
+	"                       absolute ones that can become relative, "
+	"others\n"
+	"                       stay; all stay; links are shown as what they\n"
+	"                       lead to\n"
+	"  contain_symlinks, no_contain_symlinks, transform_symlinks,\n"
+	"  follow_symlinks      the same, one by one\n"
+	"  modules=subdir,subdir=DIR  DIR in the directory is mounted\n"
+	"  rellinks, norellinks  with it: as transform_symlinks, or not\n"
+	"  fmask=BITS, dmask=BITS  as umask, of files or directories alone\n"
+	"\n"
+	"more of the connection:\n"
+	"  passive, slave       SFTP over standard input and output;\n"
+	"                       implies -f\n"
+	"  vsock=CID:PORT       SFTP without SSH, to a virtual machine or "
+	"host\n"
+	"  password_stdin       the password is read from standard input\n"
+	"  ssh_protocol=2       there is no other\n"
+	"  debug, sshfs_debug, sshfs_verbose  as -d and -v\n"
+	"  sync_readdir         listings are asked for piece by piece\n"
+	"  sync_read            ... and so is the content of files\n"
+	"  workaround=LIST      rename: files are replaced in two steps where\n"
+	"                       the server has no better; none\n"
+	"  max_write=BYTES, max_readahead=BYTES, max_background=N,\n"
+	"  congestion_threshold=N  limits of the kernel's requests\n"
+	"\n"
+	"words that change nothing, as it is so in any case:\n"
+	"  ac_attr_timeout=SECS, async_read, atomic_o_trunc, big_writes,\n"
+	"  clone_fd, hard_remove, intr, large_read, max_idle_threads=N,\n"
+	"  max_threads=N, no_auto_cache, no_remote_flock, no_remote_lock,\n"
+	"  no_remote_posix_lock, no_rofd_flush, no_splice_move,\n"
+	"  no_splice_read, no_splice_write, no_writeback_cache,\n"
+	"  noauto_cache, noforget, nonempty, readdir_ino, remember=SECS,\n"
+	"  unreliable_append, use_ino, writeback_cache=no\n"
+	"words of fstab(5), for others to read:\n"
+	"  _netdev, auto, comment=TEXT, defaults, diratime, group, noauto,\n"
+	"  nodiratime, nofail, norelatime, nouser, owner, relatime, user,\n"
+	"  users, x-...\n";
