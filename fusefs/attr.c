@@ -10,7 +10,9 @@ uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise)
 {
 	uint32_t type = attr->mode & S_IFMT;
 
-	return (attr->mask & CSFTP_ATTR_MODE) && type ? type : otherwise;
+	return (attr->mask & (CSFTP_ATTR_MODE | CSFTP_ATTR_TYPE)) && type
+		       ? type
+		       : otherwise;
 }
 
 static uint32_t shown_mode(const struct fusefs *f,

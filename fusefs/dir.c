@@ -474,9 +474,16 @@ static size_t add_plain(struct fuse_op *op, char *buf, size_t room,
 	return fuse_add_direntry(op->req, buf, room, record->name, &st, next);
 }
 
+/* Whether the kernel is given attributes, and so a node. */
+static bool is_shown(const struct record *record)
+{
+	return (record->attr.mask & CSFTP_ATTR_MODE) &&
+	       attr_type(&record->attr, 0);
+}
+
 /*
- * Without a type there is no node: the kernel is given the name alone, and
- * looks it up when it needs more.
+ * Without attributes there is no node: the kernel is given the name, with its
+ * type if that is known, and looks it up when it needs more.
  */
 static size_t add_plus(struct fuse_op *op, char *buf, size_t room,
 		       const struct dir *dir, const struct record *record,
@@ -493,7 +500,8 @@ static size_t add_plus(struct fuse_op *op, char *buf, size_t room,
 
 	if (len > room)
 		return len;
-	if (type && (dir->node->name || dir->node->id == INODE_ROOT))
+	if (is_shown(record) &&
+	    (dir->node->name || dir->node->id == INODE_ROOT))
 		node = inodes_lookup(op->f->inodes, dir->node, record->name,
 				     strlen(record->name), type);
 	if (node) {
@@ -552,7 +560,7 @@ static void undo(struct fuse_op *op, const struct dir *dir, size_t from,
 		struct inode *node = inodes_child(
 			inodes, dir->node, record->name, strlen(record->name));
 
-		if (node && attr_type(&record->attr, 0))
+		if (node && is_shown(record))
 			inodes_forget(inodes, node, 1);
 	}
 }

@@ -28,9 +28,11 @@ struct layers {
 
 static uint64_t now_ms(void *arg)
 {
+	const struct layers *layers = arg;
 	struct timespec now;
 
-	(void)arg;
+	if (layers->config.now_ms)
+		return layers->config.now_ms(layers->config.arg);
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
@@ -39,7 +41,7 @@ static uint64_t cache_now_ms(void *arg)
 {
 	const struct layers *layers = arg;
 
-	return layers->stopped_ms ? layers->stopped_ms : now_ms(NULL);
+	return layers->stopped_ms ? layers->stopped_ms : now_ms(arg);
 }
 
 static uint64_t now_us(void *arg)
@@ -136,6 +138,7 @@ static enum csftp_err add_readahead(struct layers *layers)
 		.under = cache_fs(layers->cache),
 		.cache = layers->cache,
 		.now_ms = now_ms,
+		.arg = layers,
 	};
 
 	return readahead_new(&layers->readahead, &config);
@@ -257,7 +260,7 @@ void layers_quiet(struct layers *layers)
 void layers_hold(struct layers *layers)
 {
 	if (!layers->stopped_ms)
-		layers->stopped_ms = now_ms(NULL);
+		layers->stopped_ms = now_ms(layers);
 }
 
 void layers_go_on(struct layers *layers)
@@ -268,7 +271,7 @@ void layers_go_on(struct layers *layers)
 uint64_t layers_tick(struct layers *layers)
 {
 	uint64_t next = prefetch_tick(layers->prefetch);
-	uint64_t now = now_ms(NULL);
+	uint64_t now = now_ms(layers);
 
 	if (next == 0)
 		return 0;

@@ -31,6 +31,8 @@ struct layers_config {
 	bool follow_links;
 	const struct idmap_config
 		*owners; /* without under; NULL: as they are */
+	/* A steady clock in milliseconds, not 0; NULL: the system's. */
+	uint64_t (*now_ms)(void *arg);
 	/* The st_ino that is shown for a path. */
 	uint64_t (*number)(void *arg, const char *path);
 	void *arg;

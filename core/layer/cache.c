@@ -31,6 +31,7 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 		      const struct csftp_attr *attr)
 {
 	node->absent_until = 0;
+	cache_learn_date(cache, node, attr);
 	/* A write through the other name would not be seen by this one. */
 	if (node->writers > 0 || node->linked || cache->blind > 0 ||
 	    !(attr->mask & CSFTP_ATTR_MODE) ||
@@ -42,9 +43,12 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 
 void cache_learn_absent(struct cache *cache, struct cache_node *node)
 {
+	struct cache_node *dir = node->parent;
+
 	/* Then the listing that it was in is an old one. */
-	if (node->parent)
-		node->parent->names_until = 0;
+	if (dir &&
+	    (cache_is_whole(cache, dir) || node->stamp == dir->names_stamp))
+		cache_names_unknown(dir);
 	cache_node_remove_below(&cache->tree, node);
 	node->attr_until = 0;
 	if (cache->config.absent_ms != CACHE_NEVER)
@@ -125,10 +129,14 @@ static void missed(struct cache *cache, const struct cache_node *node)
 	struct cache_node *dir = node->parent;
 
 	if (!dir || node->writers > 0 || node->changing > 0 ||
-	    cache_is_whole(cache, dir) ||
+	    (cache_is_whole(cache, dir) && !dir->renewed) ||
 	    ++dir->misses < LIST_MISSES + dir->patience)
 		return;
 	dir->misses = 0;
+	if (dir->renewed) {
+		dir->wants_attr = true;
+		cache_names_unknown(dir);
+	}
 	cache_list_ahead(cache, dir);
 }
 

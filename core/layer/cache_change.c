@@ -73,7 +73,7 @@ static void forget_all(struct cache *cache)
 	while (node) {
 		cache_mark(cache, node);
 		node->attr.mask = 0;
-		node->names_until = 0;
+		cache_names_unknown(node);
 		if (node->children) {
 			node = node->children;
 			continue;
@@ -87,7 +87,7 @@ static void forget_all(struct cache *cache)
 void cache_doubt(struct cache_node *dir)
 {
 	if (dir)
-		dir->names_until = 0;
+		cache_names_unknown(dir);
 }
 
 /* The name of the call's node is gone. */

@@ -68,13 +68,17 @@ static bool is_readable(const struct cache *cache,
 			const struct cache_node *node)
 {
 	uint64_t now = cache_now(cache);
+	bool renewed;
 
 	if (node->names_until <= now)
 		return false;
+	renewed = node->renewed;
 	node = node->children;
 	for (; node; node = node->hh.next) {
-		if (node->attr_until <= now || node->changing > 0 ||
-		    node->writers > 0 || cache->blind > 0)
+		if (node->attr_until > now && node->changing == 0 &&
+		    node->writers == 0 && cache->blind == 0)
+			continue;
+		if (!renewed || !(node->attr.mask & CSFTP_ATTR_MODE))
 			return false;
 	}
 	return true;
@@ -111,6 +115,7 @@ void cache_opendir_below(struct cache *cache, struct csftp_req *up,
 		return;
 	}
 	dir->since = cache->seq;
+	dir->began_ms = cache_now(cache);
 	dir->stamp = ++cache->stamp;
 	call->handle = &dir->handle;
 	cache_call_hold(&call->node, node);
@@ -163,7 +168,7 @@ void cache_opendir(struct csftp_fs *fs, struct csftp_req *up)
 	}
 	cache_node_pin(node);
 	cache_walk(cache, node);
-	if (node->listing) {
+	if (node->listing || cache_renew(cache, node)) {
 		wait_for_listing(cache, up);
 	} else if (is_readable(cache, node)) {
 		opendir_from_memory(cache, up, node);
@@ -258,6 +263,7 @@ static void know_whole(struct cache *cache, struct cache_dir *dir)
 			cache_node_remove(&cache->tree, child);
 	}
 	node->names_until = cache_now(cache) + cache->config.names_ms;
+	cache_date_names(cache, node, dir);
 	node->patience = 0;
 	if (node == cache->walker)
 		cache_walk_on(cache);
@@ -280,13 +286,27 @@ static void readdir_after(struct cache_call *call, struct csftp_reply *reply)
 		dir_free(cache, dir);
 }
 
-static void readdir_from_memory(struct csftp_req *up, struct cache_dir *dir)
+/* Where the names have outlived the attributes, the type has, too. */
+static struct csftp_attr shown_attr(const struct cache *cache,
+				    const struct cache_dir *dir,
+				    const struct cache_node *node)
+{
+	if (!dir->handle.node->renewed || node->attr_until > cache_now(cache))
+		return node->attr;
+	return (struct csftp_attr){
+		.mask = CSFTP_ATTR_TYPE,
+		.mode = node->attr.mode & CSFTP_S_IFMT,
+	};
+}
+
+static void readdir_from_memory(const struct cache *cache, struct csftp_req *up,
+				struct cache_dir *dir)
 {
 	while (dir->at) {
 		struct cache_node *node = dir->at;
 		const struct csftp_entry entry = {
 			.name = {node->name, node->name_len},
-			.attr = node->attr,
+			.attr = shown_attr(cache, dir, node),
 		};
 
 		if (!up->entry(up, &entry))
@@ -308,7 +328,7 @@ void cache_readdir(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	if (handle->dir && handle->dir->from_memory) {
-		readdir_from_memory(up, handle->dir);
+		readdir_from_memory(cache, up, handle->dir);
 		return;
 	}
 	/* A file's: the file system below says what it thinks of that. */

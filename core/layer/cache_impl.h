@@ -25,6 +25,7 @@ struct cache_dir {
 	struct cache_dir *next_reader; /* of the node */
 	struct cache_node *at;	       /* from_memory: the next name, or NULL */
 	uint64_t since;
+	uint64_t began_ms;
 	uint32_t stamp;
 	uint32_t outstanding; /* READDIRs */
 	bool closed;	      /* goes with the last of them */
@@ -173,6 +174,16 @@ void cache_opendir_below(struct cache *cache, struct csftp_req *up,
 /* The node leaves the directory. */
 void cache_dir_skip(const struct cache_node *dir,
 		    const struct cache_node *node);
+
+/* Names that are known longer than their time (cache_renew.c) */
+/* What is said of a directory: its mtime is remembered, and since when. */
+void cache_learn_date(struct cache *cache, struct cache_node *node,
+		      const struct csftp_attr *attr);
+/* The node was listed whole by the reader. */
+void cache_date_names(struct cache *cache, struct cache_node *node,
+		      const struct cache_dir *dir);
+/* True: it is being asked whether the names are still those; see listing. */
+bool cache_renew(struct cache *cache, struct cache_node *node);
 
 /* Listing ahead (cache_ahead.c) */
 void cache_list_ahead(struct cache *cache, struct cache_node *node);

@@ -140,7 +140,7 @@ void cache_node_remove_below(struct cache_tree *tree, struct cache_node *node)
 {
 	struct cache_node *at = node;
 
-	node->names_until = 0;
+	cache_names_unknown(node);
 	while (at != node || at->children) {
 		struct cache_node *up = at->parent;
 
@@ -241,7 +241,7 @@ static void forget_names(struct cache_tree *tree, struct cache_node *dir)
 {
 	struct cache_node *node = dir->children;
 
-	dir->names_until = 0;
+	cache_names_unknown(dir);
 	while (node) {
 		struct cache_node *next = node->hh.next;
 

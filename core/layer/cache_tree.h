@@ -32,8 +32,12 @@ struct cache_node {
 	size_t name_len;
 	uint64_t attr_until;
 	uint64_t text_until;
-	uint64_t absent_until; /* there is no such file */
-	uint64_t names_until;  /* children are all names there are */
+	uint64_t absent_until;	 /* there is no such file */
+	uint64_t names_until;	 /* children are all names there are */
+	uint64_t names_limit;	 /* ... without listing it again, at most */
+	uint64_t mtime_ms;	 /* when mtime was first seen; 0: never */
+	struct csftp_time mtime; /* of a directory, as seen last */
+	struct csftp_time names_mtime; /* where names_dated */
 	uint64_t changed;
 	uint64_t names_changed;
 	uint64_t opened_ms; /* when somebody began to list it */
@@ -43,12 +47,24 @@ struct cache_node {
 	uint32_t names_changing; /* ... of what names there are in it */
 	uint32_t writers;	 /* handles it is open for writing with */
 	uint32_t stamp;		 /* the last listing that it was in */
+	uint32_t names_stamp;	 /* the listing that names_until is of */
 	uint32_t misses;	 /* look-ups in it that had to be asked */
 	uint32_t patience;	 /* so many more than the usual are borne */
 	uint32_t walk;		 /* was listed ahead in it, and not used yet */
 	bool listing;		 /* is being listed ahead */
 	bool linked;		 /* we made another name for it, or from one */
+	bool names_dated;	 /* as long as its mtime is that, names stay */
+	bool renewed;	 /* by that: of the names alone, not attributes */
+	bool wants_attr; /* who lists it asks for them, too */
 };
+
+/* Children may be others than there are, whatever the directory's mtime is. */
+static inline void cache_names_unknown(struct cache_node *dir)
+{
+	dir->names_until = 0;
+	dir->names_dated = false;
+	dir->renewed = false;
+}
 
 struct cache_tree {
 	struct cache_node root;

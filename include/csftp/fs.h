@@ -130,6 +130,8 @@ struct csftp_time {
 #define CSFTP_ATTR_ATIME 0x10U
 #define CSFTP_ATTR_MTIME 0x20U
 #define CSFTP_ATTR_NLINK 0x40U
+/* In READDIR, in place of MODE: of mode the type alone. */
+#define CSFTP_ATTR_TYPE 0x200U
 /* In SETATTR: the time is "now"; the field holds the asker's clock. */
 #define CSFTP_ATTR_ATIME_NOW 0x80U
 #define CSFTP_ATTR_MTIME_NOW 0x100U

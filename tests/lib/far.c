@@ -26,10 +26,22 @@ static bool round_trip(void *arg)
 	return waiting > 0;
 }
 
+/* As SFTP version 3 has it: whole seconds, on a clock that is not ours. */
+static struct csftp_time far_clock(void *arg)
+{
+	const struct far *far = arg;
+
+	return (struct csftp_time){.sec = (int64_t)(far->now_ms / 1000) +
+					  77777};
+}
+
 void far_init(struct far *far)
 {
+	const struct csftp_memfs_config config = {.clock = far_clock,
+						  .arg = far};
+
 	*far = (struct far){.now_ms = 1000000};
-	assert_int_equal(csftp_memfs_new(&far->memfs, NULL), CSFTP_OK);
+	assert_int_equal(csftp_memfs_new(&far->memfs, &config), CSFTP_OK);
 	later_init(&far->later, far->memfs);
 	relay_init(&far->relay, &far->later.fs, 0, count);
 	far->caller.drive = round_trip;

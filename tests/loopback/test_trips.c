@@ -40,6 +40,7 @@ struct trips {
 	unsigned reads;
 	unsigned writes;
 	unsigned copies;
+	uint64_t now_ms;
 	char point[PROC_PATH_MAX];
 };
 
@@ -103,6 +104,11 @@ static void fill(struct fs_caller *caller)
 	}
 }
 
+static uint64_t clock_of(void *arg)
+{
+	return ((const struct trips *)arg)->now_ms;
+}
+
 static int setup(void **state)
 {
 	const struct layers_config layering = {
@@ -123,6 +129,9 @@ static int setup(void **state)
 	later_init(&trips->later, trips->memfs);
 	relay_init(&trips->relay, &trips->later.fs, sizeof(struct listing),
 		   below);
+	trips->now_ms = 1000;
+	config.now_ms = clock_of;
+	config.arg = trips;
 	config.under = &trips->relay.fs;
 	assert_int_equal(layers_new(&trips->layers, &config), CSFTP_OK);
 	(void)snprintf(trips->point, sizeof(trips->point), "%s/trips-XXXXXX",
@@ -313,6 +322,19 @@ static void a_listed_directory_takes_none(void **state)
 	assert_int_equal(count(trips, look_around), 0);
 }
 
+/* The first time says when it was changed, the second that this is long ago. */
+static void a_listing_whose_time_is_over_takes_one(void **state)
+{
+	struct trips *trips = ready(state);
+
+	for (int i = 0; i < 2; i++) {
+		count(trips, list_top);
+		trips->now_ms += 30000;
+	}
+	assert_int_equal(count(trips, list_top), 1);
+	assert_int_equal(count(trips, list_top), 0);
+}
+
 static void list_long(void)
 {
 	DIR *dir = opendir("dir");
@@ -439,6 +461,7 @@ int main(void)
 		TRIPS_TEST(making_a_file_takes_two),
 		TRIPS_TEST(saving_by_rename_takes_three),
 		TRIPS_TEST(a_listed_directory_takes_none),
+		TRIPS_TEST(a_listing_whose_time_is_over_takes_one),
 		TRIPS_TEST(a_thousand_names_with_attributes_take_four),
 		TRIPS_TEST(a_change_of_names_takes_one),
 		TRIPS_TEST(what_we_made_needs_no_look),

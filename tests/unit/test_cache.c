@@ -120,6 +120,133 @@ static void a_listing_is_forgotten_after_its_time(void **state)
 	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
 }
 
+/* /d, listed when its mtime has been known for two seconds; now that is over. */
+static void list_and_wait(struct rig *rig)
+{
+	make_tree(rig);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), 0);
+	rig->far.now_ms += 2000;
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	rig->far.now_ms += 20000;
+	far_begin(&rig->far);
+}
+
+static void names_outlive_their_time_by_one_question(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_names names = {0};
+	size_t at;
+
+	list_and_wait(rig);
+	assert_int_equal(fs_list(&rig->far.caller, "/d", &names), 0);
+	assert_int_equal(names.count, 4);
+	assert_int_equal(rig->far.all, 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/none"), ENOENT);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(rig->far.all, 1);
+	/* Their attributes do not, but for the type. */
+	assert_int_equal(fs_names_find(&names, "sub", &at), 1);
+	assert_int_equal(names.attr[at].mask, CSFTP_ATTR_TYPE);
+	assert_int_equal(names.attr[at].mode, CSFTP_S_IFDIR);
+	fs_names_release(&names);
+}
+
+static void a_directory_just_looked_at_needs_no_question(void **state)
+{
+	struct rig *rig = *state;
+
+	list_and_wait(rig);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), 0);
+	far_begin(&rig->far);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(rig->far.all, 0);
+}
+
+static void a_directory_that_changed_is_listed_again(void **state)
+{
+	struct rig *rig = *state;
+
+	list_and_wait(rig);
+	far_put(&rig->far.other, "/d/new", "text");
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
+	/* And one that has gone is not there. */
+	rig->far.now_ms += 20000;
+	assert_int_equal(fs_remove_tree(&rig->far.other, "/d"), 0);
+	assert_int_equal(fs_opendir(&rig->far.caller, "/d"), ENOENT);
+}
+
+/* In that second, more can come that the time does not tell. */
+static void a_time_that_has_not_passed_proves_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	make_tree(rig);
+	rig->far.now_ms += 5000;
+	far_put(&rig->far.other, "/d/new", "text");
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), 0);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
+	far_put(&rig->far.other, "/d/newer", "text");
+	rig->far.now_ms += 20000;
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 6);
+}
+
+static void who_asks_for_attributes_has_them_listed(void **state)
+{
+	struct rig *rig = *state;
+
+	list_and_wait(rig);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	far_put(&rig->far.other, "/d/one", "longer");
+	far_put(&rig->far.other, "/d/two", "longer");
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 6);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 0);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/two"), 0);
+	assert_int_equal(rig->far.caller.attr.size, 6);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/link"), 0);
+	assert_int_equal(rig->far.all, 0);
+	/* From now on at once. */
+	rig->far.now_ms += 20000;
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 0);
+}
+
+static void names_are_not_renewed_for_ever(void **state)
+{
+	struct rig *rig = *state;
+
+	list_and_wait(rig);
+	for (int i = 0; i < 40; i++) {
+		assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+		rig->far.now_ms += 20000;
+	}
+	assert_in_range(rig->far.asked[CSFTP_OP_OPENDIR], 2, 3);
+	assert_in_range(rig->far.asked[CSFTP_OP_GETATTR], 30, 40);
+}
+
+static void what_we_change_in_renewed_names_is_seen(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = &rig->far.caller;
+
+	list_and_wait(rig);
+	assert_int_equal(far_list(c, "/d"), 4);
+	far_put(c, "/d/new", "text");
+	assert_int_equal(fs_unlink(c, "/d/one"), 0);
+	assert_int_equal(fs_lgetattr(c, "/d/new"), 0);
+	assert_int_equal(fs_lgetattr(c, "/d/one"), ENOENT);
+	assert_int_equal(fs_mkdir(c, "/d/newer"), 0);
+	assert_int_equal(far_list(c, "/d"), 5);
+	rig->far.now_ms += 20000;
+	assert_int_equal(far_list(c, "/d"), 5);
+}
+
 static void a_link_that_is_followed_is_not_its_target(void **state)
 {
 	struct rig *rig = *state;
@@ -560,6 +687,13 @@ int main(void)
 		CACHE_TEST(after_their_time_they_are_asked_for_again),
 		CACHE_TEST(a_listing_answers_for_all_names_and_for_no_others),
 		CACHE_TEST(a_listing_is_forgotten_after_its_time),
+		CACHE_TEST(names_outlive_their_time_by_one_question),
+		CACHE_TEST(a_directory_just_looked_at_needs_no_question),
+		CACHE_TEST(a_directory_that_changed_is_listed_again),
+		CACHE_TEST(a_time_that_has_not_passed_proves_nothing),
+		CACHE_TEST(who_asks_for_attributes_has_them_listed),
+		CACHE_TEST(names_are_not_renewed_for_ever),
+		CACHE_TEST(what_we_change_in_renewed_names_is_seen),
 		CACHE_TEST(a_link_that_is_followed_is_not_its_target),
 		CACHE_TEST(the_text_of_a_link_is_asked_for_once),
 		CACHE_TEST(a_directory_we_made_is_known_from_birth),
