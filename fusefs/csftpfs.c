@@ -374,6 +374,38 @@ static uint64_t shown_number(void *arg, const char *path)
 	return fusefs_number(m->f, path);
 }
 
+/*
+ * The directory as it was given, without connecting: each name once, and no
+ * dots, as nobody says yet where they lead.
+ */
+static bool take_root(struct mount *m)
+{
+	const char *at = m->options.dir;
+	size_t len = 0;
+
+	while (*at) {
+		size_t name = strcspn(at, "/");
+		bool dots = (name == 1 && at[0] == '.') ||
+			    (name == 2 && at[0] == '.' && at[1] == '.');
+
+		if (dots || len + name + 1 > CSFTP_PATH_MAX) {
+			say(m, "%s: %s", m->options.target,
+			    strerror(dots ? EINVAL : ENAMETOOLONG));
+			return false;
+		}
+		if (name > 0) {
+			m->root[len++] = '/';
+			memcpy(m->root + len, at, name);
+			len += name;
+		}
+		at += name + (at[name] ? 1 : 0);
+	}
+	if (len == 0)
+		m->root[len++] = '/';
+	m->root[len] = '\0';
+	return true;
+}
+
 /* From here on the connection may die, and nobody is asked for a password. */
 static bool begin_line(struct mount *m)
 {
@@ -553,6 +585,11 @@ static bool offer_password(struct mount *m)
 	return false;
 }
 
+static bool connect_now(struct mount *m)
+{
+	return connect_remote(m) && find_root(m) && check_root(m);
+}
+
 static void release(struct mount *m)
 {
 	/* The line first: what is outstanding is answered by that. */
@@ -569,9 +606,10 @@ static int run(struct mount *m)
 	bool ok;
 
 	status_init(&m->status, &m->options);
-	ok = offer_password(m) && make_line(m) && connect_remote(m) &&
-	     find_root(m) && check_root(m) && begin_line(m) && make_layers(m) &&
-	     hold_signals(m) && mount_it(m) && leave_terminal(m) && serve(m);
+	ok = offer_password(m) && make_line(m) &&
+	     (m->options.delay_connect ? take_root(m) : connect_now(m)) &&
+	     begin_line(m) && make_layers(m) && hold_signals(m) &&
+	     mount_it(m) && leave_terminal(m) && serve(m);
 	/* A thread that tries to connect has no end that can be waited for. */
 	if (m->line && line_is_connecting(m->line)) {
 		line_end(m->line);

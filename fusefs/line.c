@@ -86,6 +86,8 @@ struct line {
 	uint32_t stale;
 	bool silent; /* it was lost by that */
 	bool denied;
+	bool was_there;	 /* there was a connection before */
+	bool delayed;	 /* nobody has asked for anything yet */
 	bool connecting; /* another thread is at it */
 	struct ping ping;
 	uint64_t random;
@@ -550,6 +552,10 @@ static void come_up(struct line *line)
 	if (line->tries == 0)
 		return;
 	learn_patience(line);
+	if (!line->was_there) {
+		line->was_there = true;
+		return;
+	}
 	say(line, "connection to %s is back", line->config.host);
 }
 
@@ -679,13 +685,18 @@ uint64_t line_tick(struct line *line, uint64_t now_ms)
 	uint64_t next = 0;
 
 	line->now_ms = now_ms;
-	if (line->state == LINE_DOWN && now_ms >= line->try_ms)
+	if (line->delayed && survive_waiting(line->survive) > 0) {
+		line->delayed = false;
+		line->try_ms = now_ms;
+	}
+	if (line->state == LINE_DOWN && !line->delayed &&
+	    now_ms >= line->try_ms)
 		try_now(line);
 	if (line->state == LINE_GREETING)
 		sooner(&next, tick_greeting(line));
 	if (line->state == LINE_UP)
 		sooner(&next, tick_up(line));
-	if (line->state == LINE_DOWN)
+	if (line->state == LINE_DOWN && !line->delayed)
 		sooner(&next, line->try_ms);
 	sooner(&next, survive_tick(line->survive));
 	return next;
@@ -804,6 +815,8 @@ enum csftp_err line_begin(struct line *line)
 
 	if (!err && line->remote)
 		come_up(line);
+	line->delayed = !line->remote;
+	line->was_there = line->remote;
 	return err;
 }
 

@@ -69,7 +69,10 @@ struct csftp_remote *line_remote(struct line *line);
 /* Good as long as the line; needs line_begin(). */
 struct csftp_fs *line_fs(struct line *line);
 
-/* From here on line_fs() is asked, and connections may die. */
+/*
+ * From here on line_fs() is asked, and connections may die.  Without
+ * line_open() the first is made when something is asked.
+ */
 CSFTP_MUST_CHECK enum csftp_err line_begin(struct line *line);
 
 /*

@@ -343,6 +343,8 @@ static const struct keyword keywords[] = {
 	 offsetof(struct options, stat_timeout)},
 	{"dcache_timeout", VALUE, keep_timeout, 0},
 	{"default_permissions", ALONE, keep_mount, 0},
+	{"delay_connect", ALONE, keep_flag,
+	 offsetof(struct options, delay_connect)},
 	{"dev", ALONE, keep_mount, 0},
 	{"dir_cache", VALUE, keep_cache, 0},
 	{"direct_io", ALONE, keep_flag, offsetof(struct options, direct_io)},
@@ -546,8 +548,16 @@ static bool set_words(struct options *options, int count, char *const words[],
 	if (options->ssh_command.count > 0 &&
 	    options->transport >= TRANSPORT_NATIVE)
 		return explain(why, "ssh_command is for transport=ssh");
-	return set_target(options, words[0], why) &&
-	       set_string(&options->mountpoint, words[1], why) &&
+	if (!set_target(options, words[0], why))
+		return false;
+	/* Where a session starts, and as whom, is known to the server alone. */
+	if (options->delay_connect &&
+	    (options->dir[0] != '/' || options->owner_caller ||
+	     options->idmap == IDMAP_USER || options->idmap == IDMAP_NAME))
+		return explain(why,
+			       "delay_connect wants an absolute directory, and "
+			       "no idmap=user or name nor owner=caller");
+	return set_string(&options->mountpoint, words[1], why) &&
 	       options_sshfs_check(options, why);
 }
 
@@ -753,6 +763,7 @@ static const char help[] =
 	"  timeout=SECS         how long they wait; default 120, and 0 is\n"
 	"                       without end\n"
 	"  reconnect            as on_disconnect=wait\n"
+	"  delay_connect        connect when the mount is used first\n"
 	"  KEYWORD=VALUE        of ssh_config(5), such as "
 	"IdentityFile\n"
 	"                       or ProxyJump\n"

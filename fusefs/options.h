@@ -101,6 +101,7 @@ struct options {
 	bool kernel_cache;
 	bool direct_io;
 	bool fail_at_once;  /* without a connection */
+	bool delay_connect; /* until it is used */
 	bool no_links;	    /* hard ones */
 	bool no_root_check; /* what is not there is mounted all the same */
 };

@@ -34,6 +34,9 @@ static void enlist(struct survive_job *job)
 	struct survive *survive = survive_of(job);
 	struct survive_job *after = survive->last;
 
+	/* Nobody has missed the first connection until now. */
+	if (survive->epoch == 0 && survive->waiting_count == 0)
+		survive->lost_ms = now_ms(survive);
 	while (after && after->number > job->number)
 		after = after->prev;
 	job->prev = after;

@@ -555,6 +555,19 @@ static void a_refusal_is_no_reason_to_try_and_try(void **state)
 	mounted_unmount(&away->mounted);
 }
 
+static void a_connection_can_be_made_when_it_is_needed(void **state)
+{
+	struct away *away = *state;
+
+	serve_file(away, "file", "text");
+	mount_by_proxy(away, "delay_connect");
+	assert_int_equal(proxy_counts(&away->proxy).accepted, 0);
+	must_sh("grep -q text '%s/file'", away->mounted.point);
+	assert_int_equal(proxy_counts(&away->proxy).accepted, 1);
+	assert_false(is_logged(away, "connection"));
+	mounted_unmount(&away->mounted);
+}
+
 #define BY_SSH(name) cmocka_unit_test_setup_teardown(name, make_ssh, release)
 #define DIRECTLY(name)                                                         \
 	cmocka_unit_test_setup_teardown(name, make_direct, release)
@@ -577,6 +590,8 @@ int main(void)
 		BY_SSH(what_was_written_is_written_at_the_end),
 		DIRECTLY(without_anything_to_write_it_ends_at_once),
 		BY_SSH(a_refusal_is_no_reason_to_try_and_try),
+		BY_SSH(a_connection_can_be_made_when_it_is_needed),
+		DIRECTLY(a_connection_can_be_made_when_it_is_needed),
 	};
 
 	umask(022);

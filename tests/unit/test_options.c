@@ -257,6 +257,7 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"reconnect=1", "no value"},
 		{"on_disconnect=maybe", "wait or fail"},
 		{"timeout=soon", "sec"},
+		{"delay_connect", "absolute"},
 		{"nonsense=1", "unknown"},
 		{"IdentityFile", "value"},
 		{"IdentityFile=", "value"},
