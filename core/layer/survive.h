@@ -35,6 +35,8 @@
  *   MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME and OPEN with EXCL are asked
  *   again; where the server says that it is so already, and it looks as this
  *   request would have left it (an empty file for OPEN), that is success.
+ *   So is then what was no success before, such as UNLINK of what was never
+ *   there: who asks had better look first, as kernels do.
  *   COPY_RANGE to a file opened with APPEND fails with EIO.
  *   READDIR goes on behind the names that were handed up: none comes twice,
  *   and none is left out that was there all the time.
