@@ -83,36 +83,17 @@ static void will_change(struct survive_job *job)
 	}
 }
 
+/* What names a handle: always, or where it names no path. */
 static bool is_of_handle(const struct csftp_req *asked)
 {
-	switch (asked->op) {
-	case CSFTP_OP_READ:
-	case CSFTP_OP_WRITE:
-	case CSFTP_OP_FSYNC:
-	case CSFTP_OP_READDIR:
-	case CSFTP_OP_COPY_RANGE:
-		return true;
-	case CSFTP_OP_GETATTR:
-	case CSFTP_OP_SETATTR:
-	case CSFTP_OP_STATFS:
-		return !asked->path;
-	case CSFTP_OP_READLINK:
-	case CSFTP_OP_REALPATH:
-	case CSFTP_OP_MKDIR:
-	case CSFTP_OP_RMDIR:
-	case CSFTP_OP_UNLINK:
-	case CSFTP_OP_SYMLINK:
-	case CSFTP_OP_LINK:
-	case CSFTP_OP_RENAME:
-	case CSFTP_OP_OPEN:
-	case CSFTP_OP_CLOSE:
-	case CSFTP_OP_OPENDIR:
-	case CSFTP_OP_HOMEDIR:
-	case CSFTP_OP_IDNAME:
-	case CSFTP_OP_COUNT:
-		break;
-	}
-	return false;
+	static const bool always[CSFTP_OP_COUNT] = {
+		[CSFTP_OP_READ] = true,	      [CSFTP_OP_WRITE] = true,
+		[CSFTP_OP_FSYNC] = true,      [CSFTP_OP_READDIR] = true,
+		[CSFTP_OP_COPY_RANGE] = true,
+	};
+
+	return always[asked->op] ||
+	       (!asked->path && asked->op != CSFTP_OP_IDNAME);
 }
 
 int survive_begin(struct survive_job *job)

@@ -12,7 +12,7 @@ static struct survive *survive_of(const struct survive_job *job)
  * What an answer means for what is known
  */
 
-static void after_write(struct survive_job *job, uint64_t off, uint64_t len)
+static void grew(struct survive_job *job, uint64_t off, uint64_t len)
 {
 	struct survive_file *file = job->file2 ? job->file2 : job->file;
 	struct survive_node *node = file->node;
@@ -23,6 +23,17 @@ static void after_write(struct survive_job *job, uint64_t off, uint64_t len)
 	} else if (off + len > node->size) {
 		node->size = off + len;
 	}
+}
+
+static void after_write(struct survive_job *job, struct csftp_reply *reply)
+{
+	(void)reply;
+	grew(job, job->job.asked->off, job->job.asked->len);
+}
+
+static void after_copy(struct survive_job *job, struct csftp_reply *reply)
+{
+	grew(job, job->job.asked->off2, reply->count);
 }
 
 static void after_open(struct survive_job *job, struct csftp_reply *reply)
@@ -41,8 +52,7 @@ static void after_open(struct survive_job *job, struct csftp_reply *reply)
 	reply->fh = file->fh;
 }
 
-static void after_statfs(struct survive_job *job,
-			 const struct csftp_reply *reply)
+static void after_statfs(struct survive_job *job, struct csftp_reply *reply)
 {
 	struct survive *survive = survive_of(job);
 	const char *path = job->job.asked->path;
@@ -55,8 +65,7 @@ static void after_statfs(struct survive_job *job,
 	survive->has_statfs = true;
 }
 
-static void after_getattr(struct survive_job *job,
-			  const struct csftp_reply *reply)
+static void after_getattr(struct survive_job *job, struct csftp_reply *reply)
 {
 	struct survive_node *node = job->file ? job->file->node : NULL;
 
@@ -65,71 +74,58 @@ static void after_getattr(struct survive_job *job,
 		survive_node_saw(node, reply->attr);
 }
 
-static void after_setattr(struct survive_job *job)
+static void after_setattr(struct survive_job *job, struct csftp_reply *reply)
 {
 	const struct csftp_attr *attr = job->job.asked->attr;
 
+	(void)reply;
 	if (job->changes && (attr->mask & CSFTP_ATTR_SIZE))
 		job->changes->size = attr->size;
 }
 
-static void after_link(struct survive_job *job)
+static void after_link(struct survive_job *job, struct csftp_reply *reply)
 {
 	struct survive_node *node =
 		survive_node_find(survive_of(job), job->job.asked->path);
 
+	(void)reply;
 	if (node)
 		node->linked = true;
 }
 
+static void after_rename(struct survive_job *job, struct csftp_reply *reply)
+{
+	(void)reply;
+	survive_renamed(survive_of(job), job->job.asked->path,
+			job->job.asked->path2);
+}
+
+static void after_remove(struct survive_job *job, struct csftp_reply *reply)
+{
+	(void)reply;
+	survive_removed(survive_of(job), job->job.asked->path);
+}
+
 static void after(struct survive_job *job, struct csftp_reply *reply)
 {
-	struct survive *survive = survive_of(job);
-	const struct csftp_req *asked = job->job.asked;
+	static void (*const table[CSFTP_OP_COUNT])(
+		struct survive_job * job, struct csftp_reply * reply) = {
+		[CSFTP_OP_OPEN] = after_open,
+		[CSFTP_OP_OPENDIR] = after_open,
+		[CSFTP_OP_WRITE] = after_write,
+		[CSFTP_OP_COPY_RANGE] = after_copy,
+		[CSFTP_OP_GETATTR] = after_getattr,
+		[CSFTP_OP_SETATTR] = after_setattr,
+		[CSFTP_OP_STATFS] = after_statfs,
+		[CSFTP_OP_LINK] = after_link,
+		[CSFTP_OP_RENAME] = after_rename,
+		[CSFTP_OP_UNLINK] = after_remove,
+		[CSFTP_OP_RMDIR] = after_remove,
+	};
+	enum csftp_op op = job->job.asked->op;
 
-	switch (asked->op) {
-	case CSFTP_OP_OPEN:
-	case CSFTP_OP_OPENDIR:
-		after_open(job, reply);
-		break;
-	case CSFTP_OP_WRITE:
-		after_write(job, asked->off, asked->len);
-		break;
-	case CSFTP_OP_COPY_RANGE:
-		after_write(job, asked->off2, reply->count);
-		break;
-	case CSFTP_OP_GETATTR:
-		after_getattr(job, reply);
-		break;
-	case CSFTP_OP_SETATTR:
-		after_setattr(job);
-		break;
-	case CSFTP_OP_STATFS:
-		after_statfs(job, reply);
-		break;
-	case CSFTP_OP_LINK:
-		after_link(job);
-		break;
-	case CSFTP_OP_RENAME:
-		survive_renamed(survive, asked->path, asked->path2);
-		break;
-	case CSFTP_OP_UNLINK:
-	case CSFTP_OP_RMDIR:
-		survive_removed(survive, asked->path);
-		break;
-	case CSFTP_OP_READ:
-	case CSFTP_OP_FSYNC:
-	case CSFTP_OP_CLOSE:
-	case CSFTP_OP_READDIR:
-	case CSFTP_OP_READLINK:
-	case CSFTP_OP_REALPATH:
-	case CSFTP_OP_MKDIR:
-	case CSFTP_OP_SYMLINK:
-	case CSFTP_OP_HOMEDIR:
-	case CSFTP_OP_IDNAME:
-	case CSFTP_OP_COUNT:
-		break;
-	}
+	if (table[op])
+		table[op](job, reply);
 }
 
 /* The job is the pool's when this is called. */
