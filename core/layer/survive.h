@@ -24,7 +24,8 @@
  *   is held for the same if it is regular, has not shrunk, and, unless it was
  *   changed through this layer, has the size and the time of modification that
  *   it had, or has grown.  Otherwise, and where it cannot be opened, requests
- *   to the old handle fail with ESTALE or that error.  So do those to a file
+ *   to the old handle fail with ESTALE or that error.  Where a mode forbids to
+ *   open for writing what is open for it, it is changed for that moment.  So do those to a file
  *   that was removed or replaced while it was open: it has no path.
  *   All that waits is asked in the order in which it came.
  *

@@ -107,12 +107,9 @@ static void match_by_size(struct survive_file *file)
 
 static void finish(struct survive_file *file)
 {
-	struct survive *survive = file->survive;
-
 	free(file->tail);
 	file->tail = NULL;
-	survive_file_put(file);
-	survive_phase_put(survive);
+	file->then(file);
 }
 
 static void ask(struct survive_file *file, struct csftp_req req,
@@ -187,11 +184,13 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 	}
 }
 
-void survive_append_check(struct survive_file *file, uint64_t size)
+void survive_append_check(struct survive_file *file, uint64_t size,
+			  void (*then)(struct survive_file *file))
 {
 	uint64_t bytes = doubtful_bytes(file);
 	uint64_t behind = size > file->node->size ? size - file->node->size : 0;
 
+	file->then = then;
 	if (bytes == 0 || behind == 0) {
 		finish(file);
 		return;

@@ -64,7 +64,13 @@ struct survive_file {
 	bool closed; /* from above */
 	int dead;    /* why it cannot be used any more */
 	struct survive_names names;
+	/* Its mode is another one for a moment, so that it can be opened. */
+	bool unlocked;
+	uint64_t tried; /* on that connection */
+	uint32_t mode_was;
+	struct csftp_attr mode; /* that is being set */
 	/* For what is compared of a file that is appended to. */
+	void (*then)(struct survive_file *file);
 	csftp_fh reader;
 	uint8_t *tail;
 	size_t tail_len;
@@ -189,8 +195,9 @@ void survive_look(struct survive_file *file);
 /* What was opened again, and what was appended (survive_reopen.c). */
 void survive_reopen_all(struct survive *survive);
 
-/* ... (survive_append.c); ends with survive_phase_put() and a put. */
-void survive_append_check(struct survive_file *file, uint64_t size);
+/* ... (survive_append.c); then is called also where the connection dies. */
+void survive_append_check(struct survive_file *file, uint64_t size,
+			  void (*then)(struct survive_file *file));
 
 /*
  * A request that was sent before was refused now (survive_doubt.c).  True: it

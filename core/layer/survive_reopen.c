@@ -39,6 +39,90 @@ static void closed(struct csftp_req *req, const struct csftp_reply *reply)
 	done_with((struct survive_file *)req);
 }
 
+static void open_again(struct survive_file *file);
+
+/*
+ * A file can be open for writing though its mode forbids it: it was made so, as
+ * git does.  Then its mode is another one while it is opened, and is put back,
+ * if need be on the next connection.
+ */
+static void set_mode(struct survive_file *file, uint32_t mode,
+		     survive_step *then)
+{
+	file->mode = (struct csftp_attr){.mask = CSFTP_ATTR_MODE, .mode = mode};
+	ask(file,
+	    (struct csftp_req){.op = CSFTP_OP_SETATTR,
+			       .path = file->node->path,
+			       .attr = &file->mode},
+	    then);
+}
+
+static void unlocked(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_file *file = (struct survive_file *)req;
+
+	if (survive_lost(file->survive, reply)) {
+		done_with(file);
+	} else if (reply->err) {
+		file->unlocked = false;
+		give_up(file, EACCES);
+		done_with(file);
+	} else {
+		open_again(file);
+	}
+}
+
+static void saw_lock(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_file *file = (struct survive_file *)req;
+
+	if (survive_lost(file->survive, reply)) {
+		done_with(file);
+		return;
+	}
+	if (reply->err || !(reply->attr->mask & CSFTP_ATTR_MODE) ||
+	    (reply->attr->mode & CSFTP_S_IFMT) != CSFTP_S_IFREG) {
+		give_up(file, EACCES);
+		done_with(file);
+		return;
+	}
+	file->mode_was = reply->attr->mode & 07777;
+	file->unlocked = true;
+	set_mode(file, file->mode_was | 0600, unlocked);
+}
+
+/* Once on each connection; what was asked for on another may not be done. */
+static void unlock(struct survive_file *file)
+{
+	file->tried = file->survive->epoch;
+	if (file->unlocked)
+		set_mode(file, file->mode_was | 0600, unlocked);
+	else
+		ask(file,
+		    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+				       .flags = CSFTP_NOFOLLOW,
+				       .path = file->node->path},
+		    saw_lock);
+}
+
+static void locked(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_file *file = (struct survive_file *)req;
+
+	if (!survive_lost(file->survive, reply))
+		file->unlocked = false;
+	done_with(file);
+}
+
+/* It is open, and the same. */
+static void finish(struct survive_file *file)
+{
+	if (file->unlocked)
+		set_mode(file, file->mode_was, locked);
+	else
+		done_with(file);
+}
+
 static bool same_second(const struct csftp_time *a, const struct csftp_time *b)
 {
 	return a->sec == b->sec;
@@ -78,11 +162,11 @@ static void seen(struct csftp_req *req, const struct csftp_reply *reply)
 		    (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = file->low},
 		    closed);
 	} else if (file->flags & CSFTP_OPEN_APPEND) {
-		survive_append_check(file, attr->size);
+		survive_append_check(file, attr->size, finish);
 	} else {
 		if (file->node->changing == 0)
 			survive_node_saw(file->node, attr);
-		done_with(file);
+		finish(file);
 	}
 }
 
@@ -92,6 +176,11 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 
 	if (survive_lost(file->survive, reply)) {
 		done_with(file);
+		return;
+	}
+	if (reply->err == EACCES && (file->flags & CSFTP_OPEN_WRITE) &&
+	    file->tried != file->survive->epoch) {
+		unlock(file);
 		return;
 	}
 	if (reply->err) {
@@ -109,11 +198,8 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 		    seen);
 }
 
-static void reopen(struct survive_file *file)
+static void open_again(struct survive_file *file)
 {
-	file->survive->phase++;
-	survive_file_hold(file);
-	survive_names_settle(&file->names);
 	ask(file,
 	    (struct csftp_req){
 		    .op = file->is_dir ? CSFTP_OP_OPENDIR : CSFTP_OP_OPEN,
@@ -121,6 +207,14 @@ static void reopen(struct survive_file *file)
 		    .path = file->node->path,
 	    },
 	    opened);
+}
+
+static void reopen(struct survive_file *file)
+{
+	file->survive->phase++;
+	survive_file_hold(file);
+	survive_names_settle(&file->names);
+	open_again(file);
 }
 
 void survive_reopen_all(struct survive *survive)

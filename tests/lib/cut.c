@@ -146,13 +146,47 @@ static void do_unanswered(struct cut *cut, struct csftp_req *req)
 	csftp_submit(cut->relay.under, &job.req);
 }
 
-static void do_one(struct cut *cut, struct csftp_req *req)
+struct mode {
+	struct csftp_req req; /* first */
+	uint32_t mode;
+};
+
+static void saw_mode(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	if (!reply->err)
+		((struct mode *)req)->mode = reply->attr->mode;
+}
+
+static void do_allowed(struct cut *cut, struct csftp_req *req)
 {
 	struct relay_job *job = relay_take(&cut->relay, req);
 
 	assert_non_null(job);
 	say(cut, &job->req);
 	relay_ask(job, answered);
+}
+
+static bool is_forbidden(const struct cut *cut, const struct csftp_req *req)
+{
+	struct mode mode = {.req = {.op = CSFTP_OP_GETATTR,
+				    .path = req->path,
+				    .done = saw_mode},
+			    .mode = 0777};
+
+	if (!cut->guarded || req->op != CSFTP_OP_OPEN ||
+	    !(req->flags & CSFTP_OPEN_WRITE))
+		return false;
+	csftp_submit(cut->relay.under, &mode.req);
+	return !(mode.mode & 0200);
+}
+
+static void do_one(struct cut *cut, struct csftp_req *req)
+{
+	if (is_forbidden(cut, req)) {
+		csftp_reply_err(req, EACCES);
+		return;
+	}
+	do_allowed(cut, req);
 }
 
 bool cut_run(struct cut *cut)

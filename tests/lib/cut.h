@@ -29,7 +29,8 @@ struct cut {
 	unsigned all;		    /* on all of them */
 	csftp_fh open[CUT_HANDLES]; /* below */
 	unsigned opened;
-	bool vague; /* refusals have one code, as most servers have */
+	bool guarded; /* modes count for OPEN, as they do for all but root */
+	bool vague;   /* refusals have one code, as most servers have */
 };
 
 void cut_init(struct cut *cut, struct csftp_fs *memfs);

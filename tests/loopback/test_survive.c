@@ -46,8 +46,8 @@ static void start(struct world *world)
 {
 	struct session *session = &world->session;
 	const struct csftp_serve_config serve = {.fs = world->memfs};
-	const struct csftp_remote_config remote = {.ready = set_ready,
-						   .arg = session};
+	const struct csftp_remote_config remote = {
+		.slots = 16, .handles = 16, .ready = set_ready, .arg = session};
 
 	session->ready = false;
 	assert_int_equal(csftp_serve_new(&session->serve, &serve), CSFTP_OK);

@@ -778,6 +778,38 @@ static void what_was_not_sent_is_not_taken_for_done(void **state)
 	assert_int_equal(rig->cuts, 1);
 }
 
+/* A file that is made read-only and written, as git makes its objects. */
+static void a_mode_that_forbids_it_is_no_hindrance(void **state)
+{
+	const struct csftp_attr read_only = {.mask = CSFTP_ATTR_MODE,
+					     .mode = 0444};
+
+	(void)state;
+	for (unsigned then = 0; then < 8; then++) {
+		struct rig *rig = rig_new(NULL);
+		struct fs_caller *c = &rig->caller;
+		csftp_fh fh;
+
+		rig->cut.guarded = true;
+		assert_int_equal(
+			fs_call(c, &(struct csftp_req){.op = CSFTP_OP_OPEN,
+						       .path = "/f",
+						       .flags = MAKES,
+						       .attr = &read_only}),
+			0);
+		fh = c->fh;
+		assert_int_equal(fs_write(c, fh, 0, "one ", 4), 0);
+		rig->next_at[0] = then; /* in the middle of it, again */
+		cut_here(rig);
+		assert_int_equal(fs_write(c, fh, 4, "two", 3), 0);
+		assert_int_equal(fs_close(c, fh), 0);
+		assert_int_equal(fs_getattr(&rig->other, "/f"), 0);
+		assert_int_equal(rig->other.attr.mode & 07777, 0444);
+		assert_int_equal(rig->other.attr.size, 7);
+		rig_free(rig);
+	}
+}
+
 static void writes_are_split_where_a_server_takes_less(void **state)
 {
 	const struct survive_config config = {.max_write = 1000};
@@ -841,6 +873,7 @@ int main(void)
 		CLAIM(a_torn_append_is_completed),
 		CLAIM(what_others_made_is_not_taken_for_ours),
 		CLAIM(what_was_not_sent_is_not_taken_for_done),
+		cmocka_unit_test(a_mode_that_forbids_it_is_no_hindrance),
 		cmocka_unit_test(writes_are_split_where_a_server_takes_less),
 		cmocka_unit_test(a_suite_passes_over_the_layer),
 	};
