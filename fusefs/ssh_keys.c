@@ -102,7 +102,7 @@ static bool is_protected(const struct stat *st, const char *path,
 	return false;
 }
 
-/* "path.pub", or a public key in the place of a private one. */
+/* One line; what is none leaves the identity without a public half. */
 static bool read_public(struct ssh_identity *identity, const char *path)
 {
 	struct csftp_ssh_key *key;
@@ -124,18 +124,13 @@ static bool read_public(struct ssh_identity *identity, const char *path)
 	return ok;
 }
 
-static bool find_public(struct ssh_identity *identity, const char *text,
-			size_t text_len)
+/* "path.pub"; the private half may be with an agent. */
+static bool read_beside(struct ssh_identity *identity)
 {
 	size_t size = strlen(identity->name) + sizeof(".pub");
-	uint8_t blob[SSH_KEYFILE_BLOB_MAX];
-	size_t len = 0;
-	char *path;
+	char *path = malloc(size);
 	bool ok;
 
-	if (ssh_keyfile_public(text, text_len, blob, &len) == CSFTP_OK)
-		return set_blob(identity, blob, len);
-	path = malloc(size);
 	if (!path)
 		return false;
 	(void)snprintf(path, size, "%s.pub", identity->name);
@@ -144,33 +139,44 @@ static bool find_public(struct ssh_identity *identity, const char *text,
 	return ok;
 }
 
+static bool read_private(struct ssh_identity *identity, const char *text,
+			 size_t len, const struct talk *talk)
+{
+	uint8_t blob[SSH_KEYFILE_BLOB_MAX];
+	size_t blob_len = 0;
+	struct csftp_ssh_bytes own;
+	enum csftp_err err =
+		csftp_ssh_key_read(&identity->key, text, len, NULL);
+
+	identity->has_private = err == CSFTP_OK || err == CSFTP_ERR_DENIED;
+	if (!identity->has_private) {
+		talk_detail(talk, "%s: %s", identity->name,
+			    csftp_strerror(err));
+		return true;
+	}
+	if (err == CSFTP_OK) {
+		own = csftp_ssh_key_blob(identity->key);
+		return set_blob(identity, own.ptr, own.len);
+	}
+	if (ssh_keyfile_public(text, len, blob, &blob_len) == CSFTP_OK)
+		return set_blob(identity, blob, blob_len);
+	return read_beside(identity);
+}
+
 static bool read_file(struct ssh_identity *identity, const struct talk *talk)
 {
-	struct csftp_ssh_bytes blob;
-	enum csftp_err err;
 	struct stat st;
 	size_t len;
 	char *text = read_text(identity->name, &len, &st);
 	bool ok = true;
 
 	identity->of_file = true;
-	if (!text || !is_protected(&st, identity->name, talk)) {
-		forget_text(text);
-		return true;
-	}
-	err = csftp_ssh_key_read(&identity->key, text, len, NULL);
-	identity->has_private = err == CSFTP_OK || err == CSFTP_ERR_DENIED;
-	if (err == CSFTP_OK) {
-		blob = csftp_ssh_key_blob(identity->key);
-		ok = set_blob(identity, blob.ptr, blob.len);
-	} else if (err == CSFTP_ERR_DENIED) {
-		ok = find_public(identity, text, len);
-	} else {
+	if (!text)
+		return read_beside(identity);
+	if (!strstr(text, "PRIVATE KEY"))
 		ok = read_public(identity, identity->name);
-		if (!identity->blob.ptr)
-			talk_detail(talk, "%s: %s", identity->name,
-				    csftp_strerror(err));
-	}
+	else if (is_protected(&st, identity->name, talk))
+		ok = read_private(identity, text, len, talk);
 	forget_text(text);
 	return ok;
 }

@@ -50,6 +50,7 @@ static void write_server_config(const struct sshd *sshd, const char *sftp)
 	char text[16384], path[PROC_PATH_MAX + 16];
 
 	proc_print(text, sizeof(text),
+		   "%s"
 		   "Port %d\n"
 		   "ListenAddress 127.0.0.1\n"
 		   "HostKey %s/host\n"
@@ -65,6 +66,7 @@ static void write_server_config(const struct sshd *sshd, const char *sftp)
 		   "MaxStartups 100\n"
 		   "LogLevel ERROR\n"
 		   "Subsystem sftp %s\n",
+		   sshd->with && sshd->with->config ? sshd->with->config : "",
 		   sshd->port, sshd->dir, sshd->dir, sftp);
 	proc_print(path, sizeof(path), "%s/sshd_config", sshd->dir);
 	file_write(path, text, strlen(text));
@@ -136,6 +138,29 @@ static bool can_log_in(const struct sshd *sshd, char *text, size_t size)
 	return status == 0;
 }
 
+/* Its own /etc/shadow is seen by this sshd and its sessions alone. */
+static void launch_with_password(struct sshd *sshd)
+{
+	char script[4 * PROC_PATH_MAX];
+	char unshare[] = "unshare", mounts[] = "-m";
+	char shell[] = "sh", flag[] = "-ec";
+	char *argv[] = {unshare, mounts, shell, flag, script, NULL};
+
+	must_sh("cd '%s'\n"
+		"hash=$(openssl passwd -6 '%s')\n"
+		"awk -F: -v OFS=: -v user=\"$(id -un)\" -v hash=\"$hash\" "
+		"'$1 == user { $2 = hash; $3 = 19000; $5 = 99999; $8 = \"\" } "
+		"{ print }' /etc/shadow >shadow\n"
+		"chmod 600 shadow",
+		sshd->dir, sshd->with->password);
+	proc_print(script, sizeof(script),
+		   "cd '%s'\n"
+		   "mount --bind shadow /etc/shadow\n"
+		   "exec /usr/sbin/sshd -D -e -f '%s/sshd_config'",
+		   sshd->dir, sshd->dir);
+	sshd->pid = proc_start(argv, -1, -1, -1);
+}
+
 static void launch_sshd(struct sshd *sshd, const char *sftp_server)
 {
 	char config[PROC_PATH_MAX + 16];
@@ -144,6 +169,10 @@ static void launch_sshd(struct sshd *sshd, const char *sftp_server)
 	char *argv[] = {program, stay, log, file, config, NULL};
 
 	write_server_config(sshd, sftp_server);
+	if (sshd->with && sshd->with->password) {
+		launch_with_password(sshd);
+		return;
+	}
 	proc_print(config, sizeof(config), "%s/sshd_config", sshd->dir);
 	sshd->pid = proc_start(argv, -1, -1, -1);
 }
@@ -190,12 +219,22 @@ static void start(struct sshd *sshd, const char *sftp_server,
 
 void sshd_start(struct sshd *sshd, const char *sftp_server)
 {
+	sshd_start_with(sshd, sftp_server, NULL);
+}
+
+void sshd_start_with(struct sshd *sshd, const char *sftp_server,
+		     const struct sshd_with *with)
+{
 	struct passwd *user = getpwuid(geteuid());
 
 	assert_non_null(user);
 	if (account_is_locked(user->pw_name))
 		skip_because("this account is locked; sshd lets nobody in");
-	*sshd = (struct sshd){0};
+	if (with && with->password && geteuid() != 0)
+		skip_because("only root can give an account another password");
+	if (with && with->password && proc_sh(0, "unshare -m true") != 0)
+		skip_because("no mount namespace can be made here");
+	*sshd = (struct sshd){.with = with};
 	/*
 	 * Each session of sshd asks for it again, those of other tests too; so
 	 * it stays, as after the first start of Debian's own service.

@@ -22,11 +22,22 @@
 struct sshd {
 	pid_t pid;
 	int port;
+	const struct sshd_with *with; /* during the start; or NULL */
 	char dir[PROC_PATH_MAX];
 	/* In it, for clients of all kinds. */
 	char client[PROC_PATH_MAX];	 /* configuration for ssh -F */
 	char key[PROC_PATH_MAX];	 /* private, OpenSSH's format; .pub */
 	char known_hosts[PROC_PATH_MAX]; /* by SSHD_HOST and by address */
+};
+
+/* What an sshd has that others have not. */
+struct sshd_with {
+	const char *config; /* lines of sshd_config that come first; or NULL */
+	/*
+	 * The current user's, to that sshd alone, which sees another
+	 * /etc/shadow.  That takes root.  NULL: as it is.
+	 */
+	const char *password;
 };
 
 /*
@@ -35,6 +46,8 @@ struct sshd {
  * Skips the running test where this machine's account cannot log in.
  */
 void sshd_start(struct sshd *sshd, const char *sftp_server);
+void sshd_start_with(struct sshd *sshd, const char *sftp_server,
+		     const struct sshd_with *with);
 
 /*
  * dropbear instead.  Which program it runs for sftp was decided when it was

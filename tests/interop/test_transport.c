@@ -1,0 +1,740 @@
+/*
+ * csftpfs with SSH of its own against sshd and dropbear: who it is, who the
+ * server is, what is asked, and by which way it gets there.  Where ssh has
+ * words for it, they are compared with ssh's.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/mounted.h"
+#include "tests/lib/test.h"
+
+#define LIMIT_MS 60000
+#define TEXT_MAX (64 * 1024)
+
+/* Which of our own the tests are for at the moment. */
+struct place {
+	struct mounted mounted; /* its server is sshd, with a key */
+	pid_t agent;
+	char hosts[PROC_PATH_MAX]; /* a known_hosts file of the test's */
+	char asked[PROC_PATH_MAX]; /* what SSH_ASKPASS was asked */
+	char text[TEXT_MAX];
+};
+
+static int start_by(void **state, enum transport transport)
+{
+	struct place *place = calloc(1, sizeof(*place));
+
+	assert_non_null(place);
+	*state = place;
+	print_message("# %s\n", transport_name(transport));
+	mounted_serve(&place->mounted, transport);
+	proc_print(place->hosts, sizeof(place->hosts), "%.4000s/hosts",
+		   place->mounted.dir);
+	proc_print(place->asked, sizeof(place->asked), "%.4000s/asked",
+		   place->mounted.dir);
+	must_sh("echo hello >'%s/file'", place->mounted.served);
+	return 0;
+}
+
+static int start_native(void **state)
+{
+	return start_by(state, NATIVE_OPENSSH);
+}
+
+static int stop(void **state)
+{
+	struct place *place = *state;
+
+	mounted_stop(&place->mounted);
+	free(place);
+	return 0;
+}
+
+static void forget_env(void)
+{
+	unsetenv("SSH_ASKPASS");
+	unsetenv("SSH_ASKPASS_REQUIRE");
+	unsetenv("SSH_AUTH_SOCK");
+}
+
+static int clean_up(void **state)
+{
+	struct place *place = *state;
+
+	mounted_drop(&place->mounted);
+	if (place->agent > 0)
+		proc_stop(place->agent);
+	place->agent = 0;
+	forget_env();
+	must_sh("rm -f '%s' '%s' '%s/askpass'", place->hosts, place->asked,
+		place->mounted.dir);
+	return 0;
+}
+
+/*
+ * Words of a command line, each behind -o, up to NULL.
+ */
+
+static char **argv_with(struct place *place, const char *foreground,
+			const char *const options[])
+{
+	const char *append[64] = {NULL};
+	size_t n = 0;
+
+	if (foreground)
+		append[n++] = foreground;
+	for (; *options; options++) {
+		append[n++] = "-o";
+		append[n++] = *options;
+		assert_true(n < 62);
+	}
+	return mounted_argv(&place->mounted, place->mounted.served,
+			    place->mounted.point, append);
+}
+
+/* It mounts, a file can be read, and it unmounts in order. */
+static void assert_mounts(struct place *place, const char *const options[])
+{
+	char path[PROC_PATH_MAX], text[16] = "";
+	char **argv = argv_with(place, "-f", options);
+
+	place->mounted.pid = proc_start(argv, -1, -1, -1);
+	mounted_argv_free(argv);
+	mounted_await(&place->mounted);
+	proc_print(path, sizeof(path), "%.4000s/file", place->mounted.point);
+	assert_int_equal(file_read(path, text, sizeof(text)), 6);
+	assert_string_equal(text, "hello\n");
+	mounted_unmount(&place->mounted);
+}
+
+/* It does not, and what it says is in place->text. */
+static void assert_fails(struct place *place, const char *const options[])
+{
+	char **argv = argv_with(place, NULL, options);
+	int status = proc_capture(argv, LIMIT_MS, place->text, TEXT_MAX);
+
+	mounted_argv_free(argv);
+	if (status != 1)
+		fail_msg("exit status %d: %s", status, place->text);
+	assert_false(is_mount_point(place->mounted.point));
+}
+
+static void assert_says(struct place *place, const char *what)
+{
+	if (!strstr(place->text, what))
+		fail_msg("\"%s\" is not in: %s", what, place->text);
+}
+
+static void says_not(struct place *place, const char *what)
+{
+	if (strstr(place->text, what))
+		fail_msg("\"%s\" is in: %s", what, place->text);
+}
+
+static const char *option(char *buf, const char *name, const char *value)
+{
+	proc_print(buf, PROC_PATH_MAX, "%s=%s", name, value);
+	return buf;
+}
+
+/* Answers each question with the next line; the last one for ever. */
+static void answer_with(struct place *place, const char *answers)
+{
+	char path[PROC_PATH_MAX], script[2 * PROC_PATH_MAX];
+
+	proc_print(path, sizeof(path), "%.4000s/askpass", place->mounted.dir);
+	proc_print(script, sizeof(script),
+		   "#!/bin/sh\n"
+		   "printf '%%s\\n' \"$1\" >>'%s'\n"
+		   "n=$(grep -c '' '%s.n' 2>/dev/null || :)\n"
+		   "n=$((${n:-0} + 1))\n"
+		   "echo >>'%s.n'\n"
+		   "printf '%s' | sed -n \"${n}p;\\$p\" | head -1\n",
+		   place->asked, place->asked, place->asked, answers);
+	must_sh("rm -f '%s' '%s.n'", place->asked, place->asked);
+	file_write(path, script, strlen(script));
+	assert_int_equal(chmod(path, 0700), 0);
+	setenv("SSH_ASKPASS", path, 1);
+	setenv("SSH_ASKPASS_REQUIRE", "force", 1);
+}
+
+static void assert_asked(struct place *place, const char *what)
+{
+	char text[4096] = "";
+
+	if (access(place->asked, R_OK) == 0)
+		text[file_read(place->asked, text, sizeof(text) - 1)] = '\0';
+	must_sh("rm -f '%s.n'", place->asked);
+	if (!strstr(text, what))
+		fail_msg("\"%s\" was not asked, but: %s", what, text);
+}
+
+/*
+ * Who we are
+ */
+
+static void a_key_file_logs_in(void **state)
+{
+	static const char *const none[] = {NULL};
+
+	assert_mounts(*state, none);
+}
+
+static void an_unknown_key_is_denied_in_words_of_ssh(void **state)
+{
+	struct place *place = *state;
+	char key[PROC_PATH_MAX], path[PROC_PATH_MAX];
+	const char *const options[] = {option(key, "IdentityFile", path), NULL};
+
+	proc_print(path, sizeof(path), "%.4000s/stranger", place->mounted.dir);
+	must_sh("ssh-keygen -q -t ed25519 -N '' -f '%s'", path);
+	option(key, "IdentityFile", path);
+	/* The configuration adds its own: without it, too. */
+	must_sh("sed '/IdentityFile/d' '%s' >'%s.less'\n"
+		"mv '%s' '%s.full'\n"
+		"mv '%s.less' '%s'",
+		place->mounted.sshd.client, place->mounted.sshd.client,
+		place->mounted.sshd.client, place->mounted.sshd.client,
+		place->mounted.sshd.client, place->mounted.sshd.client);
+	assert_fails(place, options);
+	must_sh("mv '%s.full' '%s'; rm -f '%s' '%s.pub'",
+		place->mounted.sshd.client, place->mounted.sshd.client, path,
+		path);
+	assert_says(place, "Permission denied (publickey).");
+}
+
+static void an_encrypted_key_is_asked_for_its_passphrase(void **state)
+{
+	struct place *place = *state;
+	const char *const options[] = {"BatchMode=no", NULL};
+	const char *key = place->mounted.sshd.key;
+
+	must_sh("ssh-keygen -q -p -P '' -N 'so secret' -f '%s' >/dev/null",
+		key);
+	answer_with(place, "wrong\\nso secret\\n");
+	assert_mounts(place, options);
+	assert_asked(place, "Enter passphrase for key '");
+	/* As often as ssh asks, and no more. */
+	answer_with(place, "wrong\\n");
+	assert_fails(place, options);
+	assert_says(place, "Permission denied (publickey).");
+	must_sh("ssh-keygen -q -p -P 'so secret' -N '' -f '%s' >/dev/null",
+		key);
+}
+
+static void a_key_that_others_can_read_is_refused_as_by_ssh(void **state)
+{
+	static const char *const none[] = {NULL};
+	struct place *place = *state;
+
+	assert_int_equal(chmod(place->mounted.sshd.key, 0644), 0);
+	assert_fails(place, none);
+	assert_int_equal(chmod(place->mounted.sshd.key, 0600), 0);
+	assert_says(place, "WARNING: UNPROTECTED PRIVATE KEY FILE!");
+	assert_says(place, "Permissions 0644 for");
+}
+
+/* ssh-agent -D says nothing to wait for: its socket is. */
+static void start_agent(struct place *place, char *path)
+{
+	char program[] = "ssh-agent", stay[] = "-D", at[] = "-a";
+	char *argv[] = {program, stay, at, path, NULL};
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	proc_print(path, PROC_PATH_MAX, "%.4000s/agent", place->mounted.dir);
+	place->agent = proc_start(argv, -1, null, -1);
+	close(null);
+	must_sh("until [ -S '%s' ]; do kill -0 %d; sleep 0.05; done", path,
+		place->agent);
+}
+
+static void an_agent_signs_with_keys_of_each_type(void **state)
+{
+	static const char *const types[] = {"ed25519", "ecdsa", "rsa"};
+	struct place *place = *state;
+	char path[PROC_PATH_MAX], agent[PROC_PATH_MAX];
+	const char *dir = place->mounted.sshd.dir;
+	const char *const options[] = {option(agent, "IdentityAgent", path),
+				       "IdentitiesOnly=no",
+				       "IdentityFile=/no/such/file", NULL};
+
+	start_agent(place, path);
+	option(agent, "IdentityAgent", path);
+	must_sh("cp '%s/user.pub' '%s/user.old'\n"
+		"mv '%s/user' '%s/user.away'",
+		dir, dir, dir, dir);
+	for (size_t i = 0; i < 3; i++) {
+		must_sh("cd '%s'\n"
+			"rm -f agent.key*\n"
+			"ssh-keygen -q -t %s -N '' -f agent.key\n"
+			"SSH_AUTH_SOCK='%s' ssh-add -q -D 2>/dev/null\n"
+			"SSH_AUTH_SOCK='%s' ssh-add -q agent.key\n"
+			"cp agent.key.pub user.pub",
+			dir, types[i], path, path);
+		assert_mounts(place, options);
+	}
+	must_sh("cd '%s'; mv user.old user.pub; mv user.away user", dir);
+}
+
+static void identities_only_keeps_the_agents_other_keys_back(void **state)
+{
+	struct place *place = *state;
+	char path[PROC_PATH_MAX], agent[PROC_PATH_MAX + 32];
+	char file[PROC_PATH_MAX + 32];
+	const char *dir = place->mounted.sshd.dir;
+	const char *const options[] = {option(agent, "IdentityAgent", ""),
+				       "IdentitiesOnly=yes", NULL};
+	const char *const named[] = {agent, "IdentitiesOnly=yes", file, NULL};
+
+	start_agent(place, path);
+	option(agent, "IdentityAgent", path);
+	proc_print(file, sizeof(file), "IdentityFile=%s/agent.key.pub", dir);
+	must_sh("cd '%s'\n"
+		"cp user.pub user.old\n"
+		"rm -f agent.key*\n"
+		"ssh-keygen -q -t ed25519 -N '' -f agent.key\n"
+		"SSH_AUTH_SOCK='%s' ssh-add -q agent.key\n"
+		"rm agent.key\n"
+		"cp agent.key.pub user.pub",
+		dir, path);
+	assert_fails(place, options);
+	assert_says(place, "Permission denied (publickey).");
+	/* Its public half says that it was asked for. */
+	assert_mounts(place, named);
+	must_sh("cd '%s'; mv user.old user.pub", dir);
+}
+
+/*
+ * Who the server is
+ */
+
+static void known_as(struct place *place, const char *mark, const char *name,
+		     const char *key)
+{
+	must_sh("printf '%%s%%s %%s\\n' '%s' '%s' \"$(cat '%s/%s.pub')\" "
+		">'%s'",
+		mark, name, place->mounted.sshd.dir, key, place->hosts);
+}
+
+static void a_hashed_name_is_known(void **state)
+{
+	struct place *place = *state;
+	char hosts[PROC_PATH_MAX + 32];
+	const char *const options[] = {
+		option(hosts, "UserKnownHostsFile", place->hosts), NULL};
+
+	known_as(place, "", SSHD_HOST, "host");
+	must_sh("ssh-keygen -q -H -f '%s' 2>/dev/null; rm -f '%s.old'",
+		place->hosts, place->hosts);
+	assert_mounts(place, options);
+}
+
+/* What ssh says of the same server, with the same file. */
+static void ask_ssh(struct place *place, const char *strict, char *text)
+{
+	char hosts[PROC_PATH_MAX + 32], checking[64], config[PROC_PATH_MAX];
+	char ssh[] = "ssh", flag[] = "-F", o[] = "-o",
+	     level[] = "-oLogLevel=INFO";
+	char host[] = SSHD_HOST, command[] = "true";
+	char *argv[] = {ssh, flag,     config, level,	o,   hosts,
+			o,   checking, host,   command, NULL};
+
+	proc_print(config, sizeof(config), "%s", place->mounted.sshd.client);
+	proc_print(hosts, sizeof(hosts), "UserKnownHostsFile=%s", place->hosts);
+	proc_print(checking, sizeof(checking), "StrictHostKeyChecking=%s",
+		   strict);
+	(void)proc_capture(argv, LIMIT_MS, text, TEXT_MAX);
+	/* Its terminal has lines that end with both. */
+	for (char *from = text, *to = text;; from++) {
+		if (*from != '\r')
+			*to++ = *from;
+		if (!*from)
+			break;
+	}
+}
+
+/* What we say begins with all that ssh says. */
+static void assert_as_ssh(struct place *place, const char *strict)
+{
+	char hosts[PROC_PATH_MAX + 32], checking[64];
+	const char *const options[] = {
+		option(hosts, "UserKnownHostsFile", place->hosts),
+		option(checking, "StrictHostKeyChecking", strict), NULL};
+	char *theirs = calloc(1, TEXT_MAX);
+
+	assert_non_null(theirs);
+	ask_ssh(place, strict, theirs);
+	assert_fails(place, options);
+	if (strncmp(place->text, theirs, strlen(theirs)) != 0)
+		fail_msg("ssh says:\n%s\nwe say:\n%s", theirs, place->text);
+	assert_true(strlen(theirs) > 0);
+	free(theirs);
+}
+
+static void an_unknown_host_is_refused_as_by_ssh(void **state)
+{
+	struct place *place = *state;
+
+	known_as(place, "", "other", "host");
+	assert_as_ssh(place, "yes");
+	assert_says(place, "requested strict checking");
+	/* Nobody can be asked in batch mode. */
+	assert_as_ssh(place, "ask");
+}
+
+static void a_changed_key_is_refused_as_by_ssh(void **state)
+{
+	struct place *place = *state;
+
+	known_as(place, "", SSHD_HOST, "user");
+	assert_as_ssh(place, "yes");
+	assert_says(place, "REMOTE HOST IDENTIFICATION HAS CHANGED");
+	assert_says(place, "Offending ED25519 key in ");
+	assert_as_ssh(place, "accept-new");
+}
+
+static void a_revoked_key_is_refused_as_by_ssh(void **state)
+{
+	struct place *place = *state;
+
+	known_as(place, "@revoked ", "*", "host");
+	assert_as_ssh(place, "yes");
+	assert_says(place, "REVOKED HOST KEY DETECTED");
+}
+
+/* As with ssh, it is another matter what it gets then: no password. */
+static void a_changed_key_is_gone_on_with_where_that_is_wanted(void **state)
+{
+	struct place *place = *state;
+	char hosts[PROC_PATH_MAX + 32];
+	const char *const options[] = {
+		option(hosts, "UserKnownHostsFile", place->hosts),
+		"StrictHostKeyChecking=no", NULL};
+
+	known_as(place, "", SSHD_HOST, "user");
+	assert_mounts(place, options);
+}
+
+static void accept_new_learns_a_host_once(void **state)
+{
+	struct place *place = *state;
+	char hosts[PROC_PATH_MAX + 32], first[4096] = "", again[4096] = "";
+	const char *const options[] = {
+		option(hosts, "UserKnownHostsFile", place->hosts),
+		"StrictHostKeyChecking=accept-new", "HashKnownHosts=yes", NULL};
+	size_t len;
+
+	/* Behind a line that lacks its end. */
+	file_write(place->hosts, "# mine", 6);
+	assert_mounts(place, options);
+	len = file_read(place->hosts, first, sizeof(first) - 1);
+	assert_memory_equal(first, "# mine\n|1|", 10);
+	assert_null(strstr(first, SSHD_HOST));
+	must_sh("ssh-keygen -q -F " SSHD_HOST " -f '%s' >/dev/null",
+		place->hosts);
+	assert_mounts(place, options);
+	assert_int_equal(file_read(place->hosts, again, sizeof(again) - 1),
+			 len);
+	assert_string_equal(first, again);
+}
+
+static void who_is_asked_about_a_host_decides(void **state)
+{
+	struct place *place = *state;
+	char hosts[PROC_PATH_MAX + 32];
+	const char *const options[] = {
+		option(hosts, "UserKnownHostsFile", place->hosts),
+		"StrictHostKeyChecking=ask", "BatchMode=no", NULL};
+
+	answer_with(place, "no\\n");
+	assert_fails(place, options);
+	assert_says(place, "Host key verification failed.");
+	assert_asked(place, "The authenticity of host '" SSHD_HOST " (");
+	answer_with(place, "perhaps\\nyes\\n");
+	assert_mounts(place, options);
+	assert_asked(place, "Please type 'yes', 'no' or the fingerprint: ");
+	forget_env();
+	assert_mounts(place, options);
+}
+
+/*
+ * How to get there
+ */
+
+static void a_proxy_command_carries_the_connection(void **state)
+{
+	struct place *place = *state;
+	char text[2 * PROC_PATH_MAX];
+	const char *const options[] = {text, NULL};
+
+	proc_print(text, sizeof(text),
+		   "ProxyCommand=ssh -F %s -W %%h:%%p " SSHD_HOST,
+		   place->mounted.sshd.client);
+	assert_mounts(place, options);
+}
+
+static void a_jump_host_carries_the_connection(void **state)
+{
+	static const char *const options[] = {"ProxyJump=" SSHD_HOST, NULL};
+
+	assert_mounts(*state, options);
+}
+
+static void a_proxy_that_fails_is_an_error(void **state)
+{
+	static const char *const options[] = {"ProxyCommand=exit 3", NULL};
+	struct place *place = *state;
+
+	assert_fails(place, options);
+	assert_says(place, "connection failed");
+}
+
+static void a_closed_port_is_an_error(void **state)
+{
+	static const char *const options[] = {"Port=1", "ConnectionAttempts=1",
+					      NULL};
+	struct place *place = *state;
+
+	assert_fails(place, options);
+	assert_says(place, "Connection refused");
+}
+
+/* Neither ssh nor its files: what is on the command line has to do. */
+static void it_works_where_there_is_no_ssh(void **state)
+{
+	struct place *place = *state;
+	char bin[PROC_PATH_MAX], key[PROC_PATH_MAX + 32],
+		hosts[PROC_PATH_MAX + 32], port[32], target[2 * PROC_PATH_MAX];
+	char program[PROC_PATH_MAX], o[] = "-o", stay[] = "-f", how[64];
+	char *argv[] = {program, stay,	o, how,	 o,	 key,
+			o,	 hosts, o, port, target, place->mounted.point,
+			NULL};
+	const char *path = getenv("PATH");
+	char *old = strdup(path ? path : "");
+
+	assert_non_null(old);
+	proc_mounter(program);
+	proc_print(bin, sizeof(bin), "%.4000s/bin", place->mounted.dir);
+	must_sh("mkdir -p '%s' && ln -sf \"$(command -v fusermount3)\" '%s/'",
+		bin, bin);
+	proc_print(how, sizeof(how), "%s",
+		   place->mounted.transport == NATIVE_OPENSSH
+			   ? "transport=native"
+			   : "transport=libssh2");
+	option(key, "IdentityFile", place->mounted.sshd.key);
+	option(hosts, "UserKnownHostsFile", place->mounted.sshd.known_hosts);
+	proc_print(port, sizeof(port), "port=%d", place->mounted.sshd.port);
+	proc_print(target, sizeof(target), "127.0.0.1:%s",
+		   place->mounted.served);
+	setenv("PATH", bin, 1);
+	place->mounted.pid = proc_start(argv, -1, -1, -1);
+	setenv("PATH", old, 1);
+	free(old);
+	mounted_await(&place->mounted);
+	mounted_unmount(&place->mounted);
+}
+
+/*
+ * What is carried
+ */
+
+static void data_survives_many_changes_of_keys(void **state)
+{
+	static const char *const options[] = {"RekeyLimit=1M", NULL};
+	struct place *place = *state;
+	char **argv = argv_with(place, "-f", options);
+
+	place->mounted.pid = proc_start(argv, -1, -1, -1);
+	mounted_argv_free(argv);
+	mounted_await(&place->mounted);
+	must_sh("cd '%s'\n"
+		"head -c 32M /dev/urandom >data\n"
+		"cp data '%s/copy'\n"
+		"cmp data copy\n"
+		"cmp data '%s/data'\n"
+		"rm data copy",
+		place->mounted.served, place->mounted.point,
+		place->mounted.point);
+	mounted_unmount(&place->mounted);
+}
+
+static void the_server_can_be_named_as_a_program(void **state)
+{
+	static const char *const options[] = {
+		"sftp_server=" OPENSSH_SFTP_SERVER, NULL};
+	static const char *const missing[] = {"sftp_server=nothing", NULL};
+	struct place *place = *state;
+
+	assert_mounts(place, options);
+	assert_fails(place, missing);
+	assert_says(place, "subsystem request failed");
+}
+
+/*
+ * Which one
+ */
+
+static void what_only_ssh_can_do_is_refused_or_left_to_ssh(void **state)
+{
+	static const char *const refused[] = {"Compression=yes", NULL};
+	struct place *place = *state;
+	char config[PROC_PATH_MAX], target[2 * PROC_PATH_MAX];
+	char program[PROC_PATH_MAX], flag[] = "-F", talk[] = "-v", o[] = "-o";
+	char automatic[] = "transport=auto", compress[] = "Compression=yes";
+	char *argv[] = {program, flag,	    config, talk,
+			o,	 automatic, target, place->mounted.point,
+			o,	 compress,  NULL};
+
+	assert_fails(place, refused);
+	assert_says(place, "only transport=ssh can do: compression");
+	proc_mounter(program);
+	proc_print(config, sizeof(config), "%s", place->mounted.sshd.client);
+	proc_print(target, sizeof(target), "%s:/no/such/place", SSHD_HOST);
+	assert_int_equal(proc_capture(argv, LIMIT_MS, place->text, TEXT_MAX),
+			 1);
+	assert_says(place, "transport=ssh, for: compression");
+	argv[8] = NULL;
+	assert_int_equal(proc_capture(argv, LIMIT_MS, place->text, TEXT_MAX),
+			 1);
+	assert_says(place, "transport=native: ");
+	assert_says(place, "authentication by publickey");
+	says_not(place, "transport=ssh");
+}
+
+/*
+ * Other servers: each test has one of its own.
+ */
+
+static void serve_with(struct place *place, const struct sshd_with *with)
+{
+	sshd_stop(&place->mounted.sshd);
+	sshd_start_with(&place->mounted.sshd, OPENSSH_SFTP_SERVER, with);
+}
+
+static int serve_as_ever(void **state)
+{
+	struct place *place = *state;
+
+	(void)clean_up(state);
+	sshd_stop(&place->mounted.sshd);
+	sshd_start(&place->mounted.sshd, OPENSSH_SFTP_SERVER);
+	return 0;
+}
+
+static void passwords_are_asked_for_as_by_ssh(void **state)
+{
+	static const struct sshd_with with = {
+		.config = "PasswordAuthentication yes\nPermitRootLogin yes\n",
+		.password = "open sesame"};
+	static const char *const options[] = {
+		"BatchMode=no", "PubkeyAuthentication=no",
+		"NumberOfPasswordPrompts=2", NULL};
+	static const char *const batch[] = {"PubkeyAuthentication=no", NULL};
+	struct place *place = *state;
+
+	serve_with(place, &with);
+	answer_with(place, "no\\nopen sesame\\n");
+	assert_mounts(place, options);
+	assert_asked(place, "@" SSHD_HOST "'s password: ");
+	answer_with(place, "no\\n");
+	assert_fails(place, options);
+	assert_says(place, "Permission denied, please try again.");
+	assert_says(place, "Permission denied (publickey,password).");
+	assert_fails(place, batch);
+	assert_says(place, "Permission denied (publickey,password).");
+}
+
+static void questions_of_the_server_are_asked(void **state)
+{
+	static const struct sshd_with with = {
+		.config = "KbdInteractiveAuthentication yes\nUsePAM yes\n"
+			  "PermitRootLogin yes\n",
+		.password = "open sesame"};
+	static const char *const options[] = {"BatchMode=no",
+					      "PubkeyAuthentication=no", NULL};
+	struct place *place = *state;
+
+	serve_with(place, &with);
+	answer_with(place, "open sesame\\n");
+	assert_mounts(place, options);
+	assert_asked(place, "@" SSHD_HOST ") Password: ");
+}
+
+static void a_second_factor_is_given(void **state)
+{
+	static const struct sshd_with with = {
+		.config = "PasswordAuthentication yes\nPermitRootLogin yes\n",
+		.password = "open sesame"};
+	static const char *const options[] = {"BatchMode=no", NULL};
+	struct place *place = *state;
+
+	serve_with(place, &with);
+	/* Only now, as the first login is by a key alone. */
+	must_sh("cd '%s'\n"
+		"{ echo 'AuthenticationMethods publickey,password'\n"
+		"cat sshd_config; } >both\n"
+		"mv both sshd_config\n"
+		"kill -HUP %d",
+		place->mounted.sshd.dir, place->mounted.sshd.pid);
+	answer_with(place, "open sesame\\n");
+	assert_mounts(place, options);
+	assert_asked(place, "'s password: ");
+}
+
+static void dropbear_is_a_server_like_any_other(void **state)
+{
+	struct place *place = *state;
+	static const char *const none[] = {NULL};
+	char home[PROC_PATH_MAX], server[PROC_PATH_MAX];
+
+	sshd_stop(&place->mounted.sshd);
+	proc_print(home, sizeof(home), "%.4000s/home", place->mounted.dir);
+	must_sh("mkdir -p '%s'", home);
+	proc_print(server, sizeof(server), "%s", OPENSSH_SFTP_SERVER);
+	dropbear_start(&place->mounted.sshd, server, home);
+	assert_mounts(place, none);
+}
+
+#define CLAIM(name) cmocka_unit_test_teardown(name, clean_up)
+#define OTHER(name) cmocka_unit_test_teardown(name, serve_as_ever)
+
+static const struct CMUnitTest claims[] = {
+	CLAIM(a_key_file_logs_in),
+	CLAIM(an_unknown_key_is_denied_in_words_of_ssh),
+	CLAIM(an_encrypted_key_is_asked_for_its_passphrase),
+	CLAIM(a_key_that_others_can_read_is_refused_as_by_ssh),
+	CLAIM(an_agent_signs_with_keys_of_each_type),
+	CLAIM(identities_only_keeps_the_agents_other_keys_back),
+	CLAIM(a_hashed_name_is_known),
+	CLAIM(an_unknown_host_is_refused_as_by_ssh),
+	CLAIM(a_changed_key_is_refused_as_by_ssh),
+	CLAIM(a_revoked_key_is_refused_as_by_ssh),
+	CLAIM(a_changed_key_is_gone_on_with_where_that_is_wanted),
+	CLAIM(accept_new_learns_a_host_once),
+	CLAIM(who_is_asked_about_a_host_decides),
+	CLAIM(a_proxy_command_carries_the_connection),
+	CLAIM(a_jump_host_carries_the_connection),
+	CLAIM(a_proxy_that_fails_is_an_error),
+	CLAIM(a_closed_port_is_an_error),
+	CLAIM(it_works_where_there_is_no_ssh),
+	CLAIM(the_server_can_be_named_as_a_program),
+	CLAIM(data_survives_many_changes_of_keys),
+	CLAIM(what_only_ssh_can_do_is_refused_or_left_to_ssh),
+	OTHER(passwords_are_asked_for_as_by_ssh),
+	OTHER(questions_of_the_server_are_asked),
+	OTHER(a_second_factor_is_given),
+	OTHER(dropbear_is_a_server_like_any_other),
+};
+
+int main(void)
+{
+	return _cmocka_run_group_tests("native", claims,
+				       sizeof(claims) / sizeof(*claims),
+				       start_native, stop);
+}
