@@ -24,10 +24,10 @@ pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(patsubst \
 	not found: install the Debian package $(if $(shell command -v \
 	pkg-config),$(3),pkg-config), or run: make deps))
 fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \
-	$(call pkg,$(1),libuv,libuv1-dev)
+	$(call pkg,$(1),libuv,libuv1-dev) \
+	$(call pkg,$(1),libssh2,libssh2-1-dev)
 crypto_pkg = $(call pkg,$(1),libcrypto,libssl-dev)
 cmocka_pkg = $(call pkg,$(1),cmocka,libcmocka-dev)
-ssh2_pkg   = $(call pkg,$(1),libssh2,libssh2-1-dev)
 ssh_pkg    = $(call pkg,$(1),libssh,libssh-dev)
 seccomp_pkg = $(call pkg,$(1),libseccomp,libseccomp-dev)
 
@@ -113,7 +113,6 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 	$(call say,LD,$@)
 	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
 		$(call crypto_pkg,--libs) $(call seccomp_pkg,--libs) $(other)
-$(B)/tests/interop/server/test_libssh2: other = $(call ssh2_pkg,--libs)
 $(B)/tests/interop/server/test_libssh: other = $(call ssh_pkg,--libs)
 
 # With what is installed, and nothing else.

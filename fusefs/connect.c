@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fusefs/libssh2.h"
 #include "fusefs/native.h"
 #include "fusefs/run.h"
 #include "fusefs/ssh_config.h"
@@ -136,7 +137,10 @@ static bool choose(struct connector *connector)
 		talk_say(talk, "%s", why);
 		return false;
 	}
-	native_check(config);
+	if (connector->transport == TRANSPORT_LIBSSH2)
+		libssh2_check(config);
+	else
+		native_check(config);
 	if (automatic)
 		connector->transport =
 			config->lacks[0] ? TRANSPORT_SSH : TRANSPORT_NATIVE;
@@ -272,6 +276,9 @@ enum csftp_err connect_open(struct connector *connector,
 					    options->directport);
 	if (options->vsock)
 		return connect_vsock(stream, options->vsock);
+	if (connector->transport == TRANSPORT_LIBSSH2)
+		return libssh2_open(&connector->native, &connector->config,
+				    options, connector->talk, stream);
 	if (connector->transport == TRANSPORT_NATIVE)
 		return native_open(&connector->native, &connector->config,
 				   options, connector->talk, stream);

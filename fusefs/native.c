@@ -84,65 +84,6 @@ void native_check(struct ssh_config *config)
 	check_list(config, config->macs, CSFTP_SSH_ALG_MAC, "macs");
 }
 
-/* The bit of the type of key that an algorithm signs with. */
-static uint32_t type_of(const char *name, size_t len)
-{
-	static const struct {
-		const char *name;
-		enum csftp_ssh_key_type type;
-	} types[] = {
-		{"ssh-ed25519", CSFTP_SSH_ED25519},
-		{"ecdsa-sha2-nistp256", CSFTP_SSH_P256},
-		{"ecdsa-sha2-nistp384", CSFTP_SSH_P384},
-		{"ecdsa-sha2-nistp521", CSFTP_SSH_P521},
-		{"rsa-sha2-512", CSFTP_SSH_RSA},
-		{"rsa-sha2-256", CSFTP_SSH_RSA},
-	};
-
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-		if (strlen(types[i].name) == len &&
-		    !strncmp(types[i].name, name, len))
-			return 1U << types[i].type;
-	return 0;
-}
-
-static void put_types(char *list, const char *names, uint32_t types, bool of)
-{
-	while (*names) {
-		size_t len = strcspn(names, ",");
-
-		if (((type_of(names, len) & types) != 0) == of)
-			put_name(list, names, len);
-		names += len + (names[len] ? 1 : 0);
-	}
-}
-
-/*
- * A server has keys of several types and shows one: it should be one that we
- * know of it.  To be freed.
- */
-static char *order_hostkeys(const struct ssh_config *config)
-{
-	uint32_t types = ssh_hosts_types(config);
-	char all[512] = "";
-	const char *names = config->hostkeys;
-	const char *have;
-	char *list;
-
-	for (size_t i = 0;
-	     !names && (have = csftp_ssh_algorithms(CSFTP_SSH_ALG_HOSTKEY, i));
-	     i++)
-		put_name(all, have, strlen(have));
-	if (!names)
-		names = all;
-	list = calloc(1, strlen(names) + 2);
-	if (!list)
-		return NULL;
-	put_types(list, names, types, true);
-	put_types(list, names, types, false);
-	return list;
-}
-
 /*
  * The channel
  */
@@ -254,7 +195,7 @@ static enum csftp_err make_io(struct ssh_io **io, const struct ssh_config *c,
 			      const struct talk *talk,
 			      const struct csftp_stream *below)
 {
-	char *hostkeys = order_hostkeys(c);
+	char *hostkeys = ssh_hosts_order(c);
 	struct ssh_io_config config = {
 		.ssh = {.role = CSFTP_SSH_CLIENT,
 			.cipher = c->ciphers,
@@ -319,7 +260,7 @@ enum csftp_err native_open(struct native *native, struct ssh_config *config,
 
 void native_release(struct native *native)
 {
-	ssh_keys_release(&native->keys);
+	ssh_keyring_release(&native->keys);
 	talk_forget(native->password);
 	native->password = NULL;
 }

@@ -5,7 +5,7 @@
 #include "csftp/stream.h"
 #include "fusefs/options.h"
 #include "fusefs/ssh_config.h"
-#include "fusefs/ssh_keys.h"
+#include "fusefs/ssh_keyring.h"
 #include "fusefs/talk.h"
 
 /*
@@ -13,7 +13,7 @@
  * the password that was right.  All zero is new.
  */
 struct native {
-	struct ssh_keys keys;
+	struct ssh_keyring keys;
 	char *password;
 };
 

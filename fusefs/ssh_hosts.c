@@ -95,7 +95,7 @@ static enum csftp_err name_of(char name[SSH_HOST_MAX],
 			      config->host_key_alias ? 22 : config->port);
 }
 
-uint32_t ssh_hosts_types(const struct ssh_config *config)
+static uint32_t known_types(const struct ssh_config *config)
 {
 	struct wire_bytes none = {.ptr = NULL};
 	char name[SSH_HOST_MAX];
@@ -108,6 +108,71 @@ uint32_t ssh_hosts_types(const struct ssh_config *config)
 	look_into_files(&known, config);
 	ssh_lib_free(lib);
 	return known.types;
+}
+
+static void put_name(char *list, const char *name, size_t len)
+{
+	size_t at = strlen(list);
+
+	if (at > 0)
+		list[at++] = ',';
+	memcpy(list + at, name, len);
+	list[at + len] = '\0';
+}
+
+/* The bit of the type of key that an algorithm signs with. */
+static uint32_t type_of(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		enum csftp_ssh_key_type type;
+	} types[] = {
+		{"ssh-ed25519", CSFTP_SSH_ED25519},
+		{"ecdsa-sha2-nistp256", CSFTP_SSH_P256},
+		{"ecdsa-sha2-nistp384", CSFTP_SSH_P384},
+		{"ecdsa-sha2-nistp521", CSFTP_SSH_P521},
+		{"rsa-sha2-512", CSFTP_SSH_RSA},
+		{"rsa-sha2-256", CSFTP_SSH_RSA},
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (strlen(types[i].name) == len &&
+		    !strncmp(types[i].name, name, len))
+			return 1U << types[i].type;
+	return 0;
+}
+
+static void put_types(char *list, const char *names, uint32_t types, bool of)
+{
+	while (*names) {
+		size_t len = strcspn(names, ",");
+
+		if (((type_of(names, len) & types) != 0) == of)
+			put_name(list, names, len);
+		names += len + (names[len] ? 1 : 0);
+	}
+}
+
+char *ssh_hosts_order(const struct ssh_config *config)
+{
+	uint32_t types = known_types(config);
+	char all[512] = "";
+	const char *names = config->hostkeys;
+	const char *have;
+	char *list;
+
+	for (size_t i = 0;
+	     !names && (have = csftp_ssh_algorithms(CSFTP_SSH_ALG_HOSTKEY, i));
+	     i++)
+		put_name(all, have, strlen(have));
+	if (!names)
+		names = all;
+	list = calloc(1, strlen(names) + 2);
+	if (!list)
+		return NULL;
+	put_types(list, names, types, true);
+	put_types(list, names, types, false);
+	return list;
 }
 
 /*

@@ -13,8 +13,12 @@ enum ssh_hosts_verdict {
 	SSH_HOSTS_REFUSED /* it has been said why */
 };
 
-/* The types of the keys that are known of the host, bits of 1 << type. */
-uint32_t ssh_hosts_types(const struct ssh_config *config);
+/*
+ * The host key algorithms to ask for, with commas, to be freed; NULL: no
+ * memory.  A server has keys of several types and shows one: it should be one
+ * that is known of it.
+ */
+char *ssh_hosts_order(const struct ssh_config *config);
 
 /*
  * What StrictHostKeyChecking makes of the key.  peer is the address reached,

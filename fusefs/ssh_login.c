@@ -177,8 +177,8 @@ static enum outcome try_key(struct ssh_login *login,
 		if (outcome != OUT || !would)
 			return outcome;
 	}
-	if (!ssh_keys_signer(login->keys, identity, login->config, login->talk,
-			     &signer))
+	if (!ssh_keyring_signer(login->keys, identity, login->config,
+				login->talk, &signer))
 		return OUT;
 	err = csftp_ssh_auth_key(ssh_io_engine(login->io), login->config->user,
 				 &signer);
@@ -196,7 +196,7 @@ static enum outcome by_keys(struct ssh_login *login, bool *partial)
 	enum outcome outcome = OUT;
 
 	*partial = false;
-	if (!ssh_keys_begin(login->keys, login->config, login->talk))
+	if (!ssh_keyring_begin(login->keys, login->config, login->talk))
 		return broken(login, CSFTP_ERR_NOMEM);
 	for (size_t i = 0; i < login->keys->count && outcome == OUT; i++) {
 		struct ssh_identity *identity = &login->keys->item[i];
@@ -207,7 +207,7 @@ static enum outcome by_keys(struct ssh_login *login, bool *partial)
 		if (*partial || !list_has(login->methods, "publickey", 9))
 			break;
 	}
-	ssh_keys_end(login->keys);
+	ssh_keyring_end(login->keys);
 	return outcome;
 }
 

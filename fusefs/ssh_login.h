@@ -4,7 +4,7 @@
 
 #include "core/stream/ssh.h"
 #include "fusefs/ssh_config.h"
-#include "fusefs/ssh_keys.h"
+#include "fusefs/ssh_keyring.h"
 #include "fusefs/talk.h"
 
 /* What a login takes, and what is kept for the next one; all zero is new. */
@@ -13,7 +13,7 @@ struct ssh_login {
 	const struct ssh_config *config;
 	const struct talk *talk;
 	const char *peer; /* address, or "" */
-	struct ssh_keys *keys;
+	struct ssh_keyring *keys;
 	char *password; /* that was right the last time; the caller's */
 
 	bool distrusted;   /* the host is not who it was: no passwords for it */

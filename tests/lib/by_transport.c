@@ -42,6 +42,11 @@ static int start_native(void **state)
 	return start(state, NATIVE_CSFTP);
 }
 
+static int start_libssh2(void **state)
+{
+	return start(state, LIBSSH2_OPENSSH);
+}
+
 static int stop(void **state)
 {
 	if (by_transport.stop)
@@ -67,6 +72,7 @@ int by_transport_run(int argc, char *argv[])
 		[SSH_CSFTP] = start_ssh,
 		[NATIVE_OPENSSH] = start_native_openssh,
 		[NATIVE_CSFTP] = start_native,
+		[LIBSSH2_OPENSSH] = start_libssh2,
 	};
 	int failed = 0;
 

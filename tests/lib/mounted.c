@@ -24,6 +24,7 @@ const char *transport_name(enum transport transport)
 		[SSH_CSFTP] = "csftp-server by ssh",
 		[NATIVE_OPENSSH] = "OpenSSH's sftp-server by our own SSH",
 		[NATIVE_CSFTP] = "csftp-server by our own SSH",
+		[LIBSSH2_OPENSSH] = "OpenSSH's sftp-server by libssh2",
 	};
 
 	return names[transport];
@@ -37,6 +38,7 @@ static const char *transport_option(enum transport transport)
 		[SSH_CSFTP] = "transport=ssh",
 		[NATIVE_OPENSSH] = "transport=native",
 		[NATIVE_CSFTP] = "transport=native",
+		[LIBSSH2_OPENSSH] = "transport=libssh2",
 	};
 
 	return options[transport];
@@ -44,7 +46,8 @@ static const char *transport_option(enum transport transport)
 
 static bool serves_openssh(enum transport transport)
 {
-	return transport == SSH_OPENSSH || transport == NATIVE_OPENSSH;
+	return transport == SSH_OPENSSH || transport == NATIVE_OPENSSH ||
+	       transport == LIBSSH2_OPENSSH;
 }
 
 bool is_mount_point(const char *path)

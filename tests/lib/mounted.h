@@ -7,11 +7,12 @@
 
 /* The ways from the mount program to a directory. */
 enum transport {
-	DIRECT_CSFTP,	/* TCP to csftp-server */
-	SSH_OPENSSH,	/* ssh, sshd, OpenSSH's sftp-server */
-	SSH_CSFTP,	/* ssh, sshd, csftp-server */
-	NATIVE_OPENSSH, /* our own SSH, sshd, OpenSSH's sftp-server */
-	NATIVE_CSFTP,	/* our own SSH, sshd, csftp-server */
+	DIRECT_CSFTP,	 /* TCP to csftp-server */
+	SSH_OPENSSH,	 /* ssh, sshd, OpenSSH's sftp-server */
+	SSH_CSFTP,	 /* ssh, sshd, csftp-server */
+	NATIVE_OPENSSH,	 /* our own SSH, sshd, OpenSSH's sftp-server */
+	NATIVE_CSFTP,	 /* our own SSH, sshd, csftp-server */
+	LIBSSH2_OPENSSH, /* libssh2, sshd, OpenSSH's sftp-server */
 	TRANSPORT_COUNT
 };
 

@@ -88,7 +88,7 @@ libs()
 {
 	# shellcheck disable=SC2046 # words
 	printf '%s\n' $(pkg-config --cflags fuse3 libuv cmocka libcrypto \
-		libseccomp)
+		libseccomp libssh2)
 }
 
 headers_alone()

@@ -1,6 +1,6 @@
 /* The keys that a user has to offer: in files, and with an agent. */
-#ifndef CSFTP_FUSEFS_SSH_KEYS_H
-#define CSFTP_FUSEFS_SSH_KEYS_H
+#ifndef CSFTP_FUSEFS_SSH_KEYRING_H
+#define CSFTP_FUSEFS_SSH_KEYRING_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct ssh_identity {
  * Kept as long as the mount: a key that was decrypted once is not asked for
  * again when the connection is made anew.  All zero is empty.
  */
-struct ssh_keys {
+struct ssh_keyring {
 	struct ssh_identity *item;
 	size_t count;
 	bool files_read;
@@ -37,20 +37,22 @@ struct ssh_keys {
  * come first, then the agent's others, then those that are in files only.
  * False: no memory.
  */
-bool ssh_keys_begin(struct ssh_keys *keys, const struct ssh_config *config,
-		    const struct talk *talk);
+bool ssh_keyring_begin(struct ssh_keyring *keys,
+		       const struct ssh_config *config,
+		       const struct talk *talk);
 
 /* The agent is not needed any more for now. */
-void ssh_keys_end(struct ssh_keys *keys);
+void ssh_keyring_end(struct ssh_keyring *keys);
 
 /*
  * What signs with the key; asks for a passphrase where one is needed.  False:
  * nothing does.
  */
-bool ssh_keys_signer(struct ssh_keys *keys, struct ssh_identity *identity,
-		     const struct ssh_config *config, const struct talk *talk,
-		     struct csftp_ssh_signer *signer);
+bool ssh_keyring_signer(struct ssh_keyring *keys, struct ssh_identity *identity,
+			const struct ssh_config *config,
+			const struct talk *talk,
+			struct csftp_ssh_signer *signer);
 
-void ssh_keys_release(struct ssh_keys *keys);
+void ssh_keyring_release(struct ssh_keyring *keys);
 
 #endif

@@ -1,4 +1,4 @@
-#include "fusefs/ssh_keys.h"
+#include "fusefs/ssh_keyring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 #define KEY_TEXT_MAX (64 * 1024)
 
-static struct ssh_identity *add(struct ssh_keys *keys, const char *name)
+static struct ssh_identity *add(struct ssh_keyring *keys, const char *name)
 {
 	struct ssh_identity *grown =
 		realloc(keys->item, (keys->count + 1) * sizeof(*grown));
@@ -181,8 +181,8 @@ static bool read_file(struct ssh_identity *identity, const struct talk *talk)
 	return ok;
 }
 
-static bool read_files(struct ssh_keys *keys, const struct ssh_config *config,
-		       const struct talk *talk)
+static bool read_files(struct ssh_keyring *keys,
+		       const struct ssh_config *config, const struct talk *talk)
 {
 	bool ok = true;
 
@@ -269,7 +269,8 @@ static char *agent_path(const struct ssh_config *config)
 	return path && *path ? strdup(path) : NULL;
 }
 
-static bool open_agent(struct ssh_keys *keys, const struct ssh_config *config)
+static bool open_agent(struct ssh_keyring *keys,
+		       const struct ssh_config *config)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char *path = agent_path(config);
@@ -292,7 +293,7 @@ static bool open_agent(struct ssh_keys *keys, const struct ssh_config *config)
 }
 
 struct listing {
-	struct ssh_keys *keys;
+	struct ssh_keyring *keys;
 	bool ok;
 };
 
@@ -301,7 +302,7 @@ static void take_agent_key(void *arg, struct wire_bytes key,
 			   struct wire_bytes comment)
 {
 	struct listing *listing = arg;
-	struct ssh_keys *keys = listing->keys;
+	struct ssh_keyring *keys = listing->keys;
 	struct ssh_identity *identity;
 	char name[256];
 
@@ -322,7 +323,7 @@ static void take_agent_key(void *arg, struct wire_bytes key,
 		identity->in_agent = true;
 }
 
-static bool list_agent(struct ssh_keys *keys)
+static bool list_agent(struct ssh_keyring *keys)
 {
 	struct listing listing = {.keys = keys, .ok = true};
 	uint8_t text[16];
@@ -334,13 +335,13 @@ static bool list_agent(struct ssh_keys *keys)
 	answer = converse(keys->agent, &ask, &len);
 	if (answer && ssh_agent_read_keys(answer, len, take_agent_key,
 					  &listing) != CSFTP_OK)
-		ssh_keys_end(keys);
+		ssh_keyring_end(keys);
 	free(answer);
 	return listing.ok;
 }
 
 /* Of the last login; what it holds now is asked anew. */
-static void forget_agent(struct ssh_keys *keys)
+static void forget_agent(struct ssh_keyring *keys)
 {
 	size_t kept = 0;
 
@@ -362,7 +363,7 @@ static int rank(const struct ssh_identity *identity)
 }
 
 /* Few, and those of one rank stay in their order. */
-static void sort(struct ssh_keys *keys)
+static void sort(struct ssh_keyring *keys)
 {
 	for (size_t i = 1; i < keys->count; i++) {
 		struct ssh_identity one = keys->item[i];
@@ -375,7 +376,7 @@ static void sort(struct ssh_keys *keys)
 }
 
 /* IdentitiesOnly: of the agent's keys those that were asked for by name. */
-static void drop_strangers(struct ssh_keys *keys)
+static void drop_strangers(struct ssh_keyring *keys)
 {
 	size_t kept = 0;
 
@@ -388,8 +389,8 @@ static void drop_strangers(struct ssh_keys *keys)
 	keys->count = kept;
 }
 
-bool ssh_keys_begin(struct ssh_keys *keys, const struct ssh_config *config,
-		    const struct talk *talk)
+bool ssh_keyring_begin(struct ssh_keyring *keys,
+		       const struct ssh_config *config, const struct talk *talk)
 {
 	if (!keys->files_read && !read_files(keys, config, talk))
 		return false;
@@ -402,20 +403,20 @@ bool ssh_keys_begin(struct ssh_keys *keys, const struct ssh_config *config,
 	return true;
 }
 
-void ssh_keys_end(struct ssh_keys *keys)
+void ssh_keyring_end(struct ssh_keyring *keys)
 {
 	if (keys->agent_open)
 		(void)close(keys->agent);
 	keys->agent_open = false;
 }
 
-void ssh_keys_release(struct ssh_keys *keys)
+void ssh_keyring_release(struct ssh_keyring *keys)
 {
-	ssh_keys_end(keys);
+	ssh_keyring_end(keys);
 	for (size_t i = 0; i < keys->count; i++)
 		release_one(&keys->item[i]);
 	free(keys->item);
-	*keys = (struct ssh_keys){0};
+	*keys = (struct ssh_keyring){0};
 }
 
 /*
@@ -426,7 +427,7 @@ static enum csftp_err agent_sign(void *arg, const char *algorithm,
 				 const uint8_t *data, size_t len, uint8_t *to,
 				 size_t *to_len)
 {
-	const struct ssh_keys *keys = arg;
+	const struct ssh_keyring *keys = arg;
 	struct wire_rd rd = {.next = data, .left = len};
 	struct wire_bytes key, signature;
 	uint8_t *text = malloc(SSH_AGENT_MESSAGE_MAX);
@@ -492,9 +493,10 @@ static bool decrypt(struct ssh_identity *identity,
 	return err == CSFTP_OK;
 }
 
-bool ssh_keys_signer(struct ssh_keys *keys, struct ssh_identity *identity,
-		     const struct ssh_config *config, const struct talk *talk,
-		     struct csftp_ssh_signer *signer)
+bool ssh_keyring_signer(struct ssh_keyring *keys, struct ssh_identity *identity,
+			const struct ssh_config *config,
+			const struct talk *talk,
+			struct csftp_ssh_signer *signer)
 {
 	if (identity->in_agent && keys->agent_open) {
 		*signer = (struct csftp_ssh_signer){
