@@ -57,6 +57,16 @@ static bool at_end(const struct fuse_op *op, uint64_t off)
 	return op->node->size > 0 && off >= op->node->size;
 }
 
+/*
+ * Nothing is where the kernel has been told that there is something.  Told that
+ * it is the end, it would show zeros up to there if other reads of the file
+ * are under way: it believes one of them, and which is a matter of luck.
+ */
+static bool is_missing(const struct fuse_op *op, uint64_t got)
+{
+	return got == 0 && op->off < op->node->size && !op->f->config.direct_io;
+}
+
 /* Takes a part of the piece; false: it has to be asked for the rest. */
 static bool gather(struct ask *ask, const struct csftp_reply *reply)
 {
@@ -100,6 +110,10 @@ bool data_answer(struct ask *ask, const struct csftp_reply *reply)
 	if (op->asked == 1 && ask->got == 0 &&
 	    (reply->eof || len == ask->req.len ||
 	     at_end(op, ask->req.off + len))) {
+		if (is_missing(op, len)) {
+			ask->err = EIO;
+			return true;
+		}
 		fuse_reply_buf(op->req, reply->data.ptr, len);
 		op->req = NULL;
 		return true;
@@ -122,6 +136,8 @@ static void read_finish(struct fuse_op *op)
 
 	for (uint32_t i = 0; i < op->asked && total == i * piece; i++)
 		total += op->ask[i].got;
+	if (!err && is_missing(op, total))
+		err = EIO;
 	if (err) {
 		op_reply_err(op, err);
 	} else if (op->req) {

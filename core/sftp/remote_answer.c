@@ -239,13 +239,32 @@ static void answer_names(struct csftp_remote *remote, struct remote_slot *slot,
 		remote_finish_err(remote, slot, err);
 }
 
+/* As many entries as there are said to be; false: there are fewer. */
+static bool count_names(uint32_t count, struct wire_bytes *names)
+{
+	struct wire_rd rd = {.next = names->ptr, .left = names->len};
+	struct csftp_entry entry;
+
+	/* An entry has ten bytes at least, so this ends. */
+	while (count > 0 && rd.err == CSFTP_OK) {
+		sftp_entry_get(&rd, &entry);
+		count--;
+	}
+	names->len -= rd.left;
+	return rd.err == CSFTP_OK;
+}
+
 static void take_names(struct csftp_remote *remote, struct remote_slot *slot,
 		       const struct sftp_msg *msg)
 {
-	if (slot->req)
-		answer_names(remote, slot, msg->data);
-	else
+	struct wire_bytes names = msg->data;
+
+	if (!slot->req)
 		remote_finish_err(remote, slot, 0);
+	else if (count_names(msg->num, &names))
+		answer_names(remote, slot, names);
+	else
+		answer_wrong(remote, slot, "bad names in the answer to");
 }
 
 bool remote_offer_rest(struct csftp_remote *remote, struct remote_slot *slot)
