@@ -20,13 +20,21 @@ asan_flags := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 # A library is looked for when it is needed, so that "make deps" needs none.
 # Its headers are the system's: their warnings are not ours to mend.
 pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(patsubst \
-	-I%,-isystem %,$(shell pkg-config $(1) $(2))),$(error $(if $(shell command -v pkg-config),$(2),pkg-config)\
+	-I%,-isystem%,$(shell pkg-config $(1) $(2))),$(error $(if $(shell command -v pkg-config),$(2),pkg-config)\
 	not found: install the Debian package $(if $(shell command -v \
 	pkg-config),$(3),pkg-config), or run: make deps))
 fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \
 	$(call pkg,$(1),libuv,libuv1-dev) \
 	$(call pkg,$(1),libssh2,libssh2-1-dev)
 crypto_pkg = $(call pkg,$(1),libcrypto,libssl-dev)
+nettle_pkg = $(call pkg,$(1),nettle,nettle-dev)
+lib_pkg    = $(crypto_pkg) $(nettle_pkg)
+# sshd starts the server for each session, and the dynamic linker is a third of
+# what a start takes.  STATIC= says no; a sanitizer wants the linker, too.
+has_archives = $(filter-out libc.a libnettle.a,$(foreach a,libc.a libnettle.a,\
+	$(shell $(CC) -print-file-name=$(a))))
+STATIC ?= $(if $(findstring -fsanitize,$(CFLAGS)),,$(if \
+	$(filter 2,$(words $(has_archives))),-static-pie))
 cmocka_pkg = $(call pkg,$(1),cmocka,libcmocka-dev)
 ssh_pkg    = $(call pkg,$(1),libssh,libssh-dev)
 seccomp_pkg = $(call pkg,$(1),libseccomp,libseccomp-dev)
@@ -59,8 +67,8 @@ all: $(libs) $(programs)
 fresh := $(if $(filter check check-long demo bench%,$(MAKECMDGOALS)),deps)
 
 $(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
-$(B)/core/%.o: own_cflags += $(call crypto_pkg,--cflags)
-$(B)/server/%.o: own_cflags += $(call seccomp_pkg,--cflags)
+$(B)/core/%.o: own_cflags += $(call lib_pkg,--cflags)
+$(B)/server/filter/%.o: own_cflags += $(call seccomp_pkg,--cflags)
 $(B)/tests/%.o: own_cflags += $(call cmocka_pkg,--cflags)
 $(B)/tests/cage.o: own_cflags = -std=c11 -D_GNU_SOURCE $(WARN) $(WERROR)
 $(B)/%.o: %.c | $$(@D)/. $(fresh)
@@ -69,12 +77,23 @@ $(B)/%.o: %.c | $$(@D)/. $(fresh)
 
 # Everything, for our programs and tests, which may reach what is internal.
 $(B)/libcore.a: $(call obj,$(lib_src))
-$(B)/libserver.a: $(call obj,$(server_src))
+$(B)/libserver.a: $(call obj,$(server_src)) $(B)/server/filter.o
 $(B)/libfusefs.a: $(call obj,$(fusefs_src))
 $(B)/libsupport.a: $(call obj,$(support))
 $(B)/lib%.a: | $(B)/.
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# The sandbox's filter is made by a program; see there.
+$(B)/server/filter/make_filter: $(B)/server/filter/make_filter.o
+	$(call say,LD,$@)
+	$(link) $(call seccomp_pkg,--libs)
+$(B)/server/filter.c: $(B)/server/filter/make_filter
+	$(call say,MAKE,$@)
+	$(Q)$< >$@.new && mv $@.new $@
+$(B)/server/filter.o: $(B)/server/filter.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(own_cflags) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # For other people's programs: nothing but csftp_* can be linked with.
 $(B)/libcsftp.o: $(call obj,$(lib_src))
@@ -86,7 +105,7 @@ $(B)/libcsftp.so.0: $(call obj,$(lib_src)) core/libcsftp.map
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
 		-Wl,--version-script=core/libcsftp.map -o $@ $(filter %.o,$^) \
-		$(call crypto_pkg,--libs)
+		$(call lib_pkg,--libs)
 $(B)/libcsftp.so: $(B)/libcsftp.so.0
 	$(Q)ln -sf $(<F) $@
 
@@ -94,10 +113,15 @@ link = $(Q)$(CC) $(CFLAGS) $(LDFLAGS) -pthread -o $@ $^
 $(B)/csftp-server: $(call obj,server/csftp-server.c) $(B)/libserver.a \
 		$(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) $(call seccomp_pkg,--libs) $(call crypto_pkg,--libs)
+	$(link) $(STATIC) $(call nettle_pkg,--libs)
+# Checkers of memory know the C library when they see it loaded.
+checked := $(B)/tests/interop/csftp-server-dynamic
+$(checked): $(call obj,server/csftp-server.c) $(B)/libserver.a $(B)/libcore.a
+	$(call say,LD,$@)
+	$(link) $(call nettle_pkg,--libs)
 $(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) $(call fuse_pkg,--libs) $(call crypto_pkg,--libs)
+	$(link) $(call fuse_pkg,--libs) $(call lib_pkg,--libs)
 $(B)/tests/cage: $(B)/tests/cage.o
 	$(call say,LD,$@)
 	$(link)
@@ -112,7 +136,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
-		$(call crypto_pkg,--libs) $(call seccomp_pkg,--libs) $(other)
+		$(call lib_pkg,--libs) $(other)
 $(B)/tests/interop/server/test_libssh: other = $(call ssh_pkg,--libs)
 
 # With what is installed, and nothing else.
@@ -120,7 +144,7 @@ $(B)/tests/examples/%: tests/examples/%.c $(B)/libcsftp.a $(headers) \
 		| $(B)/tests/examples/.
 	$(call say,LD,$@)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(WERROR) $(CFLAGS) \
-		$(LDFLAGS) -o $@ $< $(B)/libcsftp.a $(call crypto_pkg,--libs)
+		$(LDFLAGS) -o $@ $< $(B)/libcsftp.a $(call lib_pkg,--libs)
 
 # It counts how often our objects call the allocator.
 $(B)/tests/unit/test_ssh_memory: override LDFLAGS += $(foreach f,malloc \
@@ -128,7 +152,7 @@ $(B)/tests/unit/test_ssh_memory: override LDFLAGS += $(foreach f,malloc \
 
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
 check-build: all fast-build $(call bin,$(slow_test) $(examples)) $(bench_bin) \
-		$(delay_bin)
+		$(delay_bin) $(checked)
 
 # The sanitizers and the fuzzer want all objects their own way: B is theirs.
 asan-build: | $(fresh)
@@ -150,7 +174,7 @@ $(call bin,$(fuzz_src)): %: %.o $(B)/tests/fuzz/large.o \
 		$(B)/tests/lib/later.o $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) -fsanitize=fuzzer -Wl,--wrap=malloc -Wl,--wrap=free \
-		$(call crypto_pkg,--libs)
+		$(call lib_pkg,--libs)
 fuzz:
 	+$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang LDFLAGS= \
 		CFLAGS='$(asan_flags) -fsanitize=fuzzer-no-link \
@@ -185,7 +209,7 @@ install: all
 	@mkdir -p $(to)/lib/pkgconfig
 	printf '%s\n' 'Name: csftp' 'Description: SFTP client and server core' \
 		'Version: $(VERSION)' 'Libs: -L$(PREFIX)/lib -lcsftp' \
-		'Requires.private: libcrypto' \
+		'Requires.private: libcrypto nettle' \
 		'Cflags: -I$(PREFIX)/include' >$(to)/lib/pkgconfig/csftp.pc
 	@$(foreach m,$(man),$(put) 644 $(m) $(call mandest,$(m)) &&) :
 uninstall:

@@ -1,18 +1,30 @@
 #include "core/hash.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <nettle/md5.h>
+#include <nettle/nettle-meta.h>
+#include <nettle/sha1.h>
+#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <string.h>
+
+_Static_assert(sizeof(struct sha512_ctx) <= HASH_STATE_MAX &&
+		       sizeof(struct sha256_ctx) <= HASH_STATE_MAX &&
+		       sizeof(struct sha1_ctx) <= HASH_STATE_MAX &&
+		       sizeof(struct md5_ctx) <= HASH_STATE_MAX,
+	       "HASH_STATE_MAX is too short");
+_Static_assert(SHA512_DIGEST_SIZE <= HASH_LEN_MAX, "HASH_LEN_MAX is too short");
 
 static const struct algorithm {
 	const char *name;
 	size_t len;
-	const char *fetched; /* libcrypto's name; NULL: crc32 */
+	const struct nettle_hash *by; /* NULL: crc32 */
 } algorithms[] = {
-	{"sha256", 32, "SHA2-256"}, {"sha384", 48, "SHA2-384"},
-	{"sha512", 64, "SHA2-512"}, {"sha224", 28, "SHA2-224"},
-	{"sha1", 20, "SHA1"},	    {"md5", 16, "MD5"},
+	{"sha256", SHA256_DIGEST_SIZE, &nettle_sha256},
+	{"sha384", SHA384_DIGEST_SIZE, &nettle_sha384},
+	{"sha512", SHA512_DIGEST_SIZE, &nettle_sha512},
+	{"sha224", SHA224_DIGEST_SIZE, &nettle_sha224},
+	{"sha1", SHA1_DIGEST_SIZE, &nettle_sha1},
+	{"md5", MD5_DIGEST_SIZE, &nettle_md5},
 	{"crc32", 4, NULL},
 };
 
@@ -34,29 +46,6 @@ static uint32_t crc32_add(uint32_t crc, const uint8_t *data, size_t len)
 	return crc;
 }
 
-void hash_release(struct hash *hash)
-{
-	EVP_MD_free(hash->type);
-	EVP_MD_CTX_free(hash->ctx);
-	OSSL_LIB_CTX_free(hash->library);
-	hash->type = NULL;
-	hash->ctx = NULL;
-	hash->library = NULL;
-}
-
-/*
- * A context of our own, because the common one reads a configuration file that
- * can name code to load.  Where we run, that file may be somebody's upload.
- */
-static enum csftp_err hash_prepare(struct hash *hash)
-{
-	if (!hash->library)
-		hash->library = OSSL_LIB_CTX_new();
-	if (!hash->ctx)
-		hash->ctx = EVP_MD_CTX_new();
-	return hash->library && hash->ctx ? CSFTP_OK : CSFTP_ERR_NOMEM;
-}
-
 static const struct algorithm *find(const uint8_t *name, size_t len)
 {
 	const size_t count = sizeof(algorithms) / sizeof(algorithms[0]);
@@ -68,65 +57,46 @@ static const struct algorithm *find(const uint8_t *name, size_t len)
 	return NULL;
 }
 
-/* What libcrypto was told not to offer counts as unknown. */
-static bool can_have(struct hash *hash, const uint8_t *name, size_t len)
-{
-	const struct algorithm *algorithm = find(name, len);
-
-	if (!algorithm)
-		return false;
-	EVP_MD_free(hash->type);
-	hash->type = NULL;
-	if (algorithm->fetched)
-		hash->type =
-			EVP_MD_fetch(hash->library, algorithm->fetched, NULL);
-	if (algorithm->fetched && !hash->type)
-		return false;
-	hash->algorithm = algorithm;
-	hash->name = algorithm->name;
-	hash->len = algorithm->len;
-	return hash_start(hash) == CSFTP_OK;
-}
-
 enum csftp_err hash_choose(struct hash *hash, struct wire_bytes list)
 {
-	if (hash_prepare(hash) != CSFTP_OK)
-		return CSFTP_ERR_NOMEM;
 	while (list.len > 0) {
 		const uint8_t *comma = memchr(list.ptr, ',', list.len);
 		size_t len = comma ? (size_t)(comma - list.ptr) : list.len;
 		size_t used = comma ? len + 1 : len;
+		const struct algorithm *found = find(list.ptr, len);
 
-		if (can_have(hash, list.ptr, len))
+		if (found) {
+			hash->algorithm = found;
+			hash->name = found->name;
+			hash->len = found->len;
+			hash_start(hash);
 			return CSFTP_OK;
+		}
 		list.ptr += used;
 		list.len -= used;
 	}
 	return CSFTP_ERR_VALUE;
 }
 
-enum csftp_err hash_start(struct hash *hash)
+void hash_start(struct hash *hash)
 {
 	hash->crc = UINT32_MAX;
-	if (!hash->type || EVP_DigestInit_ex2(hash->ctx, hash->type, NULL) == 1)
-		return CSFTP_OK;
-	return CSFTP_ERR_NOMEM;
+	if (hash->algorithm->by)
+		hash->algorithm->by->init(hash->state);
 }
 
-enum csftp_err hash_add(struct hash *hash, const void *data, size_t len)
+void hash_add(struct hash *hash, const void *data, size_t len)
 {
-	if (!hash->type)
+	if (hash->algorithm->by)
+		hash->algorithm->by->update(hash->state, len, data);
+	else
 		hash->crc = crc32_add(hash->crc, data, len);
-	else if (EVP_DigestUpdate(hash->ctx, data, len) != 1)
-		return CSFTP_ERR_NOMEM;
-	return CSFTP_OK;
 }
 
-enum csftp_err hash_end(struct hash *hash, uint8_t out[HASH_LEN_MAX])
+void hash_end(struct hash *hash, uint8_t out[HASH_LEN_MAX])
 {
-	if (!hash->type)
+	if (hash->algorithm->by)
+		hash->algorithm->by->digest(hash->state, hash->len, out);
+	else
 		wire_put_u32(out, ~hash->crc);
-	else if (EVP_DigestFinal_ex(hash->ctx, out, NULL) != 1)
-		return CSFTP_ERR_NOMEM;
-	return CSFTP_OK;
 }

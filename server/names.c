@@ -1,14 +1,14 @@
 #include "server/names.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/layer/relay.h"
+#include "server/account.h"
 #include "server/posixfs.h"
 
 struct known {
@@ -21,14 +21,18 @@ struct known {
 struct table {
 	struct known *item;
 	size_t count;
+	size_t room;
 };
 
 struct names {
 	struct relay relay; /* first */
-	struct table users; /* by number */
+	struct table users; /* by number, once they are loaded */
 	struct table groups;
-	const char *self; /* our own home; NULL: we have none */
+	char *self; /* our own home; NULL: we have none */
 	char *jail;
+	FILE *passwd; /* read when they are asked for, as most never are */
+	FILE *group;
+	bool loaded;
 };
 
 struct names_job {
@@ -36,16 +40,32 @@ struct names_job {
 	char path[CSFTP_PATH_MAX + 1];
 };
 
+/* Whether there is room for one more. */
+static bool grow(struct table *table)
+{
+	size_t room = table->room > 0 ? 2 * table->room : 16;
+	struct known *item;
+
+	if (table->count < table->room)
+		return true;
+	if (table->count == NAMES_MAX)
+		return false;
+	item = realloc(table->item, room * sizeof(*item));
+	if (!item)
+		return false;
+	table->item = item;
+	table->room = room;
+	return true;
+}
+
 static bool add(struct table *table, uint32_t id, const char *name,
 		const char *home)
 {
-	struct known *known = &table->item[table->count];
+	struct known *known;
 
-	if (table->count == NAMES_MAX)
+	if (!grow(table))
 		return false;
-	/* Not a name, but a rule for merging other sources (passwd(5)). */
-	if (*name == '+' || *name == '-')
-		return true;
+	known = &table->item[table->count];
 	known->id = id;
 	known->order = (uint32_t)table->count;
 	known->name = strdup(name);
@@ -69,53 +89,60 @@ static int by_id(const void *left, const void *right)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static void load_users(struct table *users)
+static void load_users(struct names *names)
 {
-	const struct passwd *pw = getpwuid(geteuid());
-	FILE *file;
+	const struct passwd *pw = account_next_user(names->passwd);
 
-	if (pw)
-		(void)add(users, pw->pw_uid, pw->pw_name, pw->pw_dir);
-	file = fopen("/etc/passwd", "re");
-	if (!file)
-		return;
-	for (pw = fgetpwent(file); pw; pw = fgetpwent(file))
-		if (!add(users, pw->pw_uid, pw->pw_name, pw->pw_dir))
+	for (; pw; pw = account_next_user(names->passwd))
+		if (!add(&names->users, pw->pw_uid, pw->pw_name, pw->pw_dir))
 			break;
-	fclose(file);
 }
 
+static void load_groups(struct names *names)
+{
+	const struct group *gr = account_next_group(names->group);
+
+	for (; gr; gr = account_next_group(names->group))
+		if (!add(&names->groups, gr->gr_gid, gr->gr_name, NULL))
+			break;
+}
+
+/* These are asked for before the sandbox; what a file has comes after them. */
 static void load_own_groups(struct table *groups)
 {
+	const struct group *gr = account_group(getegid());
 	int count = getgroups(0, NULL);
 	gid_t *own = count > 0 ? calloc((size_t)count, sizeof(*own)) : NULL;
 
+	if (gr)
+		(void)add(groups, gr->gr_gid, gr->gr_name, NULL);
 	if (own)
 		count = getgroups(count, own);
 	for (int i = 0; own && i < count; i++) {
-		const struct group *gr = getgrgid(own[i]);
-
+		gr = account_group(own[i]);
 		if (gr && !add(groups, gr->gr_gid, gr->gr_name, NULL))
 			break;
 	}
 	free(own);
 }
 
-static void load_groups(struct table *groups)
+static void sort(struct table *table)
 {
-	const struct group *gr = getgrgid(getegid());
-	FILE *file;
+	qsort(table->item, table->count, sizeof(struct known), by_id);
+}
 
-	if (gr)
-		(void)add(groups, gr->gr_gid, gr->gr_name, NULL);
-	load_own_groups(groups);
-	file = fopen("/etc/group", "re");
-	if (!file)
+/* Reads the files, when somebody asks for the first time. */
+static void load(struct names *names)
+{
+	if (names->loaded)
 		return;
-	for (gr = fgetgrent(file); gr; gr = fgetgrent(file))
-		if (!add(groups, gr->gr_gid, gr->gr_name, NULL))
-			break;
-	fclose(file);
+	names->loaded = true;
+	if (names->passwd)
+		load_users(names);
+	if (names->group)
+		load_groups(names);
+	sort(&names->users);
+	sort(&names->groups);
 }
 
 static const struct known *find(const struct table *table, uint32_t id)
@@ -139,9 +166,10 @@ static const struct known *find(const struct table *table, uint32_t id)
 
 const char *names_idname(void *arg, uint32_t kind, uint32_t id)
 {
-	const struct names *names = arg;
+	struct names *names = arg;
 	const struct known *known = NULL;
 
+	load(names);
 	if (kind == CSFTP_ID_USER)
 		known = find(&names->users, id);
 	else if (kind == CSFTP_ID_GROUP)
@@ -150,11 +178,11 @@ const char *names_idname(void *arg, uint32_t kind, uint32_t id)
 }
 
 /* The home of a user, "" for our own; NULL where there is none. */
-static const char *home_of(const struct names *names, const char *user,
-			   size_t len)
+static const char *home_of(struct names *names, const char *user, size_t len)
 {
 	if (len == 0)
 		return names->self;
+	load(names);
 	for (size_t i = 0; i < names->users.count; i++) {
 		const struct known *known = &names->users.item[i];
 
@@ -178,7 +206,7 @@ static const char *as_jailed(const struct names *names, const char *home)
 
 static void op_homedir(struct csftp_fs *fs, struct csftp_req *req)
 {
-	const struct names *names = (const struct names *)fs;
+	struct names *names = (struct names *)fs;
 	const char *home = home_of(names, req->path, strlen(req->path));
 
 	if (!home) {
@@ -247,27 +275,24 @@ void names_free(struct csftp_fs *fs)
 		return;
 	release(&names->users);
 	release(&names->groups);
+	if (names->passwd)
+		(void)fclose(names->passwd);
+	if (names->group)
+		(void)fclose(names->group);
+	free(names->self);
 	free(names->jail);
 	relay_release(&names->relay);
 	free(names);
 }
 
-static void load(struct names *names)
+static bool copy(char **to, const char *text)
 {
-	const struct known *self;
-
-	load_users(&names->users);
-	load_groups(&names->groups);
-	qsort(names->users.item, names->users.count, sizeof(struct known),
-	      by_id);
-	qsort(names->groups.item, names->groups.count, sizeof(struct known),
-	      by_id);
-	self = find(&names->users, (uint32_t)geteuid());
-	names->self = self ? self->home : NULL;
+	*to = text ? strdup(text) : NULL;
+	return *to || !text;
 }
 
 enum csftp_err names_new(struct csftp_fs **out, struct csftp_fs *under,
-			 const char *jail)
+			 const struct names_config *config)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
@@ -277,15 +302,17 @@ enum csftp_err names_new(struct csftp_fs **out, struct csftp_fs *under,
 	names->relay.ops.op[CSFTP_OP_REALPATH] = op_realpath;
 	names->relay.ops.op[CSFTP_OP_HOMEDIR] = op_homedir;
 	names->relay.ops.op[CSFTP_OP_IDNAME] = op_idname;
-	names->jail = jail ? strdup(jail) : NULL;
-	names->users.item = calloc(NAMES_MAX, sizeof(struct known));
-	names->groups.item = calloc(NAMES_MAX, sizeof(struct known));
-	if (!names->users.item || !names->groups.item ||
-	    (jail && !names->jail)) {
+	if (!copy(&names->jail, config->jail) ||
+	    !copy(&names->self, config->home)) {
 		names_free(&names->relay.fs);
 		return CSFTP_ERR_NOMEM;
 	}
-	load(names);
+	if (config->user)
+		(void)add(&names->users, (uint32_t)geteuid(), config->user,
+			  config->home);
+	load_own_groups(&names->groups);
+	names->passwd = fopen("/etc/passwd", "re");
+	names->group = fopen("/etc/group", "re");
 	*out = &names->relay.fs;
 	return CSFTP_OK;
 }

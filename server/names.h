@@ -10,8 +10,8 @@
 /*
  * Name services read files outside of the jail and talk to daemons, which the
  * sandbox forbids.  So before that they are asked for our own user and groups,
- * and the files of local users and groups are read, up to NAMES_MAX each.  A
- * directory service is not asked to list all that it has: that can take a
+ * and the files of local users and groups are opened; they are read, up to
+ * NAMES_MAX each, when somebody asks for the first time.  A directory service is not asked to list all that it has: that can take a
  * while, and most do not do it.  Those that only it knows are shown as numbers.
  *
  * The layer answers HOMEDIR and IDNAME itself, and REALPATH with EXPAND after
@@ -20,9 +20,16 @@
  */
 #define NAMES_MAX 4096U
 
-/* jail: a canonical path, or NULL.  CSFTP_ERR_NOMEM. */
-CSFTP_MUST_CHECK enum csftp_err
-names_new(struct csftp_fs **out, struct csftp_fs *under, const char *jail);
+struct names_config {
+	const char *user; /* our own name and home, copied; NULL: there is */
+	const char *home; /* none */
+	const char *jail; /* a canonical path, or NULL */
+};
+
+/* CSFTP_ERR_NOMEM. */
+CSFTP_MUST_CHECK enum csftp_err names_new(struct csftp_fs **out,
+					  struct csftp_fs *under,
+					  const struct names_config *config);
 void names_free(struct csftp_fs *fs);
 
 /* As csftp_serve_config.idname; arg is the layer. */

@@ -15,12 +15,11 @@
  * return 0 or an errno, unless they say otherwise.
  */
 
-#define POSIXFS_HANDLES	 1024U		/* unless configured */
-#define POSIXFS_SCRATCH	 (256U * 1024U) /* a READ without room, a copy */
-#define POSIXFS_LISTING	 (32U * 1024U)	/* names read ahead, by directory */
-#define POSIXFS_IDNAMES	 256U		/* a power of two */
-#define POSIXFS_ID_NAME	 256U		/* a longer name is not shown */
-#define POSIXFS_HOME_MAX 16384U		/* one entry of passwd or group */
+#define POSIXFS_HANDLES 1024U	       /* unless configured */
+#define POSIXFS_SCRATCH (256U * 1024U) /* a READ without room, a copy */
+#define POSIXFS_LISTING (32U * 1024U)  /* names read ahead, by directory */
+#define POSIXFS_IDNAMES 256U	       /* a power of two */
+#define POSIXFS_ID_NAME 256U	       /* a longer name is not shown */
 
 /* An open directory: what getdents64(2) gave, and how much is used up. */
 struct posixfs_listing {

@@ -1,12 +1,12 @@
 #include "server/posixfs_impl.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "server/account.h"
 
 /*
  * A home as the peer sees it: in a jail, what is left of it below the root, or
@@ -31,19 +31,13 @@ static const char *home_in(const struct posixfs *px, const char *home)
 static int home_of(const struct posixfs *px, char *out, size_t room,
 		   const char *name)
 {
-	char buf[POSIXFS_HOME_MAX];
-	struct passwd pw;
-	struct passwd *found = NULL;
+	const struct passwd *found =
+		name ? account_user_named(name) : account_user(geteuid());
 	const char *home;
 	int len;
-	int err;
 
-	if (name)
-		err = getpwnam_r(name, &pw, buf, sizeof(buf), &found);
-	else
-		err = getpwuid_r(geteuid(), &pw, buf, sizeof(buf), &found);
-	if (!found && (name || err == ENOMEM || err == EMFILE))
-		return err == ENOMEM || err == EMFILE ? err : ENOENT;
+	if (!found && name)
+		return ENOENT;
 	/* We are here, so we can be without an entry: home is where we are. */
 	if (found)
 		home = home_in(px, found->pw_dir);
@@ -118,20 +112,18 @@ void posixfs_homedir(struct csftp_fs *fs, struct csftp_req *req)
 
 static void look_up(struct posixfs_idname *out)
 {
-	char buf[POSIXFS_HOME_MAX];
-	struct passwd pw;
-	struct passwd *user = NULL;
-	struct group gr;
-	struct group *group = NULL;
+	const struct passwd *user = NULL;
+	const struct group *group = NULL;
 	const char *name = "";
 
-	if (out->kind == CSFTP_ID_USER) {
-		getpwuid_r(out->id, &pw, buf, sizeof(buf), &user);
-		name = user ? user->pw_name : "";
-	} else {
-		getgrgid_r(out->id, &gr, buf, sizeof(buf), &group);
-		name = group ? group->gr_name : "";
-	}
+	if (out->kind == CSFTP_ID_USER)
+		user = account_user(out->id);
+	else
+		group = account_group(out->id);
+	if (user)
+		name = user->pw_name;
+	if (group)
+		name = group->gr_name;
 	out->name[0] = '\0';
 	if (strlen(name) < sizeof(out->name))
 		memcpy(out->name, name, strlen(name) + 1);

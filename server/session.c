@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@
 #include "core/layer/quota.h"
 #include "core/layer/rate.h"
 #include "core/layer/upload.h"
+#include "server/account.h"
 #include "server/events.h"
 #include "server/names.h"
 #include "server/sandbox.h"
@@ -38,10 +38,11 @@ void session_fatal(struct session *session, const char *format, ...)
 /* A user that no name service knows is served as well. */
 static void learn_peer(struct session_peer *peer)
 {
-	const struct passwd *pw = getpwuid(geteuid());
+	const struct passwd *pw = account_user(geteuid());
 	const char *connection = getenv("SSH_CONNECTION");
 	size_t len = connection ? strcspn(connection, " ") : 0;
 
+	peer->known = pw;
 	if (pw)
 		(void)snprintf(peer->user, sizeof(peer->user), "%s",
 			       pw->pw_name);
@@ -219,11 +220,17 @@ static enum csftp_err add_watch(struct session *session)
 
 static enum csftp_err add_names(struct session *session)
 {
+	const struct session_peer *peer = &session->peer;
+	const struct names_config config = {
+		.user = peer->known ? peer->user : NULL,
+		.home = peer->known ? peer->home : NULL,
+		.jail = session->jail,
+	};
 	enum csftp_err err;
 
 	if (session->options->sandbox == SANDBOX_OFF)
 		return CSFTP_OK;
-	err = names_new(&session->names, session->top, session->jail);
+	err = names_new(&session->names, session->top, &config);
 	if (err == CSFTP_OK)
 		session->top = session->names;
 	return err;
@@ -402,7 +409,9 @@ static bool enter_sandbox(struct session *session)
 bool session_open(struct session *session, const struct server_options *options)
 {
 	*session = (struct session){.options = options};
-	tzset(); /* reads a file that a sandbox may not */
+	/* Reads a file, now or when a time is told; that one is not in a jail. */
+	if (options->root)
+		tzset();
 	learn_peer(&session->peer);
 	log_open(&session->log, &options->log);
 	log_say(&session->log, LEVEL_INFO,

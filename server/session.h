@@ -13,6 +13,7 @@
 
 /* Who is served, as the log and the audit trail name them. */
 struct session_peer {
+	bool known; /* to a name service; else user is a number */
 	char user[256];
 	char home[4096];   /* "/" where the user has none */
 	char address[256]; /* of SSH_CONNECTION; or "UNKNOWN" */

@@ -33,12 +33,23 @@ static size_t answer_max(const struct sftp_msg *msg)
 					  : SERVE_REPLY_MAX;
 }
 
+static bool has_slot(const struct csftp_serve *serve)
+{
+	return serve->free_slot || serve->fresh_slot < SERVE_SLOTS;
+}
+
+/* There must be one. */
 static struct serve_slot *slot_take(struct csftp_serve *serve,
 				    const struct sftp_msg *msg)
 {
 	struct serve_slot *slot = serve->free_slot;
 
-	serve->free_slot = slot->next_free;
+	if (slot) {
+		serve->free_slot = slot->next_free;
+	} else {
+		slot = &serve->slots[serve->fresh_slot++];
+		*slot = (struct serve_slot){.serve = serve};
+	}
 	serve->pending++;
 	slot->id = msg->id;
 	slot->kind = msg->kind;
@@ -407,7 +418,7 @@ static bool can_take(const struct csftp_serve *serve,
 	bool wait_for_pipe = serve->link.piped > 0 && wants_pipe(serve, msg);
 	size_t room = answer_max(msg);
 
-	return serve->free_slot && !wait_for_scratch && !wait_for_pipe &&
+	return has_slot(serve) && !wait_for_scratch && !wait_for_pipe &&
 	       !serve_check_first(serve, msg) &&
 	       room + serve->reserved <= link_room(&serve->link);
 }
@@ -487,7 +498,7 @@ static void close_next(struct csftp_serve *serve)
 
 		if (serve->handles[i].state < HANDLE_OPEN)
 			continue;
-		if (!serve->free_slot)
+		if (!has_slot(serve))
 			return;
 		slot = slot_take(serve, &msg);
 		slot->req = (struct csftp_req){.op = CSFTP_OP_CLOSE,
@@ -546,23 +557,19 @@ static enum csftp_err serve_init(struct csftp_serve *serve)
 	serve->free_handle = handles;
 	serve->scratch = serve_inline(serve) ? NULL : malloc(SERVE_NAMES_MAX);
 	serve->check.buf = malloc(SERVE_HASHES_MAX);
-	if (!serve->handles || !serve->check.buf ||
+	serve->slots = malloc(SERVE_SLOTS * sizeof(*serve->slots));
+	if (!serve->handles || !serve->check.buf || !serve->slots ||
 	    (!serve->scratch && !serve_inline(serve)))
 		return CSFTP_ERR_NOMEM;
-	for (uint32_t i = SERVE_SLOTS; i > 0; i--) {
-		serve->slots[i - 1].serve = serve;
-		serve->slots[i - 1].next_free = serve->free_slot;
-		serve->free_slot = &serve->slots[i - 1];
-	}
 	return link_init(&serve->link, IN_CAP, CSFTP_SERVE_PACKET_MAX, OUT_CAP,
 			 2);
 }
 
 static void serve_release(struct csftp_serve *serve)
 {
-	hash_release(&serve->check.hash);
 	free(serve->check.buf);
 	free(serve->handles);
+	free(serve->slots);
 	free(serve->scratch);
 	free(serve);
 }

@@ -108,12 +108,13 @@ struct csftp_serve {
 	uint8_t *scratch;
 	bool scratch_taken;
 	struct csftp_pipe *pipe; /* for large answers to READ; or NULL */
-	struct serve_slot *free_slot;
+	struct serve_slot *slots;
+	struct serve_slot *free_slot; /* used before; NULL: none */
+	uint32_t fresh_slot;	      /* from here on they were never used */
 	struct serve_check check;
 	struct serve_handle *handles;
 	uint32_t free_handle;  /* config.handles: none */
 	uint32_t fresh_handle; /* from here on they were never used */
-	struct serve_slot slots[SERVE_SLOTS];
 };
 
 static inline bool serve_inline(const struct csftp_serve *serve)

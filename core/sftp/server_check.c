@@ -77,22 +77,21 @@ static void check_finish(struct serve_slot *slot, int err)
 	slot->again = true;
 }
 
-/* One result more; false where it does not fit or cannot be had. */
+/* One result more; false where it does not fit. */
 static bool block_end(struct serve_check *check)
 {
 	uint8_t out[HASH_LEN_MAX];
 
 	check->block_left = 0;
-	if (hash_end(&check->hash, out) != CSFTP_OK)
-		return false;
+	hash_end(&check->hash, out);
 	wire_wr_raw(&check->wr, out, check->hash.len);
 	return wire_wr_end(&check->wr) == CSFTP_OK;
 }
 
-static bool block_begin(struct serve_check *check)
+static void block_begin(struct serve_check *check)
 {
 	check->block_left = check->block > 0 ? check->block : UINT64_MAX;
-	return hash_start(&check->hash) == CSFTP_OK;
+	hash_start(&check->hash);
 }
 
 static bool add(struct serve_check *check, const uint8_t *data, size_t len)
@@ -100,12 +99,11 @@ static bool add(struct serve_check *check, const uint8_t *data, size_t len)
 	while (len > 0) {
 		size_t part = len;
 
-		if (check->block_left == 0 && !block_begin(check))
-			return false;
+		if (check->block_left == 0)
+			block_begin(check);
 		if (part > check->block_left)
 			part = (size_t)check->block_left;
-		if (hash_add(&check->hash, data, part) != CSFTP_OK)
-			return false;
+		hash_add(&check->hash, data, part);
 		check->block_left -= part;
 		if (check->block_left == 0 && !block_end(check))
 			return false;
@@ -118,8 +116,8 @@ static bool add(struct serve_check *check, const uint8_t *data, size_t len)
 /* One block is shorter, or it is one of nothing: that has a hash, too. */
 static bool add_end(struct serve_check *check)
 {
-	if (check->block == 0 && check->block_left == 0 && !block_begin(check))
-		return false;
+	if (check->block == 0 && check->block_left == 0)
+		block_begin(check);
 	return check->block_left == 0 || block_end(check);
 }
 
@@ -250,18 +248,14 @@ static bool check_open(struct serve_slot *slot, const struct sftp_msg *msg)
 bool serve_check_begin(struct serve_slot *slot, const struct sftp_msg *msg)
 {
 	struct serve_check *check = &slot->serve->check;
-	enum csftp_err err;
 
 	if (msg->num > 0 && msg->num < BLOCK_MIN) {
 		serve_errno(slot, EINVAL);
 		return false;
 	}
-	err = hash_choose(&check->hash, msg->data);
-	if (err != CSFTP_OK) {
+	if (hash_choose(&check->hash, msg->data) != CSFTP_OK) {
 		serve_status(slot, SSH_FX_FAILURE,
-			     err == CSFTP_ERR_VALUE
-				     ? "No hash algorithm in common"
-				     : sftp_errno_text(ENOMEM));
+			     "No hash algorithm in common");
 		return false;
 	}
 	if (!check_open(slot, msg)) {

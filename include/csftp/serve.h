@@ -23,8 +23,7 @@
  * does that of check-file, which is worked on in pieces (csftp_link_work()).
  *
  * A client that does not read its answers stops being read: memory is allocated
- * by csftp_serve_new() and not later, but by libcrypto for check-file.  One
- * thread.
+ * by csftp_serve_new() and not later.  One thread.
  */
 struct csftp_serve;
 

@@ -107,47 +107,6 @@ static void a_hash_goes_on_while_others_are_answered(void **state)
 	free(server);
 }
 
-/*
- * libcrypto's configuration can name code to load, and what lies at its path
- * where a server runs may be an upload.  This one would leave no algorithm.
- */
-static void no_configuration_of_libcrypto_is_read(void **state)
-{
-	static const char conf[] = "openssl_conf = init\n"
-				   "[init]\n"
-				   "alg_section = properties\n"
-				   "[properties]\n"
-				   "default_properties = fips=yes\n";
-	static const struct sftp_msg msgs[] = {
-		{.kind = SFTP_INIT, .num = SFTP_VERSION},
-		{.kind = SFTP_CHECK_FILE_NAME,
-		 .id = 1,
-		 .path = {(const uint8_t *)"openssl.cnf", 11},
-		 .data = {(const uint8_t *)"sha256", 6}},
-	};
-	struct server *server = calloc(1, sizeof(*server));
-	char dir[PROC_PATH_MAX], path[2 * PROC_PATH_MAX];
-
-	(void)state;
-	assert_non_null(server);
-	scratch_make(dir);
-	proc_print(path, sizeof(path), "%s/openssl.cnf", dir);
-	file_write(path, conf, sizeof(conf) - 1);
-	assert_int_equal(setenv("OPENSSL_CONF", path, 1), 0);
-	start(server);
-	assert_int_equal(unsetenv("OPENSSL_CONF"), 0);
-	must_sh("cp '%s' '%s'", path, server->dir);
-	say(server, msgs, sizeof(msgs) / sizeof(msgs[0]));
-	assert_int_equal(hear(server)->kind, SFTP_VERSION_MSG);
-	assert_int_equal(hear(server)->kind, SFTP_EXTENDED_REPLY);
-	close(server->in);
-	assert_int_equal(proc_wait(server->pid, -1), 0);
-	close(server->out);
-	scratch_remove(server->dir);
-	scratch_remove(dir);
-	free(server);
-}
-
 /* The client goes away in the middle: so does the server. */
 static void a_hash_ends_with_its_client(void **state)
 {
@@ -179,7 +138,6 @@ int main(void)
 {
 	static const struct CMUnitTest claims[] = {
 		cmocka_unit_test(a_hash_goes_on_while_others_are_answered),
-		cmocka_unit_test(no_configuration_of_libcrypto_is_read),
 		cmocka_unit_test(a_hash_ends_with_its_client),
 	};
 

@@ -217,9 +217,10 @@ static void valgrind_finds_no_fault(void **state)
 	static const char alias[] = "{\n alias\n Memcheck:Overlap\n"
 				    " fun:__memcpy_chk\n fun:memmove\n}\n";
 	struct pair *pair = *state;
-	char server[3 * PROC_PATH_MAX];
+	char server[3 * PROC_PATH_MAX], ours[PROC_PATH_MAX];
 	char path[2 * PROC_PATH_MAX];
 
+	proc_built(ours, "tests/interop/csftp-server-dynamic");
 	if (proc_sh(0, "command -v valgrind >/dev/null") != 0)
 		skip_because("valgrind is not installed");
 	must_sh("mkdir '%s/ours/remote/there/x'", pair->dir);
@@ -230,7 +231,7 @@ static void valgrind_finds_no_fault(void **state)
 		   "--show-leak-kinds=all --errors-for-leak-kinds=all "
 		   "--track-fds=no --suppressions=%s/alias "
 		   "--log-file=%s/valgrind %s --sandbox=off",
-		   pair->dir, pair->dir, pair->ours);
+		   pair->dir, pair->dir, ours);
 	assert_int_equal(run_batch(pair, "ours", server, batch, 0), 0);
 	must_sh("cat '%s/valgrind' >&2; test ! -s '%s/valgrind'", pair->dir,
 		pair->dir);

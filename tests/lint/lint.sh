@@ -88,7 +88,7 @@ libs()
 {
 	# shellcheck disable=SC2046 # words
 	printf '%s\n' $(pkg-config --cflags fuse3 libuv cmocka libcrypto \
-		libseccomp libssh2)
+		nettle libseccomp libssh2)
 }
 
 headers_alone()
@@ -144,10 +144,8 @@ engines()
 				n = split("memcpy memmove memset memcmp memchr " \
 				"strlen strcmp strncmp strchr strrchr strnlen " \
 				"strspn strcspn qsort " \
-				"OSSL_LIB_CTX_new OSSL_LIB_CTX_free " \
-				"EVP_MD_fetch EVP_MD_free EVP_MD_CTX_new " \
-				"EVP_MD_CTX_free EVP_DigestInit_ex2 " \
-				"EVP_DigestUpdate EVP_DigestFinal_ex " \
+				"nettle_sha256 nettle_sha384 nettle_sha512 " \
+				"nettle_sha224 nettle_sha1 nettle_md5 " \
 				"malloc calloc realloc free __stack_chk_fail " \
 				"__memcpy_chk __memmove_chk __memset_chk " \
 				"__assert_fail _GLOBAL_OFFSET_TABLE_", names, " ")

@@ -11,13 +11,14 @@
 #include <unistd.h>
 
 #include "csftp/memfs.h"
+#include "server/account.h"
 #include "tests/lib/fs_call.h"
 #include "tests/lib/later.h"
 #include "tests/lib/test.h"
 
 /*
- * The name service is played: we are "me", user 1000, whom only a question by
- * number finds, and so many others are in the file.
+ * The name service is played: we are "me", user 1000, and so many others are in
+ * the file.  Our groups only a question by number finds.
  */
 static struct {
 	unsigned listed;
@@ -49,13 +50,7 @@ static struct passwd *user(unsigned uid, const char *name)
 	return &played.pw;
 }
 
-struct passwd *getpwuid(uid_t uid)
-{
-	played.asked++;
-	return uid == 1000 ? user(1000, "me") : NULL;
-}
-
-struct passwd *fgetpwent(FILE *file)
+const struct passwd *account_next_user(FILE *file)
 {
 	char name[16];
 
@@ -74,7 +69,22 @@ static struct group *group(unsigned gid, const char *name)
 	return &played.gr;
 }
 
-struct group *getgrgid(gid_t gid)
+/* It has been told who we are. */
+const struct passwd *account_user(uid_t uid)
+{
+	(void)uid;
+	played.asked++;
+	return NULL;
+}
+
+const struct passwd *account_user_named(const char *name)
+{
+	(void)name;
+	played.asked++;
+	return NULL;
+}
+
+const struct group *account_group(gid_t gid)
 {
 	played.asked++;
 	if (gid == 4000)
@@ -89,7 +99,7 @@ int getgroups(int size, gid_t list[])
 	return 1;
 }
 
-struct group *fgetgrent(FILE *file)
+const struct group *account_next_group(FILE *file)
 {
 	assert_non_null(file);
 	return played.groups++ > 0 ? NULL : group(50, "staff");
@@ -103,6 +113,9 @@ struct world {
 
 static void begin(struct world *world, unsigned listed, const char *jail)
 {
+	const struct names_config config = {
+		.user = "me", .home = "/home/me", .jail = jail};
+
 	*world = (struct world){.c.drive = later_run};
 	world->c.arg = &world->later;
 	played.listed = listed;
@@ -110,8 +123,10 @@ static void begin(struct world *world, unsigned listed, const char *jail)
 	played.groups = 0;
 	assert_int_equal(csftp_memfs_new(&world->mem, NULL), CSFTP_OK);
 	later_init(&world->later, world->mem);
-	assert_int_equal(names_new(&world->c.fs, &world->later.fs, jail),
+	assert_int_equal(names_new(&world->c.fs, &world->later.fs, &config),
 			 CSFTP_OK);
+	/* Files are read once they are asked for. */
+	assert_int_equal(played.next + played.groups, 0);
 	played.asked = 0;
 }
 
