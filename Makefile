@@ -40,7 +40,8 @@ ssh_pkg    = $(call pkg,$(1),libssh,libssh-dev)
 seccomp_pkg = $(call pkg,$(1),libseccomp,libseccomp-dev)
 
 lib_src    := $(wildcard core/*.c core/*/*.c)
-server_src := $(filter-out server/csftp-server.c,$(wildcard server/*.c))
+server_src := $(filter-out server/csftp-server.c server/csftpd/csftpd.c, \
+	$(wildcard server/*.c server/*/*.c))
 fusefs_src := $(filter-out fusefs/csftpfs.c,$(wildcard fusefs/*.c))
 support    := $(wildcard tests/lib/*.c)
 fast_test  := $(wildcard tests/unit/test_*.c tests/loopback/test_*.c)

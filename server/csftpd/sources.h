@@ -101,9 +101,9 @@ struct sources_arrival {
  * bounds of its own nor penalties.
  *
  * Who has to go: of the source that has too many, or else of all, the one that
- * has been silent for longest; if all have said something, the oldest of the
- * source that has most of them.  A source with too many of its own that all
- * have said something is refused.
+ * has been silent for longest.  If all have said something, it is of the source
+ * that has most of them the one that began to speak first; but a source with
+ * too many of its own that all have said something is refused.
  *
  * A ticket to be dropped is worth nothing any more: leaving with it does no
  * harm.
