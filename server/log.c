@@ -43,10 +43,15 @@ static const char *socket_path(const struct log *log)
 	return log->config.socket ? log->config.socket : LOG_SOCKET;
 }
 
+static const char *name_of(const struct log *log)
+{
+	return log->config.name ? log->config.name : "csftp-server";
+}
+
 void log_open(struct log *log, const struct log_config *config)
 {
 	*log = (struct log){.config = *config, .fd = -1};
-	snprintf(log->ident, sizeof(log->ident), "csftp-server[%ld]",
+	snprintf(log->ident, sizeof(log->ident), "%s[%ld]", name_of(log),
 		 (long)getpid());
 	if (config->to_stderr)
 		return;
@@ -259,4 +264,17 @@ void log_say(struct log *log, enum log_level level, const char *format, ...)
 	if ((size_t)len >= sizeof(text))
 		memcpy(text + sizeof(text) - 4, "...", 4);
 	put(log, level, prefix_of(log, level), text);
+}
+
+void log_fatal(struct log *log, const char *format, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_say(log, LEVEL_FATAL, "%s", text);
+	if (!log->config.to_stderr)
+		fprintf(stderr, "%s: %s\n", name_of(log), text);
 }

@@ -1,4 +1,4 @@
-/* The log of csftp-server: one line per fact, to syslog or standard error. */
+/* The log of our servers: one line per fact, to syslog or standard error. */
 #ifndef CSFTP_SERVER_LOG_H
 #define CSFTP_SERVER_LOG_H
 
@@ -29,6 +29,7 @@ struct log_config {
 	int facility; /* LOG_AUTH and the like of <syslog.h> */
 	bool to_stderr;
 	const char *socket; /* of syslogd; NULL: LOG_SOCKET */
+	const char *name;   /* of the program; NULL: csftp-server */
 };
 
 /*
@@ -62,6 +63,10 @@ static inline bool log_wants(const struct log *log, enum log_level level)
  */
 __attribute__((format(printf, 3, 4))) void
 log_say(struct log *log, enum log_level level, const char *format, ...);
+
+/* LEVEL_FATAL, and to standard error where that is not the log. */
+__attribute__((format(printf, 2, 3))) void log_fatal(struct log *log,
+						     const char *format, ...);
 
 /* The same whatever the level, for what an option of its own asks for. */
 void log_packet(struct log *log, const char *text);
