@@ -23,8 +23,8 @@ pkg = $(if $(shell pkg-config --exists $(2) && echo y),$(patsubst \
 	-I%,-isystem%,$(shell pkg-config $(1) $(2))),$(error $(if $(shell command -v pkg-config),$(2),pkg-config)\
 	not found: install the Debian package $(if $(shell command -v \
 	pkg-config),$(3),pkg-config), or run: make deps))
-fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) \
-	$(call pkg,$(1),libuv,libuv1-dev) \
+uv_pkg     = $(call pkg,$(1),libuv,libuv1-dev)
+fuse_pkg   = $(call pkg,$(1),fuse3,libfuse3-dev) $(call uv_pkg,$(1)) \
 	$(call pkg,$(1),libssh2,libssh2-1-dev)
 crypto_pkg = $(call pkg,$(1),libcrypto,libssl-dev)
 nettle_pkg = $(call pkg,$(1),nettle,nettle-dev)
@@ -54,7 +54,7 @@ man        := $(wildcard man/*.[1-9])
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
 bin         = $(patsubst %.c,$(B)/%,$(1))
 libs       := $(B)/libcsftp.a $(B)/libcsftp.so.0 $(B)/libcsftp.so
-programs   := $(B)/csftp-server $(B)/csftpfs
+programs   := $(B)/csftp-server $(B)/csftpd $(B)/csftpfs
 
 all: $(libs) $(programs)
 
@@ -70,6 +70,7 @@ fresh := $(if $(filter check check-long demo bench%,$(MAKECMDGOALS)),deps)
 $(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
 $(B)/core/%.o: own_cflags += $(call lib_pkg,--cflags)
 $(B)/server/filter/%.o: own_cflags += $(call seccomp_pkg,--cflags)
+$(B)/server/csftpd/%.o: own_cflags += $(call uv_pkg,--cflags)
 $(B)/tests/%.o: own_cflags += $(call cmocka_pkg,--cflags)
 $(B)/tests/cage.o: own_cflags = -std=c11 -D_GNU_SOURCE $(WARN) $(WERROR)
 $(B)/%.o: %.c | $$(@D)/. $(fresh)
@@ -120,6 +121,10 @@ checked := $(B)/tests/interop/csftp-server-dynamic
 $(checked): $(call obj,server/csftp-server.c) $(B)/libserver.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call nettle_pkg,--libs)
+$(B)/csftpd: $(call obj,server/csftpd/csftpd.c) $(B)/libserver.a \
+		$(B)/libcore.a
+	$(call say,LD,$@)
+	$(link) $(call uv_pkg,--libs) $(call lib_pkg,--libs)
 $(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call fuse_pkg,--libs) $(call lib_pkg,--libs)
@@ -202,6 +207,7 @@ mandest = $(to)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 put = install -D -m
 install: all
 	$(put) 755 $(B)/csftpfs $(to)/bin/csftpfs
+	$(put) 755 $(B)/csftpd $(to)/sbin/csftpd
 	$(put) 755 $(B)/csftp-server $(to)/lib/csftp/csftp-server
 	$(put) 644 $(B)/libcsftp.a $(to)/lib/libcsftp.a
 	$(put) 755 $(B)/libcsftp.so.0 $(to)/lib/libcsftp.so.0
@@ -214,7 +220,8 @@ install: all
 		'Cflags: -I$(PREFIX)/include' >$(to)/lib/pkgconfig/csftp.pc
 	@$(foreach m,$(man),$(put) 644 $(m) $(call mandest,$(m)) &&) :
 uninstall:
-	rm -f $(to)/bin/csftpfs $(to)/lib/csftp/csftp-server \
+	rm -f $(to)/bin/csftpfs $(to)/sbin/csftpd \
+		$(to)/lib/csftp/csftp-server \
 		$(addprefix $(to)/lib/,libcsftp.a libcsftp.so.0 libcsftp.so) \
 		$(addprefix $(to)/,$(headers)) $(to)/lib/pkgconfig/csftp.pc \
 		$(foreach m,$(man),$(call mandest,$(m)))

@@ -107,7 +107,7 @@ static void write_client_config(const struct sshd *sshd, const char *user)
 	file_write(sshd->client, text, strlen(text));
 }
 
-static void make_keys(struct sshd *sshd)
+void sshd_make_keys(struct sshd *sshd)
 {
 	scratch_make(sshd->dir);
 	proc_print(sshd->client, PROC_PATH_MAX, "%.4000s/ssh_config",
@@ -196,18 +196,24 @@ static void launch_dropbear(struct sshd *sshd, const char *sftp_server)
 	sshd->pid = proc_start(argv, -1, -1, -1);
 }
 
+void sshd_choose_port(struct sshd *sshd)
+{
+	const struct passwd *user = getpwuid(geteuid());
+
+	assert_non_null(user);
+	close(listen_anywhere(&sshd->port));
+	write_known_hosts(sshd);
+	write_client_config(sshd, user->pw_name);
+}
+
 /* Another process may take the port in between: then once more. */
 static void start(struct sshd *sshd, const char *sftp_server,
 		  void (*launch)(struct sshd *sshd, const char *sftp_server))
 {
-	struct passwd *user = getpwuid(geteuid());
 	char text[4096] = "";
 
-	assert_non_null(user);
 	for (int attempt = 0; attempt < 5; attempt++) {
-		close(listen_anywhere(&sshd->port));
-		write_known_hosts(sshd);
-		write_client_config(sshd, user->pw_name);
+		sshd_choose_port(sshd);
 		launch(sshd, sftp_server);
 		if (can_log_in(sshd, text, sizeof(text)))
 			return;
@@ -241,7 +247,7 @@ void sshd_start_with(struct sshd *sshd, const char *sftp_server,
 	 */
 	if (geteuid() == 0)
 		(void)mkdir(RUN_DIR, 0755);
-	make_keys(sshd);
+	sshd_make_keys(sshd);
 	start(sshd, sftp_server, launch_sshd);
 }
 
@@ -257,7 +263,7 @@ void dropbear_start(struct sshd *sshd, const char *sftp_server,
 	if (proc_sh(0, "unshare -m true || exit 3") != 0)
 		skip_because("no mount namespace can be made here");
 	*sshd = (struct sshd){0};
-	make_keys(sshd);
+	sshd_make_keys(sshd);
 	must_sh("cd '%s'\n"
 		"dropbearconvert openssh dropbear host dropbear\n"
 		"mkdir -m 700 '%s/.ssh'\n"

@@ -58,6 +58,12 @@ void sshd_start_with(struct sshd *sshd, const char *sftp_server,
 void dropbear_start(struct sshd *sshd, const char *sftp_server,
 		    const char *home);
 
+/* For other servers: the directory with the keys, host and user. */
+void sshd_make_keys(struct sshd *sshd);
+
+/* A port that is free now, and what clients are told of it. */
+void sshd_choose_port(struct sshd *sshd);
+
 /* Ends its sessions, too. */
 void sshd_stop(struct sshd *sshd);
 

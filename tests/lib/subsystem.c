@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "tests/lib/csftpd.h"
 #include "tests/lib/sample.h"
 #include "tests/lib/test.h"
 #include "tests/lib/tree.h"
@@ -47,13 +48,13 @@ static void write_environment(const struct subsystem *served)
 	proc_print(text, sizeof(text),
 		   "files='%s' local='%s' program='%s'\n"
 		   "config='%s' key='%s' known_hosts='%s'\n"
-		   "port=%d host=" SSHD_HOST " user='%s'\n"
+		   "port=%d host=" SSHD_HOST " user='%s' daemon=%s\n"
 		   "export HOME='%s/home'\n"
 		   "cd \"$local\"\n",
 		   served->files, served->local, served->program,
 		   served->sshd.client, served->sshd.key,
 		   served->sshd.known_hosts, served->sshd.port, user->pw_name,
-		   served->dir);
+		   served->daemon ? "true" : "false", served->dir);
 	proc_print(path, sizeof(path), "%.4000s/environment", served->dir);
 	file_write(path, text, strlen(text));
 }
@@ -75,12 +76,28 @@ int subsystem_make(void **state)
 	return 0;
 }
 
+int subsystem_make_daemon(void **state)
+{
+	int err = subsystem_make(state);
+
+	((struct subsystem *)*state)->daemon = true;
+	return err;
+}
+
+static void stop(struct subsystem *served)
+{
+	if (served->daemon)
+		csftpd_drop(&served->sshd);
+	else
+		sshd_stop(&served->sshd);
+}
+
 int subsystem_release(void **state)
 {
 	struct subsystem *served = *state;
 
 	mounted_drop(&served->mounted);
-	sshd_stop(&served->sshd);
+	stop(served);
 	scratch_remove(served->dir);
 	free(served);
 	return 0;
@@ -91,6 +108,9 @@ int subsystem_clear(void **state)
 	struct subsystem *served = *state;
 
 	mounted_drop(&served->mounted);
+	/* It holds on to the directory that is to be made anew. */
+	if (served->daemon)
+		csftpd_drop(&served->sshd);
 	return proc_sh(0,
 		       "cd '%s' && rm -rf files local home started said ended "
 		       "&& mkdir files local home && touch started said ended",
@@ -101,7 +121,12 @@ void subsystem_by_sshd(struct subsystem *served)
 {
 	if (served->sshd.pid != 0)
 		return;
-	sshd_start(&served->sshd, served->program);
+	if (served->daemon)
+		csftpd_start(&served->sshd,
+			     "Subsystem sftp internal-sftp -d %s\n",
+			     served->files);
+	else
+		sshd_start(&served->sshd, served->program);
 	write_environment(served);
 }
 
@@ -186,11 +211,26 @@ static size_t count_lines(const char *text)
 	return count;
 }
 
-size_t subsystem_assert_ended(const struct subsystem *served)
+/* It ends only once all sessions have; it has counted them. */
+static size_t end_daemon(struct subsystem *served, char *text, size_t size)
+{
+	const char *line;
+
+	csftpd_ctl(&served->sshd, text, size, "status");
+	line = strstr(text, "\nsessions ");
+	assert_non_null(line);
+	csftpd_end(&served->sshd);
+	return (size_t)strtoul(line + 10, NULL, 10);
+}
+
+size_t subsystem_assert_ended(struct subsystem *served)
 {
 	char text[16384], *next = text, *end;
 	size_t started;
 	long number;
+
+	if (served->daemon)
+		return end_daemon(served, text, sizeof(text));
 
 	read_record(served, "started", text, sizeof(text));
 	started = count_lines(text);
@@ -212,12 +252,19 @@ size_t subsystem_assert_ended(const struct subsystem *served)
 	return started;
 }
 
-void subsystem_assert_well(const struct subsystem *served)
+void subsystem_assert_well(struct subsystem *served)
 {
 	char text[16384];
 
 	if (subsystem_assert_ended(served) == 0)
-		fail_msg("no session was served by csftp-server");
+		fail_msg("no session was served by our server");
+	if (served->daemon) {
+		csftpd_log(&served->sshd, text, sizeof(text));
+		csftpd_drop(&served->sshd);
+		if (text[0])
+			fail_msg("csftpd says: %s", text);
+		return;
+	}
 	read_record(served, "said", text, sizeof(text));
 	if (text[0])
 		fail_msg("csftp-server says: %s", text);

@@ -10,6 +10,7 @@
  */
 struct subsystem {
 	struct sshd sshd;	/* runs if its pid is not 0 */
+	bool daemon;		/* csftpd is what is meant by sshd */
 	struct mounted mounted; /* a test's own; dropped behind it */
 	char dir[PROC_PATH_MAX];
 	char files[PROC_PATH_MAX]; /* where sessions start */
@@ -20,9 +21,11 @@ struct subsystem {
 
 /* Set-up and teardown of a group, and the set-up of each test. */
 int subsystem_make(void **state);
+int subsystem_make_daemon(void **state);
 int subsystem_release(void **state);
 int subsystem_clear(void **state);
 
+/* With subsystem_make_daemon() it is csftpd, started anew for each test. */
 void subsystem_by_sshd(struct subsystem *served);
 void subsystem_by_dropbear(struct subsystem *served);
 
@@ -54,13 +57,13 @@ void subsystem_sh(const struct subsystem *served, const char *script);
  * were.  Fails the test if one goes on without a client or was ended by a
  * signal.
  */
-size_t subsystem_assert_ended(const struct subsystem *served);
+size_t subsystem_assert_ended(struct subsystem *served);
 
 /*
  * The same, and fails the test unless there was one, all ended as with a
  * client's farewell, and none said anything on standard error.
  */
-void subsystem_assert_well(const struct subsystem *served);
+void subsystem_assert_well(struct subsystem *served);
 
 #define SUBSYSTEM_TEST(claim) cmocka_unit_test_setup(claim, subsystem_clear)
 

@@ -1,0 +1,323 @@
+/* One channel: an SFTP session, or a line that says why not. */
+#include <string.h>
+
+#include "server/csftpd/conn.h"
+
+enum { FAILED = 1, NOT_FOUND = 127 };
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+bool channel_open(struct conn *conn, uint32_t number)
+{
+	struct channel *channel = pool_get(&conn->worker->channels);
+
+	if (!channel)
+		return false;
+	*channel = (struct channel){
+		.conn = conn, .number = number, .next = conn->channels};
+	conn->channels = channel;
+	worker_count(&conn->worker->sessions, 1);
+	return true;
+}
+
+struct channel *channel_find(const struct conn *conn, uint32_t number)
+{
+	struct channel *channel = conn->channels;
+
+	while (channel && channel->number != number)
+		channel = channel->next;
+	return channel;
+}
+
+static void drop_spill(struct channel *channel)
+{
+	while (channel->first) {
+		struct spill *spill = channel->first;
+
+		channel->first = spill->next;
+		worker_buf_put(channel->conn->worker, spill);
+	}
+	channel->last = NULL;
+}
+
+void channel_free(struct channel *channel)
+{
+	struct conn *conn = channel->conn;
+	struct channel **at = &conn->channels;
+
+	while (*at != channel)
+		at = &(*at)->next;
+	*at = channel->next;
+	if (conn->held_by == channel)
+		conn->held_by = NULL;
+	drop_spill(channel);
+	if (channel->session.opened)
+		session_close(&channel->session);
+	pool_put(&conn->worker->channels, channel);
+}
+
+static bool start_sftp(struct channel *channel)
+{
+	struct conn *conn = channel->conn;
+	const struct session_config config = {
+		.tree = &conn->serving->tree,
+		.user = conn->user,
+		.address = conn->address,
+	};
+
+	if (!session_open(&channel->session, &config)) {
+		session_close(&channel->session);
+		return false;
+	}
+	channel->state = CHANNEL_SFTP;
+	return true;
+}
+
+/* The peer's program is told by a line, and ends with a status. */
+static bool say(struct channel *channel, const char *line, uint32_t status)
+{
+	channel->state = CHANNEL_SAY;
+	channel->line = line;
+	channel->status = status;
+	return true;
+}
+
+static bool is(struct csftp_ssh_bytes bytes, const char *text)
+{
+	return bytes.len == strlen(text) &&
+	       memcmp(bytes.ptr, text, bytes.len) == 0;
+}
+
+bool channel_request(struct channel *channel,
+		     const struct csftp_ssh_event *event)
+{
+	if (channel->state != CHANNEL_OPEN)
+		return false;
+	switch ((int)event->request) {
+	case CSFTP_SSH_SUBSYSTEM:
+		return is(event->data, "sftp") && start_sftp(channel);
+	case CSFTP_SSH_EXEC:
+		if (channel->conn->sftp_only)
+			return start_sftp(channel);
+		return say(channel, "csftpd: no such command here\n",
+			   NOT_FOUND);
+	case CSFTP_SSH_SHELL:
+		if (channel->conn->sftp_only)
+			return start_sftp(channel);
+		return say(channel,
+			   "This service allows sftp connections only.\n",
+			   FAILED);
+	default:
+		return false;
+	}
+}
+
+/* To the SFTP engine, as far as it has room; it answers on the way. */
+static size_t feed(struct channel *channel, const uint8_t *from, size_t len)
+{
+	struct csftp_link *link = csftp_serve_link(channel->session.serve);
+	size_t fed = 0;
+
+	while (fed < len) {
+		size_t room;
+		uint8_t *in = csftp_link_in(link, &room);
+
+		room = smaller(room, len - fed);
+		if (room == 0)
+			break;
+		memcpy(in, from + fed, room);
+		fed += room;
+		if (csftp_link_in_ack(link, room) != CSFTP_OK)
+			return len; /* nobody wants the rest */
+	}
+	return fed;
+}
+
+static void consumed(struct channel *channel, size_t len)
+{
+	/* On a channel that is closed there is nothing to grant. */
+	if (len > 0)
+		(void)!csftp_ssh_consumed(channel->conn->ssh, channel->number,
+					  len);
+}
+
+/* What waits goes first.  Whether any of it went. */
+static bool feed_spill(struct channel *channel)
+{
+	bool any = false;
+
+	while (channel->first) {
+		struct spill *spill = channel->first;
+		size_t len = spill->tail - spill->head;
+		size_t fed = feed(channel, spill->bytes + spill->head, len);
+
+		consumed(channel, fed);
+		any = any || fed > 0;
+		spill->head += fed;
+		if (fed < len)
+			break;
+		channel->first = spill->next;
+		if (!channel->first)
+			channel->last = NULL;
+		worker_buf_put(channel->conn->worker, spill);
+	}
+	return any;
+}
+
+/*
+ * What stands behind it may be the peer's permission to send, which the session
+ * waits for: so it is kept, up to the window, and the engine goes on.
+ */
+static size_t keep(struct channel *channel, const uint8_t *from, size_t len)
+{
+	size_t kept = 0;
+
+	while (kept < len) {
+		struct spill *last = channel->last;
+		size_t n =
+			last ? smaller(SPILL_ROOM - last->tail, len - kept) : 0;
+
+		if (n > 0) {
+			memcpy(last->bytes + last->tail, from + kept, n);
+			last->tail += n;
+			kept += n;
+			continue;
+		}
+		last = worker_buf_get(channel->conn->worker);
+		if (!last)
+			break;
+		*last = (struct spill){.next = NULL};
+		if (channel->last)
+			channel->last->next = last;
+		else
+			channel->first = last;
+		channel->last = last;
+	}
+	return kept;
+}
+
+size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data)
+{
+	size_t fed = 0;
+
+	if (channel->state > CHANNEL_SFTP) {
+		consumed(channel, data.len);
+		return data.len;
+	}
+	if (channel->state == CHANNEL_SFTP && !channel->first &&
+	    channel_wait_us(channel) == 0) {
+		fed = feed(channel, data.ptr, data.len);
+		consumed(channel, fed);
+	}
+	return fed + keep(channel, data.ptr + fed, data.len - fed);
+}
+
+uint64_t channel_wait_us(const struct channel *channel)
+{
+	return channel->state == CHANNEL_SFTP
+		       ? session_wait_us(&channel->session)
+		       : 0;
+}
+
+/* From the engine's output right into packets. */
+static bool send_output(struct channel *channel)
+{
+	struct csftp_link *link = csftp_serve_link(channel->session.serve);
+	struct csftp_ssh *ssh = channel->conn->ssh;
+	struct csftp_slice slice;
+	bool any = false;
+
+	while (csftp_link_out(link, &slice, 1) > 0) {
+		size_t room;
+		uint8_t *to = csftp_ssh_room(ssh, channel->number,
+					     CSFTP_SSH_STDOUT, &room);
+
+		room = smaller(room, slice.len);
+		if (room == 0)
+			break;
+		memcpy(to, slice.ptr, room);
+		if (csftp_ssh_send(ssh, channel->number, room) != CSFTP_OK)
+			break;
+		(void)!csftp_link_out_ack(link, room);
+		any = true;
+	}
+	return any;
+}
+
+static bool move_sftp(struct channel *channel)
+{
+	struct csftp_link *link = csftp_serve_link(channel->session.serve);
+	bool any = feed_spill(channel);
+	unsigned wants;
+
+	if (channel->eof && !channel->first && !channel->fed &&
+	    !(csftp_link_wants(link) & CSFTP_WANT_WORK)) {
+		channel->fed = true;
+		csftp_link_close(link, CSFTP_ERR_EOF);
+	}
+	any = send_output(channel) || any;
+	wants = csftp_link_wants(link);
+	channel->work = wants & CSFTP_WANT_WORK;
+	if (csftp_link_error(link) == CSFTP_OK || wants & CSFTP_WANT_OUT)
+		return any;
+	channel->status = csftp_link_error(link) == CSFTP_ERR_EOF ? 0 : FAILED;
+	drop_spill(channel);
+	channel->state = CHANNEL_STATUS;
+	return true;
+}
+
+static bool move_line(struct channel *channel)
+{
+	struct csftp_ssh *ssh = channel->conn->ssh;
+	size_t room, len = strlen(channel->line);
+	uint8_t *to =
+		csftp_ssh_room(ssh, channel->number, CSFTP_SSH_STDERR, &room);
+
+	len = smaller(room, len);
+	if (len == 0)
+		return false;
+	memcpy(to, channel->line, len);
+	if (csftp_ssh_send(ssh, channel->number, len) != CSFTP_OK)
+		return false;
+	channel->line += len;
+	if (!*channel->line)
+		channel->state = CHANNEL_STATUS;
+	return true;
+}
+
+/* One step towards the end; what has no room now is tried again. */
+static bool move_end(struct channel *channel)
+{
+	struct csftp_ssh *ssh = channel->conn->ssh;
+	enum csftp_err err = CSFTP_OK;
+
+	if (channel->state == CHANNEL_STATUS)
+		err = csftp_ssh_exit_status(ssh, channel->number,
+					    channel->status);
+	else if (channel->state == CHANNEL_EOF)
+		err = csftp_ssh_send_eof(ssh, channel->number);
+	else if (channel->state == CHANNEL_CLOSE)
+		err = csftp_ssh_channel_close(ssh, channel->number);
+	else
+		return false;
+	if (err == CSFTP_ERR_NO_ROOM)
+		return false;
+	channel->state++;
+	return true;
+}
+
+bool channel_move(struct channel *channel)
+{
+	bool any = false;
+
+	if (channel->state == CHANNEL_SFTP && channel_wait_us(channel) == 0)
+		any = move_sftp(channel);
+	if (channel->state == CHANNEL_SAY)
+		any = move_line(channel) || any;
+	while (channel->state >= CHANNEL_STATUS && move_end(channel))
+		any = true;
+	return any;
+}

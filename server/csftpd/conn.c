@@ -1,0 +1,507 @@
+#include "server/csftpd/conn.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Of one connection before the others have their turn. */
+enum { READS = 4, ROUNDS = 16 };
+
+static uint64_t now_ms(const struct conn *conn)
+{
+	return uv_now(&conn->worker->loop);
+}
+
+static void unlink_conn(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	pthread_mutex_lock(&worker->lock);
+	if (conn->prev)
+		conn->prev->next = conn->next;
+	else
+		worker->list = conn->next;
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void link_conn(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	pthread_mutex_lock(&worker->lock);
+	conn->next = worker->list;
+	if (conn->next)
+		conn->next->prev = conn;
+	worker->list = conn;
+	pthread_mutex_unlock(&worker->lock);
+}
+
+static void free_place(struct worker *worker)
+{
+	atomic_fetch_sub(&worker->placed, 1);
+	worker->config.place_free(worker->config.arg);
+}
+
+static void forget(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	worker_put_serving(conn->serving);
+	pool_put(&worker->conns, conn);
+	free_place(worker);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct conn *conn = handle->data;
+
+	if (--conn->handles == 0)
+		forget(conn);
+}
+
+/* The engine and all sessions end now; the memory once libuv is done. */
+static void close_conn(struct conn *conn)
+{
+	if (conn->closing)
+		return;
+	worker_unqueue(conn);
+	conn->closing = true;
+	while (conn->channels)
+		channel_free(conn->channels);
+	csftp_ssh_release(conn->ssh);
+	unlink_conn(conn);
+	uv_close((uv_handle_t *)&conn->poll, on_closed);
+	uv_close((uv_handle_t *)&conn->timer, on_closed);
+	close(conn->fd);
+}
+
+/* What is left to send; false: the peer is gone. */
+static bool write_out(struct conn *conn, bool *any)
+{
+	const uint8_t *out;
+	size_t len;
+
+	while ((out = csftp_ssh_out(conn->ssh, &len))) {
+		ssize_t put = send(conn->fd, out, len, MSG_NOSIGNAL);
+
+		if (put < 0)
+			return errno == EAGAIN || errno == EINTR;
+		*any = true;
+		worker_count(&conn->bytes_out, (uint64_t)put);
+		(void)!csftp_ssh_out_ack(conn->ssh, (size_t)put);
+	}
+	return true;
+}
+
+static void log_end(struct conn *conn, const struct csftp_ssh_event *event)
+{
+	struct log *log = &conn->worker->log;
+	char quoted[256], text[256];
+	size_t len = event->text.len < sizeof(text) - 1 ? event->text.len
+							: sizeof(text) - 1;
+
+	if (!log_wants(log, LEVEL_INFO))
+		return;
+	memcpy(text, event->text.ptr ? event->text.ptr : (const uint8_t *)"",
+	       event->text.ptr ? len : 0);
+	text[event->text.ptr ? len : 0] = '\0';
+	(void)log_quote(quoted, sizeof(quoted), text);
+	if (conn->logged_in)
+		log_say(log, LEVEL_INFO,
+			"Disconnected from user %s %s port %u: %s", conn->user,
+			conn->address, conn->port, quoted);
+	else
+		log_say(log, LEVEL_INFO,
+			"Connection closed by %s port %u [preauth]: %s",
+			conn->address, conn->port, quoted);
+}
+
+static void on_auth(struct conn *conn, const struct csftp_ssh_event *event)
+{
+	enum csftp_ssh_answer answer = login_judge(conn, event);
+
+	(void)!csftp_ssh_answer(conn->ssh, answer);
+	if (answer != CSFTP_SSH_YES || event->query)
+		return;
+	pthread_mutex_lock(&conn->worker->lock);
+	conn->logged_in = conn->named = true;
+	pthread_mutex_unlock(&conn->worker->lock);
+	worker_count(&conn->worker->logins, 1);
+}
+
+static void on_request(struct conn *conn, const struct csftp_ssh_event *event)
+{
+	struct channel *channel = channel_find(conn, event->channel);
+	bool good = channel && channel_request(channel, event);
+
+	if (event->question)
+		(void)!csftp_ssh_answer(conn->ssh,
+					good ? CSFTP_SSH_YES : CSFTP_SSH_NO);
+}
+
+static void on_data(struct conn *conn, const struct csftp_ssh_event *event)
+{
+	struct channel *channel = channel_find(conn, event->channel);
+	struct csftp_ssh_bytes data = event->data;
+	size_t taken = channel ? channel_take(channel, data) : data.len;
+
+	if (taken == data.len)
+		return;
+	conn->held_by = channel;
+	conn->held =
+		(struct csftp_ssh_bytes){data.ptr + taken, data.len - taken};
+}
+
+static void on_event(struct conn *conn, const struct csftp_ssh_event *event)
+{
+	struct channel *channel;
+	bool good;
+
+	switch ((int)event->kind) {
+	case CSFTP_SSH_AUTH:
+		on_auth(conn, event);
+		break;
+	case CSFTP_SSH_CHANNEL_OPEN:
+		good = channel_open(conn, event->channel);
+		(void)!csftp_ssh_answer(conn->ssh,
+					good ? CSFTP_SSH_YES : CSFTP_SSH_NO);
+		break;
+	case CSFTP_SSH_REQUEST:
+		on_request(conn, event);
+		break;
+	case CSFTP_SSH_DATA:
+		on_data(conn, event);
+		break;
+	case CSFTP_SSH_EOF:
+		channel = channel_find(conn, event->channel);
+		if (channel)
+			channel->eof = true;
+		break;
+	case CSFTP_SSH_CHANNEL_CLOSED:
+		channel = channel_find(conn, event->channel);
+		if (channel)
+			channel_free(channel);
+		break;
+	case CSFTP_SSH_PONG:
+		conn->pings = 0;
+		break;
+	case CSFTP_SSH_CLOSED:
+		conn->over = true;
+		log_end(conn, event);
+		break;
+	default:
+		break;
+	}
+}
+
+/* While data of an event is held, the engine is not asked for the next. */
+static bool take_events(struct conn *conn)
+{
+	struct csftp_ssh_event event;
+	bool any = false;
+
+	if (conn->held_by) {
+		size_t taken = channel_take(conn->held_by, conn->held);
+
+		conn->held.ptr += taken;
+		conn->held.len -= taken;
+		any = taken > 0;
+		if (conn->held.len == 0)
+			conn->held_by = NULL;
+	}
+	while (!conn->held_by && !conn->over &&
+	       csftp_ssh_event(conn->ssh, &event)) {
+		on_event(conn, &event);
+		any = true;
+	}
+	return any;
+}
+
+static bool move_channels(struct conn *conn)
+{
+	bool any = false;
+
+	for (struct channel *channel = conn->channels; channel;
+	     channel = channel->next)
+		any = channel_move(channel) || any;
+	return any;
+}
+
+/* A piece of what takes longer, for each channel that has some. */
+static void do_work(struct conn *conn)
+{
+	for (struct channel *channel = conn->channels; channel;
+	     channel = channel->next) {
+		if (!channel->work || channel->state != CHANNEL_SFTP)
+			continue;
+		(void)!csftp_link_work(
+			csftp_serve_link(channel->session.serve));
+		worker_again(conn);
+	}
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events);
+static void on_timer(uv_timer_t *timer);
+
+static void set_poll(struct conn *conn)
+{
+	unsigned wants = csftp_ssh_wants(conn->ssh);
+	int events = 0;
+
+	if (wants & CSFTP_WANT_IN && !conn->held_by)
+		events |= UV_READABLE;
+	if (wants & CSFTP_WANT_OUT)
+		events |= UV_WRITABLE;
+	/* A peer that hangs up is noticed even while it is not read. */
+	if (events == 0)
+		events = UV_DISCONNECT;
+	if (events == conn->events)
+		return;
+	conn->events = events;
+	(void)uv_poll_start(&conn->poll, events, on_ready);
+}
+
+/* When something is due though nothing happens; UINT64_MAX: never. */
+static uint64_t next_due(const struct conn *conn)
+{
+	const struct settings *settings = conn->serving->settings;
+	uint64_t due = csftp_ssh_deadline(conn->ssh), at;
+
+	if (!conn->logged_in && settings->login_grace_ms > 0 &&
+	    conn->since_ms + settings->login_grace_ms < due)
+		due = conn->since_ms + settings->login_grace_ms;
+	if (conn->logged_in && settings->alive_ms > 0) {
+		at = conn->heard_ms + (conn->pings + 1) * settings->alive_ms;
+		due = at < due ? at : due;
+	}
+	for (const struct channel *channel = conn->channels; channel;
+	     channel = channel->next) {
+		uint64_t wait_us = channel_wait_us(channel);
+
+		at = now_ms(conn) + wait_us / 1000 + 1;
+		if (wait_us > 0 && at < due)
+			due = at;
+	}
+	return due;
+}
+
+/* A timer that is too early only looks again: it is set for what comes first
+ * and left alone when that moves away, as with each packet it does. */
+static void set_timer(struct conn *conn)
+{
+	uint64_t due = next_due(conn), now = now_ms(conn);
+
+	if (due >= conn->timer_ms)
+		return;
+	conn->timer_ms = due;
+	(void)uv_timer_start(&conn->timer, on_timer, due > now ? due - now : 0,
+			     0);
+}
+
+void conn_turn(struct conn *conn)
+{
+	bool any = true;
+
+	if (conn->closing)
+		return;
+	for (unsigned round = 0; any && !conn->over; round++) {
+		if (round == ROUNDS) {
+			worker_again(conn);
+			break;
+		}
+		any = take_events(conn);
+		any = move_channels(conn) || any;
+		if (!write_out(conn, &any))
+			csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+	}
+	if (conn->over) {
+		/* The reason, if the socket takes it at once. */
+		(void)write_out(conn, &any);
+		close_conn(conn);
+		return;
+	}
+	do_work(conn);
+	if (csftp_ssh_starved(conn->ssh) || conn->held_by)
+		worker_wait_buffer(conn);
+	set_poll(conn);
+	set_timer(conn);
+}
+
+/* False: the peer has no more to say. */
+static bool read_in(struct conn *conn, bool *more)
+{
+	size_t room;
+	uint8_t *in = csftp_ssh_in(conn->ssh, &room);
+	ssize_t got;
+
+	*more = false;
+	if (room == 0)
+		return true;
+	got = recv(conn->fd, in, room, 0);
+	if (csftp_ssh_in_ack(conn->ssh, got > 0 ? (size_t)got : 0) != CSFTP_OK)
+		return true;
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	worker_count(&conn->bytes_in, (uint64_t)got);
+	conn->heard_ms = now_ms(conn);
+	conn->pings = 0;
+	*more = (size_t)got == room;
+	return true;
+}
+
+static void on_ready(uv_poll_t *poll, int status, int events)
+{
+	struct conn *conn = poll->data;
+	bool more = true;
+
+	if (status < 0) {
+		conn->events = 0; /* libuv has stopped it */
+		csftp_ssh_close(conn->ssh, CSFTP_ERR_IO);
+	}
+	if (events == UV_DISCONNECT)
+		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+	for (unsigned n = 0; (events & UV_READABLE) && more && n < READS; n++) {
+		if (!(csftp_ssh_wants(conn->ssh) & CSFTP_WANT_IN) ||
+		    conn->held_by)
+			break;
+		if (!read_in(conn, &more)) {
+			csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+			break;
+		}
+		(void)take_events(conn);
+	}
+	conn_turn(conn);
+}
+
+void conn_end(struct conn *conn, enum csftp_ssh_reason reason, const char *text)
+{
+	if (conn->closing)
+		return;
+	conn->held_by = NULL;
+	csftp_ssh_disconnect(conn->ssh, reason, text);
+	conn_turn(conn);
+}
+
+/* ClientAliveInterval, ClientAliveCountMax (sshd_config(5)). */
+static void check_alive(struct conn *conn)
+{
+	const struct settings *settings = conn->serving->settings;
+
+	if (!conn->logged_in || settings->alive_ms == 0 ||
+	    now_ms(conn) <
+		    conn->heard_ms + (conn->pings + 1) * settings->alive_ms)
+		return;
+	if (settings->alive_count > 0 && conn->pings >= settings->alive_count) {
+		log_say(&conn->worker->log, LEVEL_INFO,
+			"Timeout, client not responding from user %s %s "
+			"port %u",
+			conn->user, conn->address, conn->port);
+		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+		return;
+	}
+	/* Where it cannot be sent now, output waits that nobody takes: that
+	 * counts as well. */
+	(void)!csftp_ssh_ping(conn->ssh);
+	conn->pings++;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct conn *conn = timer->data;
+	const struct settings *settings = conn->serving->settings;
+
+	conn->timer_ms = UINT64_MAX;
+	if (!conn->logged_in && settings->login_grace_ms > 0 &&
+	    now_ms(conn) >= conn->since_ms + settings->login_grace_ms) {
+		log_say(&conn->worker->log, LEVEL_INFO,
+			"Timeout before authentication for %s port %u",
+			conn->address, conn->port);
+		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+	}
+	check_alive(conn);
+	conn_turn(conn);
+}
+
+bool conn_is_idle(const struct conn *conn)
+{
+	return !conn->channels;
+}
+
+static void learn_peer(struct conn *conn, const struct sockaddr_storage *from)
+{
+	const void *address = NULL;
+
+	if (from->ss_family == AF_INET) {
+		const struct sockaddr_in *in = (const void *)from;
+
+		address = &in->sin_addr;
+		conn->port = ntohs(in->sin_port);
+	} else if (from->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 = (const void *)from;
+
+		address = &in6->sin6_addr;
+		conn->port = ntohs(in6->sin6_port);
+	}
+	if (!address || !inet_ntop(from->ss_family, address, conn->address,
+				   sizeof(conn->address)))
+		(void)snprintf(conn->address, sizeof(conn->address), "UNKNOWN");
+}
+
+static void refuse(struct worker *worker, const struct mail *mail)
+{
+	close(mail->fd);
+	free_place(worker);
+}
+
+static struct conn *make(struct worker *worker, const struct mail *mail)
+{
+	struct conn *conn = pool_get(&worker->conns);
+
+	if (!conn)
+		return NULL;
+	*conn = (struct conn){
+		.worker = worker,
+		.serving = worker->serving,
+		.id = mail->id,
+		.fd = mail->fd,
+		.timer_ms = UINT64_MAX,
+		.since_ms = uv_now(&worker->loop),
+		.heard_ms = uv_now(&worker->loop),
+	};
+	if (uv_poll_init(&worker->loop, &conn->poll, mail->fd) != 0) {
+		pool_put(&worker->conns, conn);
+		return NULL;
+	}
+	(void)uv_timer_init(&worker->loop, &conn->timer);
+	conn->poll.data = conn;
+	conn->timer.data = conn;
+	conn->handles = 2;
+	conn->serving->users++;
+	return conn;
+}
+
+void conn_open(struct worker *worker, const struct mail *mail)
+{
+	struct conn *conn = worker->draining ? NULL : make(worker, mail);
+
+	if (!conn) {
+		refuse(worker, mail);
+		return;
+	}
+	/* On a socket that is none of TCP's it does not matter. */
+	(void)setsockopt(mail->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+			 sizeof(int));
+	learn_peer(conn, &mail->from);
+	conn->ssh = csftp_ssh_init(conn->serving->env, conn->memory);
+	csftp_ssh_set_user(conn->ssh, conn);
+	link_conn(conn);
+	worker_count(&worker->accepted, 1);
+	log_say(&worker->log, LEVEL_VERBOSE, "Connection from %s port %u",
+		conn->address, conn->port);
+	conn_turn(conn);
+}

@@ -1,0 +1,122 @@
+/* One connection: a socket, an SSH engine and the channels in it. */
+#ifndef CSFTP_SERVER_CSFTPD_CONN_H
+#define CSFTP_SERVER_CSFTPD_CONN_H
+
+#include <netinet/in.h>
+
+#include "server/csftpd/worker.h"
+#include "server/session.h"
+
+/* What a peer sends that a session cannot take yet; in a packet buffer. */
+struct spill {
+	struct spill *next;
+	size_t head;
+	size_t tail;
+	uint8_t bytes[];
+};
+
+#define SPILL_ROOM (WORKER_BUFFER - sizeof(struct spill))
+
+/* The order in which a channel comes to its end; see channel.c. */
+enum channel_state {
+	CHANNEL_OPEN, /* nothing was started yet */
+	CHANNEL_SFTP,
+	CHANNEL_SAY,	/* a line on standard error, and then the end */
+	CHANNEL_STATUS, /* output is sent: exit status, end of data, close */
+	CHANNEL_EOF,
+	CHANNEL_CLOSE,
+	CHANNEL_CLOSED /* waits for the peer's close */
+};
+
+struct channel {
+	struct channel *next;
+	struct conn *conn;
+	uint32_t number;
+	enum channel_state state;
+	bool eof;  /* the peer sends no more */
+	bool fed;  /* and the session knows */
+	bool work; /* the engine has work to go on with */
+	uint32_t status;
+	const char *line; /* CHANNEL_SAY: what is left of it */
+	struct spill *first;
+	struct spill *last;
+	struct session session;
+};
+
+/* Where a connection waits for its turn. */
+enum conn_queue {
+	CONN_UNQUEUED,
+	CONN_RUNNABLE,
+	CONN_STARVED, /* until a buffer comes back */
+	CONN_TAKEN    /* it is about to have it */
+};
+
+/*
+ * Made from mail and gone by itself.  Behind it, in the same memory, is its
+ * SSH connection.
+ */
+struct conn {
+	struct conn *next; /* of the worker's list, under its lock */
+	struct conn *prev;
+	struct conn *next_queued;
+	enum conn_queue queue;
+	struct worker *worker;
+	struct serving *serving;
+	uint64_t id;
+	int fd;
+	uv_poll_t poll;
+	uv_timer_t timer;
+	unsigned handles; /* of libuv, that are not closed yet */
+	int events;	  /* polled for */
+	uint64_t timer_ms;
+	uint64_t since_ms;
+	uint64_t heard_ms;
+	unsigned pings; /* that had no answer */
+	bool logged_in;
+	bool named; /* user is set; under the lock of the list */
+	bool closing;
+	bool over; /* the engine has said its last */
+	struct channel *channels;
+	/* Data of an event that nobody has taken yet; the engine waits. */
+	struct channel *held_by;
+	struct csftp_ssh_bytes held;
+	_Atomic uint64_t bytes_in;
+	_Atomic uint64_t bytes_out;
+	char address[INET6_ADDRSTRLEN];
+	uint16_t port;
+	char user[CSFTP_SSH_USER_MAX + 1];
+	bool sftp_only; /* the key may do nothing else */
+	struct csftp_ssh *ssh;
+	_Alignas(16) uint8_t memory[];
+};
+
+void conn_open(struct worker *worker, const struct mail *mail);
+
+/* Goes on with all that can be gone on with. */
+void conn_turn(struct conn *conn);
+
+/* Tells the peer, if it can, and ends it. */
+void conn_end(struct conn *conn, enum csftp_ssh_reason reason,
+	      const char *text);
+
+/* Whether nothing would be lost by ending it. */
+bool conn_is_idle(const struct conn *conn);
+
+/* channel.c; false: there is no object for one more. */
+bool channel_open(struct conn *conn, uint32_t number);
+struct channel *channel_find(const struct conn *conn, uint32_t number);
+bool channel_request(struct channel *channel,
+		     const struct csftp_ssh_event *event);
+/* Takes data, at once or to keep; returns how much. */
+size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data);
+/* Moves what can be moved; whether anything was. */
+bool channel_move(struct channel *channel);
+/* Microseconds for which it has to be left alone. */
+uint64_t channel_wait_us(const struct channel *channel);
+void channel_free(struct channel *channel);
+
+/* login.c: whether who asks may enter. */
+enum csftp_ssh_answer login_judge(struct conn *conn,
+				  const struct csftp_ssh_event *event);
+
+#endif

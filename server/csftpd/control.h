@@ -1,0 +1,65 @@
+/* The control socket: what "csftpd ctl" asks and is told. */
+#ifndef CSFTP_SERVER_CSFTPD_CONTROL_H
+#define CSFTP_SERVER_CSFTPD_CONTROL_H
+
+#include <stdbool.h>
+#include <uv.h>
+
+#include "server/csftpd/report.h"
+
+/*
+ * A stream socket in the file system, mode 0600, for processes of our own user
+ * and of root's.  One request is a line: a command, perhaps an argument, and
+ * perhaps "--json".  The answer is "0" or "1", a newline, and a text; then the
+ * connection ends.  A few can ask at a time, others wait.
+ *
+ * All of it is on the thread of the loop.
+ */
+#define CONTROL_CLIENTS	   8U
+#define CONTROL_LINE_MAX   256U
+#define CONTROL_ANSWER_MAX (1U << 20)
+
+struct control_config {
+	const char *path;
+	/*
+	 * Puts the answer into the report, or returns a sentence that says why
+	 * there is none.  argument is "" where there was none.
+	 */
+	const char *(*command)(void *arg, const char *name,
+			       const char *argument, struct report *report);
+	void *arg;
+};
+
+struct control_client {
+	struct control *control;
+	uv_pipe_t pipe;
+	uv_write_t write;
+	bool used;
+	char line[CONTROL_LINE_MAX];
+	size_t len;
+	char *answer;
+};
+
+struct control {
+	struct control_config config;
+	uv_pipe_t listener;
+	bool open;
+	bool full; /* somebody waits to be accepted */
+	struct control_client client[CONTROL_CLIENTS];
+	char path[108];
+};
+
+/*
+ * A socket that nobody listens on any more is replaced.  0 or an errno:
+ * EADDRINUSE where another daemon has it.
+ */
+int control_open(struct control *control, uv_loop_t *loop,
+		 const struct control_config *config);
+
+/* The loop has to run once more.  One that is not open may be zero. */
+void control_close(struct control *control);
+
+/* "csftpd ctl": the whole program, with the words behind "ctl". */
+int control_main(int argc, char **argv);
+
+#endif

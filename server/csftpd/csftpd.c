@@ -1,0 +1,291 @@
+/* csftpd: a standalone SSH and SFTP daemon. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/version.h"
+#include "server/csftpd/control.h"
+#include "server/csftpd/daemon.h"
+#include "server/csftpd/notify.h"
+
+#define DEFAULT_CONFIG "/etc/csftp/csftpd_config"
+#define ROOT_KEY       "/etc/csftp/ssh_host_ed25519_key"
+#define HOME_KEY       ".config/csftp/ssh_host_ed25519_key"
+
+enum { GIVEN_MAX = 64 };
+
+static const char usage[] =
+	"Usage: csftpd [-DehTtV] [-f FILE] [-h HOST_KEY] [-o KEYWORD=VALUE]\n"
+	"              [-p PORT]\n"
+	"       csftpd ctl -s SOCKET COMMAND; see csftpd ctl --help\n"
+	"Serves files by SFTP over SSH, as the user who starts it.\n"
+	"\n"
+	"  -D           stay in the foreground\n"
+	"  -e           log to standard error instead of syslog\n"
+	"  -f FILE      configuration (" DEFAULT_CONFIG ", if it is there)\n"
+	"  -h HOST_KEY  a file with a private key; made if there is none\n"
+	"  -o KEYWORD=VALUE  as a line of the configuration\n"
+	"  -p PORT      to listen on\n"
+	"  -t           test the configuration and the keys and exit\n"
+	"  -V, --version  show the version and exit\n"
+	"  --help         show this help and exit\n";
+
+struct arguments {
+	bool foreground;
+	bool to_stderr;
+	bool test;
+	struct settings_source source;
+	const char *given[GIVEN_MAX];
+	const char *host_key[SETTINGS_KEYS];
+};
+
+enum action { SERVE, SHOW_USAGE, SHOW_VERSION, COMPLAIN };
+
+static bool add(const char **list, size_t *count, size_t most, const char *what)
+{
+	if (*count == most)
+		fputs("csftpd: too many options\n", stderr);
+	else
+		list[(*count)++] = what;
+	return *count <= most;
+}
+
+static enum action read_arguments(struct arguments *args, int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{"help", no_argument, NULL, 'H'},
+		{"version", no_argument, NULL, 'V'},
+		{NULL, 0, NULL, 0},
+	};
+	struct settings_source *source = &args->source;
+	int opt;
+
+	source->given = args->given;
+	source->host_key = args->host_key;
+	while ((opt = getopt_long(argc, argv, "Def:h:o:p:tV", long_options,
+				  NULL)) != -1) {
+		if (opt == 'D')
+			args->foreground = true;
+		else if (opt == 'e')
+			args->to_stderr = true;
+		else if (opt == 't')
+			args->test = true;
+		else if (opt == 'f')
+			source->file = optarg;
+		else if (opt == 'p')
+			source->port = optarg;
+		else if (opt == 'h' &&
+			 add(args->host_key, &source->host_key_count,
+			     SETTINGS_KEYS, optarg))
+			continue;
+		else if (opt == 'o' && add(args->given, &source->given_count,
+					   GIVEN_MAX, optarg))
+			continue;
+		else
+			return opt == 'H'   ? SHOW_USAGE
+			       : opt == 'V' ? SHOW_VERSION
+					    : COMPLAIN;
+	}
+	if (optind < argc)
+		fprintf(stderr, "csftpd: unexpected argument: %s\n",
+			argv[optind]);
+	return optind < argc ? COMPLAIN : SERVE;
+}
+
+static void find_config(struct settings_source *source)
+{
+	if (!source->file && access(DEFAULT_CONFIG, F_OK) == 0)
+		source->file = DEFAULT_CONFIG;
+}
+
+/* Where the host key is that nobody has named. */
+static void find_key(char *path, size_t size)
+{
+	const struct passwd *pw = getpwuid(geteuid());
+
+	if (geteuid() == 0 || !pw)
+		(void)snprintf(path, size, "%s", ROOT_KEY);
+	else
+		(void)snprintf(path, size, "%s/%s", pw->pw_dir, HOME_KEY);
+}
+
+static void say_made(void *arg, const char *path)
+{
+	(void)arg;
+	fprintf(stderr, "csftpd: made the host key %s\n", path);
+}
+
+static bool write_pid(const char *path)
+{
+	FILE *file = path ? fopen(path, "we") : NULL;
+	bool good = !path;
+
+	if (file) {
+		good = fprintf(file, "%ld\n", (long)getpid()) > 0;
+		good = fclose(file) == 0 && good;
+	}
+	if (!good)
+		fprintf(stderr, "csftpd: %s: %s\n", path, strerror(errno));
+	return good;
+}
+
+/* Who has started us in the background learns that we serve. */
+struct parent {
+	int fd; /* -1: there is none */
+	const char *pid_file;
+};
+
+static void tell_parent(void *arg)
+{
+	struct parent *parent = arg;
+
+	if (!write_pid(parent->pid_file))
+		return;
+	if (parent->fd < 0)
+		return;
+	(void)!write(parent->fd, "", 1);
+	close(parent->fd);
+	parent->fd = -1;
+}
+
+/* Ends once the child serves, or has ended. */
+_Noreturn static void wait_for_child(int fd)
+{
+	char byte;
+
+	_exit(read(fd, &byte, 1) == 1 ? EXIT_SUCCESS : EXIT_FAILURE);
+}
+
+static bool go_to_background(struct parent *parent, bool to_stderr)
+{
+	int fds[2], null;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) != 0)
+		return false;
+	pid = fork();
+	if (pid < 0)
+		return false;
+	if (pid > 0) {
+		close(fds[1]);
+		wait_for_child(fds[0]);
+	}
+	close(fds[0]);
+	parent->fd = fds[1];
+	(void)setsid();
+	(void)!chdir("/");
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0)
+		return true;
+	(void)dup2(null, STDIN_FILENO);
+	(void)dup2(null, STDOUT_FILENO);
+	if (!to_stderr)
+		(void)dup2(null, STDERR_FILENO);
+	close(null);
+	return true;
+}
+
+/* A descriptor for each connection and each open file. */
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int serve(const struct arguments *args, struct settings *settings,
+		 const char *key_path)
+{
+	struct parent parent = {.fd = -1, .pid_file = settings->pid_file};
+	struct listening listening;
+	struct daemon_config config = {
+		.settings = settings,
+		.source = args->source,
+		.key_path = key_path,
+		.listening = &listening,
+		.to_stderr = args->to_stderr,
+		.ready = tell_parent,
+		.arg = &parent,
+	};
+	char pid_file[4096] = "";
+	char why[SETTINGS_WHY_MAX];
+	int status;
+
+	if (!listen_open(&listening, settings, why)) {
+		fprintf(stderr, "csftpd: %s\n", why);
+		listen_close(&listening);
+		settings_put(settings);
+		return EXIT_FAILURE;
+	}
+	if (settings->sftp.has_umask)
+		(void)umask((mode_t)settings->sftp.umask);
+	if (settings->pid_file)
+		(void)snprintf(pid_file, sizeof(pid_file), "%s",
+			       settings->pid_file);
+	config.notify_fd = notify_open();
+	raise_limit();
+	if (!args->foreground && !go_to_background(&parent, args->to_stderr)) {
+		fprintf(stderr, "csftpd: %s\n", strerror(errno));
+		settings_put(settings);
+		return EXIT_FAILURE;
+	}
+	status = daemon_run(&config);
+	if (*pid_file)
+		(void)unlink(pid_file);
+	listen_close(&listening);
+	return status;
+}
+
+static int start(struct arguments *args)
+{
+	char why[SETTINGS_WHY_MAX], key_path[4096];
+	struct settings *settings;
+
+	find_config(&args->source);
+	find_key(key_path, sizeof(key_path));
+	settings = settings_read(&args->source, why);
+	if (!settings ||
+	    !settings_load_keys(settings, key_path, say_made, NULL, why)) {
+		fprintf(stderr, "csftpd: %s\n", why);
+		settings_put(settings);
+		return EXIT_FAILURE;
+	}
+	if (!args->test)
+		return serve(args, settings, key_path);
+	settings_put(settings);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments args = {.foreground = false};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && strcmp(argv[1], "ctl") == 0)
+		return control_main(argc - 2, argv + 2);
+	switch (read_arguments(&args, argc, argv)) {
+	case SERVE:
+		return start(&args);
+	case SHOW_USAGE:
+		fputs(usage, stdout);
+		return EXIT_SUCCESS;
+	case SHOW_VERSION:
+		puts("csftpd " CSFTP_VERSION);
+		return EXIT_SUCCESS;
+	case COMPLAIN:
+		break;
+	}
+	fputs(usage, stderr);
+	return EXIT_FAILURE;
+}

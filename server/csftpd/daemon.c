@@ -1,0 +1,383 @@
+#include "server/csftpd/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "server/csftpd/daemon_impl.h"
+#include "server/csftpd/notify.h"
+
+enum { WORKERS_MAX = 256 };
+
+/* The one with the fewest connections; NULL: all are full. */
+static struct worker *least_loaded(struct daemon *daemon)
+{
+	struct worker *best = NULL;
+	uint32_t least = daemon->places;
+
+	for (uint32_t i = 0; i < daemon->workers; i++) {
+		uint32_t placed = atomic_load(&daemon->worker[i].placed);
+
+		if (placed >= least)
+			continue;
+		least = placed;
+		best = &daemon->worker[i];
+	}
+	return best;
+}
+
+static bool has_place(void *arg)
+{
+	return least_loaded(arg) != NULL;
+}
+
+/* Several acceptors may want the same place: who comes too late looks on. */
+static struct worker *reserve(struct daemon *daemon)
+{
+	struct worker *worker;
+
+	while ((worker = least_loaded(daemon))) {
+		if (atomic_fetch_add(&worker->placed, 1) < daemon->places)
+			return worker;
+		atomic_fetch_sub(&worker->placed, 1);
+	}
+	return NULL;
+}
+
+static bool place(void *arg, int fd, const struct sockaddr_storage *from)
+{
+	struct daemon *daemon = arg;
+	struct worker *worker = reserve(daemon);
+	const struct mail mail = {
+		.kind = MAIL_CONNECTION,
+		.fd = fd,
+		.id = atomic_fetch_add(&daemon->next_id, 1) + 1,
+		.from = *from,
+	};
+
+	if (!worker)
+		return false;
+	if (worker_mail(worker, &mail))
+		return true;
+	atomic_fetch_sub(&worker->placed, 1);
+	return false;
+}
+
+static void place_free(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	for (uint32_t i = 0; i < daemon->acceptors; i++)
+		acceptor_wake(&daemon->acceptor[i]);
+}
+
+/* An acceptor's thread, so by a socket of nobody's: standard error. */
+static void accept_failed(void *arg, int err)
+{
+	const struct daemon *daemon = arg;
+
+	if (daemon->log.config.to_stderr)
+		fprintf(stderr, "csftpd: accept: %s\n", strerror(err));
+}
+
+static void drained(void *arg)
+{
+	struct daemon *daemon = arg;
+
+	atomic_fetch_add(&daemon->drained, 1);
+	(void)uv_async_send(&daemon->wake);
+}
+
+void daemon_mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id)
+{
+	const struct mail mail = {.kind = kind, .fd = -1, .id = id};
+
+	for (uint32_t i = 0; i < daemon->workers; i++)
+		(void)worker_mail(&daemon->worker[i], &mail);
+}
+
+static void stop_accepting(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->acceptors; i++)
+		acceptor_stop(&daemon->acceptor[i]);
+}
+
+static void end(struct daemon *daemon)
+{
+	if (daemon->draining) {
+		log_say(&daemon->log, LEVEL_INFO, "ending now");
+		daemon_mail_all(daemon, MAIL_STOP, 0);
+		return;
+	}
+	daemon->draining = true;
+	notify_say(daemon->config.notify_fd, "STOPPING=1");
+	log_say(&daemon->log, LEVEL_INFO, "ending when all have ended");
+	stop_accepting(daemon);
+	daemon_mail_all(daemon, MAIL_DRAIN, 0);
+}
+
+static void tell_reloading(const struct daemon *daemon)
+{
+	struct timespec now;
+	char text[80];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		       (unsigned long long)now.tv_sec * 1000000 +
+			       (unsigned long long)now.tv_nsec / 1000);
+	notify_say(daemon->config.notify_fd, text);
+}
+
+/* What was opened or counted out at the start stays as it is. */
+static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
+{
+	const struct settings *from = daemon->settings;
+	bool same = from->port_count == to->port_count &&
+		    from->listen_count == to->listen_count &&
+		    from->workers == to->workers &&
+		    from->acceptors == to->acceptors &&
+		    from->connections == to->connections &&
+		    from->sessions == to->sessions &&
+		    from->startups == to->startups &&
+		    from->sftp.sandbox == to->sftp.sandbox &&
+		    memcmp(from->port, to->port, sizeof(to->port)) == 0;
+
+	for (size_t i = 0; same && i < to->listen_count; i++)
+		same = from->listen[i].port == to->listen[i].port &&
+		       strcmp(from->listen[i].host, to->listen[i].host) == 0;
+	if (!same)
+		log_say(&daemon->log, LEVEL_ERROR,
+			"reload: addresses, Workers, Acceptors, Max..., and "
+			"Sandbox change at the next start only");
+}
+
+static void take_settings(struct daemon *daemon, struct settings *settings)
+{
+	warn_of_fixed(daemon, settings);
+	/* What memory was counted out for. */
+	settings->sessions = daemon->settings->sessions;
+	for (uint32_t i = 0; i < daemon->workers; i++) {
+		const struct mail mail = {
+			.kind = MAIL_SETTINGS,
+			.fd = -1,
+			.settings = settings_get(settings),
+		};
+
+		if (!worker_mail(&daemon->worker[i], &mail))
+			settings_put(settings);
+	}
+	settings_put(daemon->settings);
+	daemon->settings = settings;
+	daemon->log.config.level = settings->log_level;
+	log_say(&daemon->log, LEVEL_INFO, "settings were read again");
+}
+
+bool daemon_reload(struct daemon *daemon)
+{
+	struct settings *settings;
+
+	tell_reloading(daemon);
+	settings = settings_read(&daemon->config.source, daemon->why);
+	if (settings && !settings_load_keys(settings, daemon->config.key_path,
+					    NULL, NULL, daemon->why)) {
+		settings_put(settings);
+		settings = NULL;
+	}
+	if (settings)
+		take_settings(daemon, settings);
+	else
+		log_say(&daemon->log, LEVEL_ERROR,
+			"reload: all stays as it was: %s", daemon->why);
+	notify_say(daemon->config.notify_fd, "READY=1");
+	return settings != NULL;
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	if (number == SIGHUP)
+		(void)daemon_reload(signal->data);
+	else
+		end(signal->data);
+}
+
+static void on_wake(uv_async_t *async)
+{
+	struct daemon *daemon = async->data;
+
+	if (atomic_load(&daemon->drained) == daemon->workers)
+		uv_stop(&daemon->loop);
+}
+
+static struct log_config log_config_of(const struct daemon *daemon)
+{
+	return (struct log_config){
+		.level = daemon->settings->log_level,
+		.facility = daemon->settings->log_facility,
+		.to_stderr = daemon->config.to_stderr,
+		.name = "csftpd",
+	};
+}
+
+static bool open_loop(struct daemon *daemon)
+{
+	static const int numbers[DAEMON_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+	bool good = uv_loop_init(&daemon->loop) == 0 &&
+		    uv_async_init(&daemon->loop, &daemon->wake, on_wake) == 0;
+
+	daemon->wake.data = daemon;
+	for (size_t i = 0; good && i < DAEMON_SIGNALS; i++) {
+		(void)uv_signal_init(&daemon->loop, &daemon->signal[i]);
+		daemon->signal[i].data = daemon;
+		good = uv_signal_start(&daemon->signal[i], on_signal,
+				       numbers[i]) == 0;
+	}
+	return good;
+}
+
+static bool open_control(struct daemon *daemon)
+{
+	const struct control_config config = {
+		.path = daemon->settings->control,
+		.command = daemon_command,
+		.arg = daemon,
+	};
+	int err;
+
+	if (!config.path)
+		return true;
+	err = control_open(&daemon->control, &daemon->loop, &config);
+	if (err != 0)
+		log_fatal(&daemon->log, "ControlSocket %s: %s", config.path,
+			  strerror(err));
+	return err == 0;
+}
+
+static void close_loop(struct daemon *daemon)
+{
+	control_close(&daemon->control);
+	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
+		uv_close((uv_handle_t *)&daemon->signal[i], NULL);
+	uv_close((uv_handle_t *)&daemon->wake, NULL);
+	(void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&daemon->loop);
+}
+
+static bool open_workers(struct daemon *daemon)
+{
+	const struct settings *settings = daemon->settings;
+	uint32_t count = settings->workers;
+	struct worker_config config = {
+		.settings = daemon->settings,
+		.log = log_config_of(daemon),
+		.place_free = place_free,
+		.drained = drained,
+		.arg = daemon,
+	};
+
+	if (count == 0)
+		count = uv_available_parallelism();
+	if (count > WORKERS_MAX)
+		count = WORKERS_MAX;
+	daemon->places = (settings->connections + count - 1) / count;
+	config.places = daemon->places;
+	daemon->worker = calloc(count, sizeof(*daemon->worker));
+	for (uint32_t i = 0; daemon->worker && i < count; i++) {
+		config.index = i;
+		daemon->workers++;
+		if (!worker_open(&daemon->worker[i], &config))
+			return false;
+	}
+	return daemon->worker != NULL;
+}
+
+static bool start_workers(struct daemon *daemon)
+{
+	for (uint32_t i = 0; i < daemon->workers; i++)
+		if (!worker_start(&daemon->worker[i]))
+			return false;
+	return true;
+}
+
+static bool start_acceptors(struct daemon *daemon)
+{
+	const struct acceptor_config config = {
+		.sockets = daemon->config.listening->fd,
+		.count = daemon->config.listening->count,
+		.place = place,
+		.has_place = has_place,
+		.failed = accept_failed,
+		.arg = daemon,
+	};
+	uint32_t count = daemon->settings->acceptors;
+
+	/* Counted when all are there: workers wake those they see. */
+	for (uint32_t i = 0; i < count; i++)
+		if (!acceptor_start(&daemon->acceptor[i], &config))
+			return false;
+	return true;
+}
+
+static bool start(struct daemon *daemon)
+{
+	const struct listening *listening = daemon->config.listening;
+
+	daemon->acceptors = daemon->settings->acceptors;
+	daemon->acceptor = calloc(daemon->acceptors, sizeof(*daemon->acceptor));
+	if (!daemon->acceptor || !open_control(daemon) || !open_workers(daemon))
+		return false;
+	if (!start_workers(daemon) || !start_acceptors(daemon)) {
+		log_fatal(&daemon->log, "cannot start a thread");
+		return false;
+	}
+	for (size_t i = 0; i < listening->count; i++)
+		log_say(&daemon->log, LEVEL_INFO, "Server listening on %s.",
+			listening->name[i]);
+	notify_say(daemon->config.notify_fd, "READY=1");
+	daemon->config.ready(daemon->config.arg);
+	return true;
+}
+
+/* Also of what was not started, or not all of it. */
+static bool stop(struct daemon *daemon)
+{
+	bool even = true;
+
+	stop_accepting(daemon);
+	daemon_mail_all(daemon, MAIL_STOP, 0);
+	for (uint32_t i = 0; i < daemon->workers; i++)
+		worker_join(&daemon->worker[i]);
+	for (uint32_t i = 0; i < daemon->acceptors && daemon->acceptor; i++)
+		acceptor_close(&daemon->acceptor[i]);
+	for (uint32_t i = 0; i < daemon->workers; i++)
+		even = worker_close(&daemon->worker[i]) && even;
+	free(daemon->acceptor);
+	free(daemon->worker);
+	return even;
+}
+
+int daemon_run(const struct daemon_config *config)
+{
+	struct daemon daemon = {.config = *config,
+				.settings = config->settings};
+	struct log_config log = log_config_of(&daemon);
+	bool good;
+
+	log_open(&daemon.log, &log);
+	good = open_loop(&daemon);
+	if (!good)
+		log_fatal(&daemon.log, "cannot make an event loop");
+	daemon.since_ms = uv_now(&daemon.loop);
+	good = good && start(&daemon);
+	if (good)
+		(void)uv_run(&daemon.loop, UV_RUN_DEFAULT);
+	good = stop(&daemon) && good;
+	close_loop(&daemon);
+	log_say(&daemon.log, LEVEL_INFO, "ended");
+	log_close(&daemon.log);
+	settings_put(daemon.settings);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,44 @@
+/* Inside of the daemon: what the thread that minds it has. */
+#ifndef CSFTP_SERVER_CSFTPD_DAEMON_IMPL_H
+#define CSFTP_SERVER_CSFTPD_DAEMON_IMPL_H
+
+#include <stdatomic.h>
+#include <uv.h>
+
+#include "server/csftpd/acceptor.h"
+#include "server/csftpd/control.h"
+#include "server/csftpd/daemon.h"
+#include "server/csftpd/worker.h"
+
+#define DAEMON_SIGNALS 3
+
+struct daemon {
+	struct daemon_config config;
+	struct settings *settings;
+	struct log log;
+	uint64_t since_ms;
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_signal_t signal[DAEMON_SIGNALS];
+	struct control control;
+	struct worker *worker;
+	uint32_t workers; /* that were opened */
+	uint32_t places;  /* of each */
+	struct acceptor *acceptor;
+	uint32_t acceptors;
+	_Atomic uint64_t next_id;
+	_Atomic uint32_t drained;
+	bool draining;
+	char why[SETTINGS_WHY_MAX]; /* of the last reload */
+};
+
+void daemon_mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id);
+
+/* False: all stays as it was; why has a sentence. */
+bool daemon_reload(struct daemon *daemon);
+
+/* control_config.command (commands.c) */
+const char *daemon_command(void *arg, const char *name, const char *argument,
+			   struct report *report);
+
+#endif

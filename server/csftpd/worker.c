@@ -1,0 +1,448 @@
+#include "server/csftpd/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "server/csftpd/conn.h"
+
+/* Files that the sessions of a worker may have open, all together. */
+enum { TREE_HANDLES = 16384 };
+
+/* csftp_ssh_config.random: a system call for each packet would show. */
+static bool random_bytes(void *arg, void *to, size_t len)
+{
+	struct serving *serving = arg;
+	struct worker *worker = serving->worker;
+
+	while (len > 0) {
+		size_t at = sizeof(worker->random) - worker->random_left;
+		size_t n =
+			len < worker->random_left ? len : worker->random_left;
+
+		memcpy(to, worker->random + at, n);
+		/* What was used shall not be found again. */
+		explicit_bzero(worker->random + at, n);
+		worker->random_left -= n;
+		to = (uint8_t *)to + n;
+		len -= n;
+		if (len == 0)
+			break;
+		if (getrandom(worker->random, sizeof(worker->random), 0) !=
+		    (ssize_t)sizeof(worker->random))
+			return false;
+		worker->random_left = sizeof(worker->random);
+	}
+	return true;
+}
+
+static uint64_t now_ms(void *arg)
+{
+	struct serving *serving = arg;
+
+	return uv_now(&serving->worker->loop);
+}
+
+void *worker_buf_get(void *arg)
+{
+	struct worker *worker = arg;
+
+	return pool_get(&worker->buffers);
+}
+
+/* Who waits for one is called from the loop, not from here. */
+void worker_buf_put(void *arg, void *buf)
+{
+	struct worker *worker = arg;
+
+	pool_put(&worker->buffers, buf);
+	if (worker->starved)
+		worker_again(worker->starved);
+}
+
+static void *serving_buf_get(void *arg)
+{
+	return worker_buf_get(((struct serving *)arg)->worker);
+}
+
+static void serving_buf_put(void *arg, void *buf)
+{
+	worker_buf_put(((struct serving *)arg)->worker, buf);
+}
+
+static void trace(void *arg, const struct csftp_ssh *ssh, const char *line)
+{
+	const struct serving *serving = arg;
+	const struct conn *conn = csftp_ssh_user(ssh);
+
+	log_say(&serving->worker->log, LEVEL_DEBUG2, "%s port %u: %s",
+		conn ? conn->address : "?", conn ? conn->port : 0, line);
+}
+
+static void free_serving(struct serving *serving)
+{
+	csftp_ssh_env_free(serving->env);
+	for (size_t i = 0; i < SETTINGS_KEYS; i++)
+		csftp_ssh_key_free(serving->key[i]);
+	tree_close(&serving->tree);
+	settings_put(serving->settings);
+	free(serving);
+}
+
+void worker_put_serving(struct serving *serving)
+{
+	if (--serving->users == 0)
+		free_serving(serving);
+}
+
+static enum csftp_err open_env(struct serving *serving)
+{
+	const struct settings *settings = serving->settings;
+	const struct csftp_ssh_config config = {
+		.role = CSFTP_SSH_SERVER,
+		.buf_size = WORKER_BUFFER,
+		.buf_get = serving_buf_get,
+		.buf_put = serving_buf_put,
+		.random = random_bytes,
+		.now_ms = now_ms,
+		.trace = log_wants(&serving->worker->log, LEVEL_DEBUG2) ? trace
+									: NULL,
+		.arg = serving,
+		.kex = settings->algorithms[CSFTP_SSH_ALG_KEX],
+		.hostkey = settings->algorithms[CSFTP_SSH_ALG_HOSTKEY],
+		.cipher = settings->algorithms[CSFTP_SSH_ALG_CIPHER],
+		.mac = settings->algorithms[CSFTP_SSH_ALG_MAC],
+		.keys = (const struct csftp_ssh_key *const *)serving->key,
+		.key_count = settings->key_count,
+		.channels = settings->sessions,
+		/* What a session may have to keep; see channel.c. */
+		.window_max = 2U << 20,
+		.rekey_bytes = settings->rekey_bytes,
+		.rekey_ms = settings->rekey_ms,
+		.auth_tries = settings->auth_tries,
+		.auth_methods = settings->auth_methods,
+	};
+
+	for (size_t i = 0; i < settings->key_count; i++) {
+		serving->key[i] = hostkey_open(&settings->key[i]);
+		if (!serving->key[i])
+			return CSFTP_ERR_NOMEM;
+	}
+	return csftp_ssh_env_new(&serving->env, &config);
+}
+
+static struct serving *open_serving(struct worker *worker,
+				    struct settings *settings)
+{
+	struct serving *serving = calloc(1, sizeof(*serving));
+	enum csftp_err err;
+
+	if (!serving) {
+		log_fatal(&worker->log, "out of memory");
+		return NULL;
+	}
+	serving->worker = worker;
+	serving->settings = settings_get(settings);
+	serving->users = 1;
+	err = open_env(serving);
+	if (err != CSFTP_OK)
+		log_fatal(&worker->log, "cannot speak SSH: %s",
+			  csftp_strerror(err));
+	/* What sessions do is said as internal-sftp's options have it. */
+	serving->log = worker->log;
+	serving->log.config.level = settings->sftp.log.level;
+	serving->log.config.facility = settings->sftp.log.facility;
+	if (err == CSFTP_OK && tree_open(&serving->tree, &settings->sftp,
+					 &serving->log, TREE_HANDLES))
+		return serving;
+	free_serving(serving);
+	return NULL;
+}
+
+static struct conn **queue_of(struct worker *worker, enum conn_queue queue)
+{
+	return queue == CONN_RUNNABLE ? &worker->runnable : &worker->starved;
+}
+
+static void enqueue(struct worker *worker, struct conn *conn,
+		    enum conn_queue queue)
+{
+	struct conn **list = queue_of(worker, queue);
+
+	conn->queue = queue;
+	conn->next_queued = *list;
+	*list = conn;
+}
+
+void worker_unqueue(struct conn *conn)
+{
+	struct conn **at = queue_of(conn->worker, conn->queue);
+
+	if (conn->queue == CONN_UNQUEUED)
+		return;
+	while (*at != conn)
+		at = &(*at)->next_queued;
+	*at = conn->next_queued;
+	conn->queue = CONN_UNQUEUED;
+}
+
+static void on_again(uv_idle_t *idle)
+{
+	struct worker *worker = idle->data;
+	struct conn *list = worker->runnable;
+
+	worker->runnable = NULL;
+	for (struct conn *conn = list; conn; conn = conn->next_queued)
+		conn->queue = CONN_TAKEN;
+	while (list) {
+		struct conn *conn = list;
+
+		list = conn->next_queued;
+		conn->queue = CONN_UNQUEUED;
+		conn_turn(conn);
+	}
+	if (!worker->runnable)
+		(void)uv_idle_stop(idle);
+}
+
+void worker_again(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	if (conn->queue == CONN_RUNNABLE || conn->closing)
+		return;
+	worker_unqueue(conn);
+	enqueue(worker, conn, CONN_RUNNABLE);
+	(void)uv_idle_start(&worker->again, on_again);
+}
+
+void worker_wait_buffer(struct conn *conn)
+{
+	if (conn->queue == CONN_UNQUEUED && !conn->closing)
+		enqueue(conn->worker, conn, CONN_STARVED);
+}
+
+bool worker_mail(struct worker *worker, const struct mail *mail)
+{
+	bool fits;
+
+	pthread_mutex_lock(&worker->lock);
+	fits = worker->mail_count < worker->mail_cap;
+	if (fits)
+		worker->mail[(worker->mail_head + worker->mail_count++) %
+			     worker->mail_cap] = *mail;
+	pthread_mutex_unlock(&worker->lock);
+	if (fits)
+		(void)uv_async_send(&worker->wake);
+	return fits;
+}
+
+static bool take_mail(struct worker *worker, struct mail *mail)
+{
+	bool any;
+
+	pthread_mutex_lock(&worker->lock);
+	any = worker->mail_count > 0;
+	if (any) {
+		*mail = worker->mail[worker->mail_head];
+		worker->mail_head = (worker->mail_head + 1) % worker->mail_cap;
+		worker->mail_count--;
+	}
+	pthread_mutex_unlock(&worker->lock);
+	return any;
+}
+
+/* Those that begin from now on have them; the others keep theirs. */
+static void take_settings(struct worker *worker, struct settings *settings)
+{
+	struct serving *serving = open_serving(worker, settings);
+
+	if (serving) {
+		worker_put_serving(worker->serving);
+		worker->serving = serving;
+		worker->log.config.level = settings->log_level;
+	}
+	settings_put(settings);
+}
+
+/* Connections that end are taken off the list meanwhile: so one by one. */
+static void end_some(struct worker *worker, uint64_t id,
+		     bool (*which)(const struct conn *conn),
+		     enum csftp_ssh_reason reason, const char *text)
+{
+	struct conn *conn = worker->list, *next;
+
+	for (; conn; conn = next) {
+		next = conn->next;
+		if ((id == 0 || conn->id == id) && (!which || which(conn)))
+			conn_end(conn, reason, text);
+	}
+}
+
+static void act(struct worker *worker, struct mail *mail)
+{
+	switch (mail->kind) {
+	case MAIL_CONNECTION:
+		conn_open(worker, mail);
+		break;
+	case MAIL_SETTINGS:
+		take_settings(worker, mail->settings);
+		break;
+	case MAIL_LEVEL:
+		worker->log.config.level = (enum log_level)mail->id;
+		break;
+	case MAIL_KILL:
+		end_some(worker, mail->id, NULL, CSFTP_SSH_BY_APPLICATION,
+			 "ended by the administrator");
+		break;
+	case MAIL_DRAIN:
+		worker->draining = true;
+		end_some(worker, 0, conn_is_idle, CSFTP_SSH_BY_APPLICATION,
+			 "the server is going down");
+		break;
+	case MAIL_STOP:
+		worker->draining = true;
+		end_some(worker, 0, NULL, CSFTP_SSH_BY_APPLICATION,
+			 "the server is going down");
+		break;
+	}
+}
+
+/* After the last connection of a worker that is to end. */
+static void check_end(struct worker *worker)
+{
+	if (!worker->draining || atomic_load(&worker->placed) > 0 ||
+	    worker->stopped)
+		return;
+	worker->stopped = true;
+	uv_stop(&worker->loop);
+}
+
+static void on_wake(uv_async_t *async)
+{
+	struct worker *worker = async->data;
+	struct mail mail;
+
+	while (take_mail(worker, &mail))
+		act(worker, &mail);
+}
+
+/* Before the loop sleeps. */
+static void on_prepare(uv_prepare_t *prepare)
+{
+	check_end(prepare->data);
+}
+
+static bool open_loop(struct worker *worker)
+{
+	if (uv_loop_init(&worker->loop) != 0)
+		return false;
+	(void)uv_idle_init(&worker->loop, &worker->again);
+	(void)uv_prepare_init(&worker->loop, &worker->prepare);
+	worker->again.data = worker;
+	worker->prepare.data = worker;
+	worker->wake.data = worker;
+	(void)uv_prepare_start(&worker->prepare, on_prepare);
+	if (uv_async_init(&worker->loop, &worker->wake, on_wake) != 0)
+		return false;
+	worker->open = true;
+	return true;
+}
+
+static void close_loop(struct worker *worker)
+{
+	if (!worker->open)
+		return;
+	uv_close((uv_handle_t *)&worker->again, NULL);
+	uv_close((uv_handle_t *)&worker->prepare, NULL);
+	uv_close((uv_handle_t *)&worker->wake, NULL);
+	(void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+	(void)uv_loop_close(&worker->loop);
+}
+
+static bool open_pools(struct worker *worker)
+{
+	const struct settings *settings = worker->config.settings;
+	size_t places = worker->config.places;
+	size_t size =
+		sizeof(struct conn) + csftp_ssh_size(worker->serving->env);
+	/* What logs in has two or three, what moves bytes one or two. */
+	size_t buffers = 4 * (size_t)settings->startups + 256;
+
+	return pool_open(&worker->conns, "connections", size, places) &&
+	       pool_open(&worker->channels, "channels", sizeof(struct channel),
+			 places + places / 4 + 8) &&
+	       pool_open(&worker->buffers, "buffers", WORKER_BUFFER, buffers);
+}
+
+bool worker_open(struct worker *worker, const struct worker_config *config)
+{
+	*worker = (struct worker){.config = *config};
+	pthread_mutex_init(&worker->lock, NULL);
+	log_open(&worker->log, &config->log);
+	if (!open_loop(worker)) {
+		log_fatal(&worker->log, "cannot make an event loop");
+		return false;
+	}
+	worker->mail_cap = config->places + WORKER_MAIL;
+	worker->mail = calloc(worker->mail_cap, sizeof(*worker->mail));
+	worker->serving = open_serving(worker, config->settings);
+	if (!worker->serving)
+		return false;
+	if (worker->mail && open_pools(worker))
+		return true;
+	log_fatal(&worker->log, "out of memory");
+	return false;
+}
+
+static void *run(void *arg)
+{
+	struct worker *worker = arg;
+
+	(void)uv_run(&worker->loop, UV_RUN_DEFAULT);
+	worker->config.drained(worker->config.arg);
+	return NULL;
+}
+
+bool worker_start(struct worker *worker)
+{
+	worker->started =
+		pthread_create(&worker->thread, NULL, run, worker) == 0;
+	return worker->started;
+}
+
+void worker_join(struct worker *worker)
+{
+	if (worker->started)
+		(void)pthread_join(worker->thread, NULL);
+	worker->started = false;
+}
+
+bool worker_close(struct worker *worker)
+{
+	struct pool *pools[] = {&worker->conns, &worker->channels,
+				&worker->buffers};
+	struct mail mail;
+	bool even = true;
+
+	close_loop(worker);
+	/* What came after the end. */
+	while (worker->mail && take_mail(worker, &mail))
+		settings_put(mail.settings);
+	if (worker->serving)
+		worker_put_serving(worker->serving);
+	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
+		if (pool_close(pools[i]))
+			continue;
+		even = false;
+		log_say(&worker->log, LEVEL_ERROR,
+			"pool %s: %llu acquired, %llu released", pools[i]->name,
+			(unsigned long long)pools[i]->acquired,
+			(unsigned long long)pools[i]->released);
+	}
+	free(worker->mail);
+	log_close(&worker->log);
+	pthread_mutex_destroy(&worker->lock);
+	return even;
+}

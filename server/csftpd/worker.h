@@ -1,0 +1,144 @@
+/* Workers: each a reactor in a thread of its own, with its connections. */
+#ifndef CSFTP_SERVER_CSFTPD_WORKER_H
+#define CSFTP_SERVER_CSFTPD_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "server/csftpd/pool.h"
+#include "server/csftpd/settings.h"
+#include "server/log.h"
+#include "server/tree.h"
+
+/*
+ * A connection belongs to one worker for its life, and nothing of it is touched
+ * by another thread.  What others want is mail: a few words in a box of fixed
+ * size.  Two things are shared: counters, which anybody may read, and the list
+ * of connections, which changes and is read under the lock of the mailbox.
+ */
+enum mail_kind {
+	MAIL_CONNECTION, /* fd, from, id: a place was reserved for it */
+	MAIL_SETTINGS,	 /* settings, with a reference */
+	MAIL_LEVEL,	 /* id: of the log */
+	MAIL_KILL,	 /* id: of a connection */
+	MAIL_DRAIN, /* what does nothing ends, then all that ends by itself */
+	MAIL_STOP   /* everything ends now */
+};
+
+struct mail {
+	enum mail_kind kind;
+	int fd;
+	uint64_t id;
+	struct settings *settings;
+	struct sockaddr_storage from;
+};
+
+/* Besides connections; the senders of others can wait. */
+#define WORKER_MAIL 64U
+
+/* Bytes of random numbers that are fetched at once. */
+#define WORKER_RANDOM 4096U
+
+/* A packet buffer; SSH packets up to nearly so many bytes. */
+#define WORKER_BUFFER (64U * 1024U)
+
+/* What connections of one configuration share in one worker. */
+struct serving {
+	struct worker *worker;
+	struct settings *settings;
+	struct csftp_ssh_env *env;
+	struct csftp_ssh_key *key[SETTINGS_KEYS];
+	struct log log; /* of its sessions, by the socket of the worker's */
+	struct tree tree;
+	unsigned users; /* connections, and the worker while it is current */
+};
+
+/* What the daemon has a worker do, and is told by it. */
+struct worker_config {
+	unsigned index;
+	struct settings *settings;
+	struct log_config log;
+	/* Connections that it can have. */
+	uint32_t places;
+	/* A connection is gone, or counts no more as not logged in. */
+	void (*place_free)(void *arg);
+	/* The worker has nothing any more, after DRAIN or STOP. */
+	void (*drained)(void *arg);
+	void *arg;
+};
+
+struct conn;
+
+struct worker {
+	struct worker_config config;
+	pthread_t thread;
+	uv_loop_t loop;
+	uv_async_t wake;
+	uv_idle_t again;
+	struct log log;
+	struct serving *serving;
+	struct pool conns;
+	struct pool channels;
+	struct pool buffers;
+	struct conn *runnable; /* to be gone on with soon */
+	struct conn *starved;  /* and once there is a buffer */
+	uv_prepare_t prepare;
+	bool open;
+	bool started;
+	bool draining;
+	bool stopped;
+	size_t random_left;
+	uint8_t random[WORKER_RANDOM];
+
+	pthread_mutex_t lock; /* of the rest */
+	struct mail *mail;
+	size_t mail_cap;
+	size_t mail_head;
+	size_t mail_count;
+	struct conn *list;
+
+	_Atomic uint32_t placed; /* places taken, by mail under way as well */
+	_Atomic uint64_t accepted;
+	_Atomic uint64_t logins;
+	_Atomic uint64_t sessions; /* channels that were opened, in all */
+	_Atomic uint64_t bytes_in;
+	_Atomic uint64_t bytes_out;
+	_Atomic uint32_t log_level;
+};
+
+/*
+ * Everything that it takes is allocated here, and the tree and the keys are
+ * opened; false where that cannot be, which has been said by then.
+ */
+bool worker_open(struct worker *worker, const struct worker_config *config);
+
+/* Its thread; false: there is none. */
+bool worker_start(struct worker *worker);
+
+/* For any thread.  False: the box is full. */
+bool worker_mail(struct worker *worker, const struct mail *mail);
+
+/* After MAIL_STOP, or after config.drained was called: waits for the thread. */
+void worker_join(struct worker *worker);
+
+/* False if an object of a pool was lost.  What was not opened may be zero. */
+bool worker_close(struct worker *worker);
+
+/* For its connections. */
+void worker_again(struct conn *conn);
+void worker_wait_buffer(struct conn *conn);
+void worker_unqueue(struct conn *conn);
+void worker_put_serving(struct serving *serving);
+void *worker_buf_get(void *arg);
+void worker_buf_put(void *arg, void *buf);
+
+static inline void worker_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+#endif

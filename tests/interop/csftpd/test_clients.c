@@ -1,0 +1,7 @@
+/* Other people's clients, with csftpd. */
+#include "tests/lib/suites.h"
+
+int main(void)
+{
+	return suite_clients(subsystem_make_daemon);
+}
