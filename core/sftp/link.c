@@ -12,29 +12,82 @@
  */
 #define REST_ALONE 16384
 
+void link_set_sizes(struct csftp_link *link, size_t in_cap, size_t packet_max,
+		    size_t out_cap)
+{
+	link->in_cap = in_cap;
+	link->packet_max = packet_max;
+	link->out_cap = out_cap;
+}
+
 enum csftp_err link_init(struct csftp_link *link, size_t in_cap,
 			 size_t packet_max, size_t out_cap, uint32_t seg_cap)
 {
 	link->in = malloc(in_cap);
 	link->out = malloc(out_cap);
 	link->segs = calloc(seg_cap, sizeof(*link->segs));
-	link->in_cap = in_cap;
-	link->packet_max = packet_max;
-	link->out_cap = out_cap;
+	link->own_segs = true;
 	link->seg_cap = seg_cap;
+	link_set_sizes(link, in_cap, packet_max, out_cap);
 	if (link->in && link->out && link->segs)
 		return CSFTP_OK;
 	link_release(link);
 	return CSFTP_ERR_NOMEM;
 }
 
+void link_init_lent(struct csftp_link *link, const struct link_lender *lender,
+		    struct link_seg *segs, uint32_t seg_cap)
+{
+	link->lender = *lender;
+	link->segs = segs;
+	link->seg_cap = seg_cap;
+}
+
+static uint8_t *borrow(struct csftp_link *link)
+{
+	uint8_t *buf =
+		link->lender.get ? link->lender.get(link->lender.arg) : NULL;
+
+	if (!buf)
+		link->starved = true;
+	return buf;
+}
+
+static void give_back(struct csftp_link *link, uint8_t **buf)
+{
+	if (*buf && link->lender.put)
+		link->lender.put(link->lender.arg, *buf);
+	else
+		free(*buf);
+	*buf = NULL;
+}
+
+bool link_borrow_out(struct csftp_link *link)
+{
+	if (!link->out)
+		link->out = borrow(link);
+	return link->out != NULL;
+}
+
+/* Nothing to do: what is empty goes back to who has lent it. */
+static void settle(struct csftp_link *link)
+{
+	if (!link->lender.get || link->running)
+		return;
+	if (link->in_head == link->in_tail && link->pins == 0) {
+		give_back(link, &link->in);
+		link->in_head = link->in_tail = 0;
+	}
+	if (link->ops->settled(link) && link->seg_count == 0)
+		give_back(link, &link->out);
+}
+
 void link_release(struct csftp_link *link)
 {
-	free(link->in);
-	free(link->out);
-	free(link->segs);
-	link->in = NULL;
-	link->out = NULL;
+	give_back(link, &link->in);
+	give_back(link, &link->out);
+	if (link->own_segs)
+		free(link->segs);
 	link->segs = NULL;
 }
 
@@ -74,6 +127,7 @@ void link_run(struct csftp_link *link)
 		return;
 	link->running = true;
 	link->stalled = false;
+	link->starved = false;
 	while (link->err == CSFTP_OK && packet_ready(link)) {
 		size_t whole = first_packet(link);
 		uint8_t *body = link->in + link->in_head + 4;
@@ -98,7 +152,8 @@ static void close_up(struct csftp_link *link)
 		return;
 	if (left > 0 && whole > 0 && whole <= link->in_cap - link->in_head)
 		return;
-	memmove(link->in, link->in + link->in_head, left);
+	if (left > 0)
+		memmove(link->in, link->in + link->in_head, left);
 	link->in_head = 0;
 	link->in_tail = left;
 }
@@ -120,17 +175,22 @@ uint8_t *csftp_link_in(struct csftp_link *link, size_t *room)
 {
 	close_up(link);
 	*room = in_room(link);
-	return link->in + link->in_tail;
+	if (*room > 0 && !link->in)
+		link->in = borrow(link);
+	if (!link->in)
+		*room = 0;
+	return link->in ? link->in + link->in_tail : NULL;
 }
 
 enum csftp_err csftp_link_in_ack(struct csftp_link *link, size_t len)
 {
 	if (link->err != CSFTP_OK)
 		return link->err;
-	if (len > link->in_cap - link->in_tail)
+	if (len > link->in_cap - link->in_tail || (len > 0 && !link->in))
 		return CSFTP_ERR_ARG;
 	link->in_tail += len;
 	link_run(link);
+	settle(link);
 	return link->err;
 }
 
@@ -155,6 +215,7 @@ enum csftp_err csftp_link_work(struct csftp_link *link)
 		link->work = false;
 		link->ops->work(link);
 		link_run(link);
+		settle(link);
 	}
 	return link->err;
 }
@@ -238,6 +299,7 @@ enum csftp_err csftp_link_out_ack(struct csftp_link *link, size_t len)
 	}
 	link->ops->drained(link);
 	link_run(link);
+	settle(link);
 	return link->err;
 }
 
@@ -313,6 +375,11 @@ void link_put_piped(struct csftp_link *link, const struct wire_wr *wr,
 void csftp_link_close(struct csftp_link *link, enum csftp_err why)
 {
 	link_fail(link, why == CSFTP_OK ? CSFTP_ERR_EOF : why);
+}
+
+bool csftp_link_starved(const struct csftp_link *link)
+{
+	return link->starved && link->err == CSFTP_OK;
 }
 
 enum csftp_err csftp_link_error(const struct csftp_link *link)

@@ -40,6 +40,23 @@ struct link_ops {
 	void (*drained)(struct csftp_link *link); /* out has more room */
 	/* A piece of the work that was announced; NULL where there is none. */
 	void (*work)(struct csftp_link *link);
+	/*
+	 * Of an engine with borrowed buffers, when it has done what there was
+	 * to do: whether no output is owed, so that its buffer may go.
+	 */
+	bool (*settled)(struct csftp_link *link);
+};
+
+/*
+ * Where buffers come from: each as large as the larger of the two.  The input
+ * is borrowed to read to, and back when nothing is in it; the output is
+ * borrowed by link_borrow_out(), before a request that wants an answer, and
+ * back when there is none and none is owed.  get NULL: the link has its own.
+ */
+struct link_lender {
+	void *(*get)(void *arg);
+	void (*put)(void *arg, void *buf);
+	void *arg;
 };
 
 /* An engine embeds it as its first member. */
@@ -50,6 +67,9 @@ struct csftp_link {
 	bool stalled; /* a whole packet waits for the engine */
 	bool work;    /* ops->work is to be called; it may set this again */
 	uint32_t pins;
+	bool starved; /* the lender had no buffer */
+	bool own_segs;
+	struct link_lender lender;
 
 	uint8_t *in;
 	size_t in_cap;
@@ -73,6 +93,15 @@ CSFTP_MUST_CHECK enum csftp_err link_init(struct csftp_link *link,
 					  size_t in_cap, size_t packet_max,
 					  size_t out_cap, uint32_t seg_cap);
 void link_release(struct csftp_link *link);
+
+/* Allocates nothing: segs are seg_cap of the engine's. */
+void link_init_lent(struct csftp_link *link, const struct link_lender *lender,
+		    struct link_seg *segs, uint32_t seg_cap);
+void link_set_sizes(struct csftp_link *link, size_t in_cap, size_t packet_max,
+		    size_t out_cap);
+
+/* False: there is none now; it is starved, and link_run() tries again. */
+CSFTP_MUST_CHECK bool link_borrow_out(struct csftp_link *link);
 
 /* Offers the packets that are there; does nothing when called from inside. */
 void link_run(struct csftp_link *link);

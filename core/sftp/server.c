@@ -1,6 +1,7 @@
 #include "core/sftp/server.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,6 @@ static bool has_slot(const struct csftp_serve *serve)
 	return serve->free_slot || serve->fresh_slot < SERVE_SLOTS;
 }
 
-/* There must be one. */
 static struct serve_slot *slot_take(struct csftp_serve *serve,
 				    const struct sftp_msg *msg)
 {
@@ -410,15 +410,18 @@ static bool opens_to_write(const struct sftp_msg *msg)
 }
 
 /* Whether a slot and room for the longest answer can be had now. */
-static bool can_take(const struct csftp_serve *serve,
-		     const struct sftp_msg *msg)
+static bool can_take(struct csftp_serve *serve, const struct sftp_msg *msg)
 {
 	bool wait_for_scratch = serve->scratch_taken &&
 				handlers[msg->kind].room == SERVE_NAMES_MAX;
 	bool wait_for_pipe = serve->link.piped > 0 && wants_pipe(serve, msg);
 	size_t room = answer_max(msg);
 
-	return has_slot(serve) && !wait_for_scratch && !wait_for_pipe &&
+	if (handlers[msg->kind].answer == serve_check_reply &&
+	    !serve_check_room(serve))
+		return false;
+	return link_borrow_out(&serve->link) && has_slot(serve) &&
+	       !wait_for_scratch && !wait_for_pipe &&
 	       !serve_check_first(serve, msg) &&
 	       room + serve->reserved <= link_room(&serve->link);
 }
@@ -533,11 +536,24 @@ static void work(struct csftp_link *link)
 	serve_slot_submit(serve->check.slot);
 }
 
+/* Answers that come later go to the output that was borrowed for them. */
+static bool settled(struct csftp_link *link)
+{
+	struct csftp_serve *serve = (struct csftp_serve *)link;
+
+	if (!serve->check.slot && serve->check.buf && serve->config.buf_put) {
+		serve->config.buf_put(serve->config.arg, serve->check.buf);
+		serve->check.buf = NULL;
+	}
+	return serve->pending == 0;
+}
+
 static const struct link_ops ops = {
 	.packet = packet,
 	.closed = closed,
 	.drained = drained,
 	.work = work,
+	.settled = settled,
 };
 
 #define HANDLES_DEFAULT 1024U
@@ -548,62 +564,119 @@ static const struct link_ops ops = {
 /* A full DATA, and the answers that wait before it. */
 #define OUT_CAP (2 * CSFTP_SERVE_PACKET_MAX + 64 * 1024)
 
-static enum csftp_err serve_init(struct csftp_serve *serve)
-{
-	uint32_t handles = serve->config.handles;
+_Static_assert(IN_CAP <= CSFTP_SERVE_BUF && OUT_CAP <= CSFTP_SERVE_BUF &&
+		       SERVE_HASHES_MAX <= CSFTP_SERVE_BUF,
+	       "what is borrowed has to be large enough");
 
-	serve->link.ops = &ops;
-	serve->handles = malloc(handles * sizeof(*serve->handles));
-	serve->free_handle = handles;
-	serve->scratch = serve_inline(serve) ? NULL : malloc(SERVE_NAMES_MAX);
+/* Own buffers, where nobody lends any. */
+static enum csftp_err make_buffers(struct csftp_serve *serve)
+{
+	const struct csftp_serve_config *config = &serve->config;
+	const struct link_lender lender = {
+		.get = config->buf_get,
+		.put = config->buf_put,
+		.arg = config->arg,
+	};
+
+	if (!serve_inline(serve)) {
+		serve->scratch = malloc(SERVE_NAMES_MAX);
+		if (!serve->scratch)
+			return CSFTP_ERR_NOMEM;
+	}
+	link_set_sizes(&serve->link, IN_CAP, CSFTP_SERVE_PACKET_MAX, OUT_CAP);
+	if (config->buf_get) {
+		link_init_lent(&serve->link, &lender, serve->segs, SERVE_SEGS);
+		return CSFTP_OK;
+	}
 	serve->check.buf = malloc(SERVE_HASHES_MAX);
-	serve->slots = malloc(SERVE_SLOTS * sizeof(*serve->slots));
-	if (!serve->handles || !serve->check.buf || !serve->slots ||
-	    (!serve->scratch && !serve_inline(serve)))
+	if (!serve->check.buf)
 		return CSFTP_ERR_NOMEM;
 	return link_init(&serve->link, IN_CAP, CSFTP_SERVE_PACKET_MAX, OUT_CAP,
-			 2);
+			 SERVE_SEGS);
 }
 
-static void serve_release(struct csftp_serve *serve)
+bool serve_check_room(struct csftp_serve *serve)
 {
-	free(serve->check.buf);
-	free(serve->handles);
-	free(serve->slots);
+	const struct csftp_serve_config *config = &serve->config;
+
+	if (!serve->check.buf)
+		serve->check.buf = config->buf_get(config->arg);
+	if (!serve->check.buf)
+		serve->link.starved = true;
+	return serve->check.buf != NULL;
+}
+
+static uint32_t handles_of(uint32_t wish)
+{
+	return wish > 0 ? wish : HANDLES_DEFAULT;
+}
+
+size_t csftp_serve_size(uint32_t handles)
+{
+	return sizeof(struct csftp_serve) +
+	       handles_of(handles) * sizeof(struct serve_handle);
+}
+
+enum csftp_err csftp_serve_init(struct csftp_serve **out, void *memory,
+				const struct csftp_serve_config *config)
+{
+	struct csftp_serve *serve = memory;
+	enum csftp_err err;
+
+	if (!out || !memory || !config || !config->fs ||
+	    config->handles > HANDLES_MAX ||
+	    !config->buf_get != !config->buf_put)
+		return CSFTP_ERR_ARG;
+	memset(serve, 0, offsetof(struct csftp_serve, slots));
+	serve->config = *config;
+	serve->config.handles = handles_of(config->handles);
+	serve->handles = (struct serve_handle *)(void *)(serve + 1);
+	serve->free_handle = serve->config.handles;
+	serve->link.ops = &ops;
+	err = make_buffers(serve);
+	if (err == CSFTP_OK)
+		*out = serve;
+	else
+		csftp_serve_release(serve);
+	return err;
+}
+
+void csftp_serve_release(struct csftp_serve *serve)
+{
+	link_fail(&serve->link, CSFTP_ERR_EOF);
+	if (serve->check.buf && serve->config.buf_put)
+		serve->config.buf_put(serve->config.arg, serve->check.buf);
+	else
+		free(serve->check.buf);
+	serve->check.buf = NULL;
+	link_release(&serve->link);
 	free(serve->scratch);
-	free(serve);
+	serve->scratch = NULL;
 }
 
 enum csftp_err csftp_serve_new(struct csftp_serve **out,
 			       const struct csftp_serve_config *config)
 {
-	struct csftp_serve *serve;
 	enum csftp_err err;
+	void *memory;
 
-	if (!out || !config || !config->fs || config->handles > HANDLES_MAX)
+	if (!out || !config || config->handles > HANDLES_MAX)
 		return CSFTP_ERR_ARG;
-	serve = calloc(1, sizeof(*serve));
-	if (!serve)
+	memory = malloc(csftp_serve_size(config->handles));
+	if (!memory)
 		return CSFTP_ERR_NOMEM;
-	serve->config = *config;
-	if (serve->config.handles == 0)
-		serve->config.handles = HANDLES_DEFAULT;
-	err = serve_init(serve);
-	if (err != CSFTP_OK) {
-		serve_release(serve);
-		return err;
-	}
-	*out = serve;
-	return CSFTP_OK;
+	err = csftp_serve_init(out, memory, config);
+	if (err != CSFTP_OK)
+		free(memory);
+	return err;
 }
 
 void csftp_serve_free(struct csftp_serve *serve)
 {
 	if (!serve)
 		return;
-	link_fail(&serve->link, CSFTP_ERR_EOF);
-	link_release(&serve->link);
-	serve_release(serve);
+	csftp_serve_release(serve);
+	free(serve);
 }
 
 struct csftp_link *csftp_serve_link(struct csftp_serve *serve)

@@ -12,6 +12,9 @@
 #include "core/sftp/trace.h"
 #include "csftp/serve.h"
 
+/* One answer that stands in a pipe, and what is before and behind it. */
+#define SERVE_SEGS 2
+
 /* Requests that an asynchronous file system may hold at a time. */
 #define SERVE_SLOTS 64
 
@@ -98,6 +101,7 @@ struct serve_handle {
 	enum handle_state state;
 };
 
+/* What memory has to be zero at first ends where the slots begin. */
 struct csftp_serve {
 	struct csftp_link link; /* first: the link is its engine */
 	struct csftp_serve_config config;
@@ -107,14 +111,15 @@ struct csftp_serve {
 	size_t reserved; /* of all slots */
 	uint8_t *scratch;
 	bool scratch_taken;
-	struct csftp_pipe *pipe; /* for large answers to READ; or NULL */
-	struct serve_slot *slots;
-	struct serve_slot *free_slot; /* used before; NULL: none */
-	uint32_t fresh_slot;	      /* from here on they were never used */
+	struct csftp_pipe *pipe;      /* for large answers to READ; or NULL */
+	struct serve_slot *free_slot; /* of those that were used before */
+	uint32_t fresh_slot;	      /* from here on they never were */
 	struct serve_check check;
-	struct serve_handle *handles;
-	uint32_t free_handle;  /* config.handles: none */
-	uint32_t fresh_handle; /* from here on they were never used */
+	struct link_seg segs[SERVE_SEGS];
+	struct serve_handle *handles; /* behind the slots */
+	uint32_t free_handle;	      /* config.handles: none */
+	uint32_t fresh_handle;	      /* from here on they were never used */
+	struct serve_slot slots[SERVE_SLOTS];
 };
 
 static inline bool serve_inline(const struct csftp_serve *serve)
@@ -172,6 +177,8 @@ void serve_ids_reply(struct serve_slot *slot, const struct csftp_reply *reply);
 /* Requests that take several of the file system. */
 bool serve_copy_begin(struct serve_slot *slot, const struct sftp_msg *msg);
 void serve_copy_reply(struct serve_slot *slot, const struct csftp_reply *reply);
+/* The room for the answer; false: wait for a buffer. */
+bool serve_check_room(struct csftp_serve *serve);
 bool serve_check_begin(struct serve_slot *slot, const struct sftp_msg *msg);
 void serve_check_reply(struct serve_slot *slot,
 		       const struct csftp_reply *reply);

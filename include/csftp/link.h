@@ -2,6 +2,7 @@
 #ifndef CSFTP_LINK_H
 #define CSFTP_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -74,6 +75,12 @@ csftp_link_out_ack(struct csftp_link *link, size_t len);
  * it.  The client answers all its requests, the server closes all its handles.
  */
 CSFTP_API void csftp_link_close(struct csftp_link *link, enum csftp_err why);
+
+/*
+ * Of an engine that borrows its buffers: there was none for what it had to do.
+ * Call csftp_link_in_ack() with 0 bytes once there is one, then go on as ever.
+ */
+CSFTP_API bool csftp_link_starved(const struct csftp_link *link);
 
 /* The first error, or CSFTP_OK while the link works. */
 CSFTP_API enum csftp_err csftp_link_error(const struct csftp_link *link);

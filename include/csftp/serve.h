@@ -3,6 +3,7 @@
 #define CSFTP_SERVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -78,8 +79,19 @@ struct csftp_serve_config {
 	 * payload it has the length only.  May be NULL, and then costs nothing.
 	 */
 	void (*trace)(void *arg, const char *line);
+	/*
+	 * A pool: buffers of CSFTP_SERVE_BUF bytes, aligned as malloc's are.
+	 * One is borrowed for input and one for output while there is some, and
+	 * one for a check-file, so an idle session has none.  While the pool
+	 * has none to give, the session waits: csftp_link_starved().  Both
+	 * NULL: the engine allocates its own.
+	 */
+	void *(*buf_get)(void *arg);
+	void (*buf_put)(void *arg, void *buf);
 	void *arg;
 };
+
+#define CSFTP_SERVE_BUF (576U * 1024U)
 
 /* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err
@@ -87,8 +99,21 @@ csftp_serve_new(struct csftp_serve **out,
 		const struct csftp_serve_config *config);
 
 /*
- * Closes what is still open.  Requests that the file system has not answered
- * must have been answered before: see csftp_serve_pending().  NULL is fine.
+ * The same in memory of the caller's, csftp_serve_size() bytes, aligned as
+ * malloc's is; it stays put and ends with csftp_serve_release().  With a pool,
+ * and a file system with CSFTP_FS_INLINE, nothing is allocated then.  handles
+ * as in the config.
+ */
+CSFTP_API size_t csftp_serve_size(uint32_t handles);
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_serve_init(struct csftp_serve **out, void *memory,
+		 const struct csftp_serve_config *config);
+CSFTP_API void csftp_serve_release(struct csftp_serve *serve);
+
+/*
+ * Closes what is still open, as csftp_serve_release() does.  Requests that the
+ * file system has not answered must have been answered before: see
+ * csftp_serve_pending().  NULL is fine.
  */
 CSFTP_API void csftp_serve_free(struct csftp_serve *serve);
 

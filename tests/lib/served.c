@@ -1,5 +1,6 @@
 #include "tests/lib/served.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/test.h"
@@ -100,12 +101,41 @@ uint32_t served_status(struct served *served, const struct sftp_msg *msg)
 	return answer->num;
 }
 
+static void *lend(void *arg)
+{
+	struct served *served = arg;
+	void *buf;
+
+	if (served->borrowed == served->pool)
+		return NULL;
+	buf = malloc(CSFTP_SERVE_BUF);
+	assert_non_null(buf);
+	served->borrowed++;
+	return buf;
+}
+
+static void take_back(void *arg, void *buf)
+{
+	struct served *served = arg;
+
+	assert_true(served->borrowed > 0);
+	served->borrowed--;
+	free(buf);
+}
+
 void served_start(struct served *served,
 		  const struct csftp_serve_config *config)
 {
 	static const uint8_t init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
+	struct csftp_serve_config lent = *config;
 
-	assert_int_equal(csftp_serve_new(&served->serve, config), CSFTP_OK);
+	if (served->pool > 0) {
+		assert_null(config->arg);
+		lent.buf_get = lend;
+		lent.buf_put = take_back;
+		lent.arg = served;
+	}
+	assert_int_equal(csftp_serve_new(&served->serve, &lent), CSFTP_OK);
 	served->link = csftp_serve_link(served->serve);
 	assert_true(served_feed(served, init, sizeof(init)));
 	assert_true(served_next(served));
@@ -125,6 +155,7 @@ void served_stop(struct served *served)
 		;
 	assert_int_equal(csftp_serve_pending(served->serve), 0);
 	csftp_serve_free(served->serve);
+	assert_int_equal(served->borrowed, 0);
 }
 
 bool served_announces(const struct served *served, const char *name)

@@ -21,6 +21,12 @@ struct served {
 	struct csftp_link *link;
 	/* A file system that answers later; NULL where there is none. */
 	struct later *later;
+	/*
+	 * Set before the start: the engine's buffers come from a pool of so
+	 * many, or are its own (0); how many are out.
+	 */
+	unsigned pool;
+	unsigned borrowed;
 	struct sftp_msg greeting; /* VERSION; its bytes lie in greeting_buf */
 	struct sftp_msg answer;	  /* the last; its bytes lie in buf */
 	uint8_t greeting_buf[2048];

@@ -16,7 +16,7 @@ struct flow {
 	uint8_t keep[8];
 };
 
-static struct flow *flow_start(bool later)
+static struct flow *flow_start(bool later, unsigned pool)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 	struct csftp_serve_config config = {.handles = 8};
@@ -26,6 +26,7 @@ static struct flow *flow_start(bool later)
 	assert_true(flow && data);
 	assert_int_equal(csftp_memfs_new(&flow->memfs, NULL), CSFTP_OK);
 	config.fs = flow->memfs;
+	flow->served.pool = pool;
 	if (later) {
 		later_init(&flow->later, flow->memfs);
 		flow->served.later = &flow->later;
@@ -123,10 +124,10 @@ static void hear_all(struct flow *flow, enum sftp_kind kind, uint32_t asked)
 	free(heard);
 }
 
-static void greedy(bool later, const struct sftp_msg *request,
-		   enum sftp_kind answer)
+static void greedy_with(bool later, unsigned pool,
+			const struct sftp_msg *request, enum sftp_kind answer)
 {
-	struct flow *flow = flow_start(later);
+	struct flow *flow = flow_start(later, pool);
 	struct sftp_msg msg = *request;
 	uint32_t asked = 0;
 
@@ -144,6 +145,13 @@ static void greedy(bool later, const struct sftp_msg *request,
 		asked = 0;
 	}
 	flow_stop(flow);
+}
+
+static void greedy(bool later, const struct sftp_msg *request,
+		   enum sftp_kind answer)
+{
+	greedy_with(later, 0, request, answer);
+	greedy_with(later, 3, request, answer);
 }
 
 static const struct sftp_msg reading = {.kind = SFTP_READ, .len = 200000};
@@ -173,11 +181,98 @@ static void nor_is_it_where_answers_come_later(void **state)
 	greedy(true, &hashing, SFTP_EXTENDED_REPLY);
 }
 
+/* Requests one by one, in pieces of a byte; nothing stays borrowed. */
+static void an_idle_session_has_no_buffer(void **state)
+{
+	for (int later = 0; later < 2; later++) {
+		struct flow *flow = flow_start(later, 3);
+		struct served *served = &flow->served;
+		struct sftp_msg msgs[] = {reading, looking, resolving, hashing};
+		uint8_t buf[512];
+
+		(void)state;
+		assert_int_equal(served->borrowed, 0);
+		msgs[0].handle = flow->handle;
+		for (size_t i = 0; i < 4; i++) {
+			struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
+
+			sftp_msg_encode(&wr, &msgs[i]);
+			for (size_t n = 0; n < wr.len; n++) {
+				assert_true(served_feed(served, buf + n, 1));
+				assert_true(served->borrowed > 0);
+			}
+			while (!served_next(served))
+				assert_true(served_work(served));
+			assert_int_equal(served->borrowed, 0);
+		}
+		flow_stop(flow);
+	}
+}
+
+/* With a pool of `pool`, all but `left` taken by others. */
+static void ask_of_empty_pool(const struct sftp_msg *msg, unsigned left,
+			      enum sftp_kind answer)
+{
+	struct flow *flow = flow_start(false, 3);
+	struct served *served = &flow->served;
+	uint8_t buf[512];
+	struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
+	bool fed;
+
+	sftp_msg_encode(&wr, msg);
+	served->pool = left;
+	fed = served_feed(served, buf, wr.len);
+	assert_true(csftp_link_starved(served->link));
+	assert_int_equal(fed, left > 0);
+	assert_false(served_next(served));
+	/* It does not help to ask. */
+	assert_int_equal(csftp_link_in_ack(served->link, 0), CSFTP_OK);
+	assert_int_equal(left > 0, csftp_link_starved(served->link));
+	assert_false(served_next(served));
+	served->pool = 3;
+	assert_int_equal(csftp_link_in_ack(served->link, 0), CSFTP_OK);
+	if (!fed)
+		assert_true(served_feed(served, buf, wr.len));
+	assert_false(csftp_link_starved(served->link));
+	while (!served_next(served))
+		assert_true(served_work(served));
+	assert_int_equal(served->answer.kind, answer);
+	assert_int_equal(served->borrowed, 0);
+	flow_stop(flow);
+}
+
+static void a_session_waits_while_the_pool_is_empty(void **state)
+{
+	(void)state;
+	for (unsigned left = 0; left < 2; left++) {
+		ask_of_empty_pool(&looking, left, SFTP_ATTRS);
+		ask_of_empty_pool(&resolving, left, SFTP_NAME);
+	}
+	for (unsigned left = 0; left < 3; left++)
+		ask_of_empty_pool(&hashing, left, SFTP_EXTENDED_REPLY);
+}
+
+static void a_session_can_end_with_all_buffers(void **state)
+{
+	struct flow *flow = flow_start(false, 3);
+	struct sftp_msg msg = reading;
+	uint32_t asked = 0;
+
+	(void)state;
+	msg.handle = flow->handle;
+	(void)say_until_full(flow, &msg, &asked);
+	assert_int_equal(flow->served.borrowed, 2);
+	flow_stop(flow);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_that_does_not_listen_is_not_read),
 		cmocka_unit_test(nor_is_it_where_answers_come_later),
+		cmocka_unit_test(an_idle_session_has_no_buffer),
+		cmocka_unit_test(a_session_waits_while_the_pool_is_empty),
+		cmocka_unit_test(a_session_can_end_with_all_buffers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
