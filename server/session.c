@@ -181,6 +181,31 @@ static void trace(void *arg, const char *line)
 	log_packet(((struct session *)arg)->log, line);
 }
 
+static void *buf_get(void *arg)
+{
+	const struct session_room *room = &((struct session *)arg)->room;
+
+	return room->buf_get(room->arg);
+}
+
+static void buf_put(void *arg, void *buf)
+{
+	const struct session_room *room = &((struct session *)arg)->room;
+
+	room->buf_put(room->arg, buf);
+}
+
+static enum csftp_err make_engine(struct session *session,
+				  struct csftp_serve_config *config)
+{
+	config->fs = session->top;
+	if (!session->room.memory)
+		return csftp_serve_new(&session->serve, config);
+	config->buf_get = buf_get;
+	config->buf_put = buf_put;
+	return csftp_serve_init(&session->serve, session->room.memory, config);
+}
+
 static bool build(struct session *session)
 {
 	struct csftp_serve_config config = {
@@ -200,9 +225,8 @@ static bool build(struct session *session)
 	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
 		if (err == CSFTP_OK)
 			err = layers[i](session);
-	config.fs = session->top;
 	if (err == CSFTP_OK)
-		err = csftp_serve_new(&session->serve, &config);
+		err = make_engine(session, &config);
 	if (err != CSFTP_OK)
 		log_fatal(session->log, "%s", csftp_strerror(err));
 	return err == CSFTP_OK;
@@ -218,6 +242,7 @@ bool session_open(struct session *session, const struct session_config *config)
 		.log = tree->log,
 		.user = config->user ? config->user : tree->user,
 		.address = config->address,
+		.room = config->room,
 		.opened = true,
 	};
 	log_say(session->log, LEVEL_INFO,
@@ -228,7 +253,10 @@ bool session_open(struct session *session, const struct session_config *config)
 
 void session_close(struct session *session)
 {
-	csftp_serve_free(session->serve);
+	if (session->room.memory && session->serve)
+		csftp_serve_release(session->serve);
+	else
+		csftp_serve_free(session->serve);
 	watch_free(session->watch);
 	rate_free(session->rate);
 	upload_free(session->upload);

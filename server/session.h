@@ -13,6 +13,17 @@
 #include "server/tree.h"
 
 /*
+ * Where the engine lives, csftp_serve_size(0) bytes, and the pool that it
+ * borrows buffers from (csftp/serve.h); memory NULL: all is its own.
+ */
+struct session_room {
+	void *memory;
+	void *(*buf_get)(void *arg);
+	void (*buf_put)(void *arg, void *buf);
+	void *arg;
+};
+
+/*
  * Between session_open() and session_close() all of it stays where it is.  The
  * layers stand on each other from the tree up, each only if it has something
  * to do:
@@ -31,6 +42,7 @@ struct session {
 	struct csftp_fs *watch;
 	struct csftp_fs *top;
 	struct csftp_serve *serve;
+	struct session_room room;
 	bool opened;
 };
 
@@ -42,6 +54,7 @@ struct session_config {
 	const char *user;     /* NULL: the tree's */
 	const char *address;  /* the peer's */
 	const char *audit_to; /* NULL: as the options say; see audit.h */
+	struct session_room room;
 };
 
 /*

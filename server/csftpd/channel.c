@@ -66,6 +66,8 @@ static bool start_sftp(struct channel *channel)
 		.tree = &conn->serving->tree,
 		.user = conn->user,
 		.address = conn->address,
+		.room = {channel->memory, worker_engine_get, worker_engine_put,
+			 conn->worker},
 	};
 
 	if (!session_open(&channel->session, &config)) {
@@ -250,8 +252,12 @@ static bool send_output(struct channel *channel)
 static bool move_sftp(struct channel *channel)
 {
 	struct csftp_link *link = csftp_serve_link(channel->session.serve);
-	bool any = feed_spill(channel);
+	bool any = false;
 	unsigned wants;
+
+	if (csftp_link_starved(link))
+		(void)!csftp_link_in_ack(link, 0);
+	any = feed_spill(channel);
 
 	if (channel->eof && !channel->first && !channel->fed &&
 	    !(csftp_link_wants(link) & CSFTP_WANT_WORK)) {
@@ -261,6 +267,7 @@ static bool move_sftp(struct channel *channel)
 	any = send_output(channel) || any;
 	wants = csftp_link_wants(link);
 	channel->work = wants & CSFTP_WANT_WORK;
+	channel->hungry = csftp_link_starved(link);
 	if (csftp_link_error(link) == CSFTP_OK || wants & CSFTP_WANT_OUT)
 		return any;
 	channel->status = csftp_link_error(link) == CSFTP_ERR_EOF ? 0 : FAILED;

@@ -157,6 +157,7 @@ static const char *list_pools(struct daemon *daemon, const char *argument,
 		add_pool(report, i, &worker->conns);
 		add_pool(report, i, &worker->channels);
 		add_pool(report, i, &worker->buffers);
+		add_pool(report, i, &worker->engines);
 	}
 	report_end(report);
 	return NULL;

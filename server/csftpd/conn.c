@@ -303,6 +303,15 @@ static void set_timer(struct conn *conn)
 			     0);
 }
 
+static bool is_hungry(const struct conn *conn)
+{
+	const struct channel *channel = conn->channels;
+
+	while (channel && !channel->hungry)
+		channel = channel->next;
+	return channel != NULL;
+}
+
 void conn_turn(struct conn *conn)
 {
 	bool any = true;
@@ -326,7 +335,7 @@ void conn_turn(struct conn *conn)
 		return;
 	}
 	do_work(conn);
-	if (csftp_ssh_starved(conn->ssh) || conn->held_by)
+	if (csftp_ssh_starved(conn->ssh) || conn->held_by || is_hungry(conn))
 		worker_wait_buffer(conn);
 	set_poll(conn);
 	set_timer(conn);

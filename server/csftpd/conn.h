@@ -33,14 +33,16 @@ struct channel {
 	struct conn *conn;
 	uint32_t number;
 	enum channel_state state;
-	bool eof;  /* the peer sends no more */
-	bool fed;  /* and the session knows */
-	bool work; /* the engine has work to go on with */
+	bool eof;    /* the peer sends no more */
+	bool fed;    /* and the session knows */
+	bool work;   /* the engine has work to go on with */
+	bool hungry; /* it waits for a buffer */
 	uint32_t status;
 	const char *line; /* CHANNEL_SAY: what is left of it */
 	struct spill *first;
 	struct spill *last;
 	struct session session;
+	_Alignas(16) uint8_t memory[]; /* the session's engine */
 };
 
 /* Where a connection waits for its turn. */

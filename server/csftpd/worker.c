@@ -10,6 +10,9 @@
 /* Files that the sessions of a worker may have open, all together. */
 enum { TREE_HANDLES = 16384 };
 
+/* Sessions that move bytes at the same time have two each, or three. */
+enum { ENGINES = 96 };
+
 /* csftp_ssh_config.random: a system call for each packet would show. */
 static bool random_bytes(void *arg, void *to, size_t len)
 {
@@ -57,6 +60,22 @@ void worker_buf_put(void *arg, void *buf)
 	struct worker *worker = arg;
 
 	pool_put(&worker->buffers, buf);
+	if (worker->starved)
+		worker_again(worker->starved);
+}
+
+void *worker_engine_get(void *arg)
+{
+	struct worker *worker = arg;
+
+	return pool_get(&worker->engines);
+}
+
+void worker_engine_put(void *arg, void *buf)
+{
+	struct worker *worker = arg;
+
+	pool_put(&worker->engines, buf);
 	if (worker->starved)
 		worker_again(worker->starved);
 }
@@ -371,8 +390,11 @@ static bool open_pools(struct worker *worker)
 	size_t buffers = 4 * (size_t)settings->startups + 256;
 
 	return pool_open(&worker->conns, "connections", size, places) &&
-	       pool_open(&worker->channels, "channels", sizeof(struct channel),
+	       pool_open(&worker->channels, "channels",
+			 sizeof(struct channel) + csftp_serve_size(0),
 			 places + places / 4 + 8) &&
+	       pool_open(&worker->engines, "engines", CSFTP_SERVE_BUF,
+			 ENGINES) &&
 	       pool_open(&worker->buffers, "buffers", WORKER_BUFFER, buffers);
 }
 
@@ -422,7 +444,7 @@ void worker_join(struct worker *worker)
 bool worker_close(struct worker *worker)
 {
 	struct pool *pools[] = {&worker->conns, &worker->channels,
-				&worker->buffers};
+				&worker->buffers, &worker->engines};
 	struct mail mail;
 	bool even = true;
 

@@ -83,7 +83,8 @@ struct worker {
 	struct serving *serving;
 	struct pool conns;
 	struct pool channels;
-	struct pool buffers;
+	struct pool buffers;   /* SSH packets, and what sessions cannot take */
+	struct pool engines;   /* SFTP packets */
 	struct conn *runnable; /* to be gone on with soon */
 	struct conn *starved;  /* and once there is a buffer */
 	uv_prepare_t prepare;
@@ -133,8 +134,12 @@ void worker_again(struct conn *conn);
 void worker_wait_buffer(struct conn *conn);
 void worker_unqueue(struct conn *conn);
 void worker_put_serving(struct serving *serving);
+
+/* Of the two pools of buffers; arg is the worker. */
 void *worker_buf_get(void *arg);
 void worker_buf_put(void *arg, void *buf);
+void *worker_engine_get(void *arg);
+void worker_engine_put(void *arg, void *buf);
 
 static inline void worker_count(_Atomic uint64_t *counter, uint64_t n)
 {
