@@ -43,6 +43,18 @@ static void drop_spill(struct channel *channel)
 	channel->last = NULL;
 }
 
+static void close_private(struct channel *channel)
+{
+	struct private *private = channel->private;
+
+	if (!private)
+		return;
+	tree_close(&private->tree);
+	server_options_release(&private->options);
+	pool_put(&channel->conn->worker->privates, private);
+	channel->private = NULL;
+}
+
 void channel_free(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
@@ -56,22 +68,74 @@ void channel_free(struct channel *channel)
 	drop_spill(channel);
 	if (channel->session.opened)
 		session_close(&channel->session);
+	close_private(channel);
 	pool_put(&conn->worker->channels, channel);
+}
+
+/* The words of the configuration, and behind them those of the key. */
+static bool parse_options(struct conn *conn, struct server_options *options)
+{
+	static const char program[] = "csftpd";
+	const struct settings *settings = conn->serving->settings;
+	char *argv[SETTINGS_OPTIONS + SSH_AUTHKEYS_ARGS_MAX / 2 + 2];
+	size_t count = 0;
+	char *word = conn->args;
+	bool good;
+
+	argv[count++] = (char *)(uintptr_t)program;
+	for (size_t i = 0; i < settings->option_count; i++)
+		argv[count++] = (char *)(uintptr_t)settings->option[i];
+	for (unsigned i = 0; i < conn->arg_count; i++) {
+		argv[count++] = word;
+		word += strlen(word) + 1;
+	}
+	argv[count] = NULL;
+	good = worker_parse_options(conn->worker, options, (int)count, argv);
+	/* A umask is the process's. */
+	return good && (!options->has_umask ||
+			(settings->sftp.has_umask &&
+			 options->umask == settings->sftp.umask));
+}
+
+static struct tree *open_private(struct channel *channel)
+{
+	struct conn *conn = channel->conn;
+	struct private *private = pool_get(&conn->worker->privates);
+
+	if (!private)
+		return NULL;
+	*private = (struct private){.log = conn->serving->log};
+	channel->private = private;
+	if (!parse_options(conn, &private->options)) {
+		log_say(&conn->worker->log, LEVEL_ERROR,
+			"the key's options cannot be used: %s",
+			private->options.why[0] ? private->options.why
+						: "umask");
+		return NULL;
+	}
+	private->log.config.level = private->options.log.level;
+	private->log.config.facility = private->options.log.facility;
+	if (!tree_open(&private->tree, &private->options, &private->log, 0))
+		return NULL;
+	return &private->tree;
 }
 
 static bool start_sftp(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
 	const struct session_config config = {
-		.tree = &conn->serving->tree,
+		.tree = conn->arg_count > 0 ? open_private(channel)
+					    : &conn->serving->tree,
 		.user = conn->user,
 		.address = conn->address,
 		.room = {channel->memory, worker_engine_get, worker_engine_put,
 			 conn->worker},
 	};
 
-	if (!session_open(&channel->session, &config)) {
-		session_close(&channel->session);
+	if (!config.tree || !session_open(&channel->session, &config)) {
+		if (channel->session.opened)
+			session_close(&channel->session);
+		close_private(channel);
 		return false;
 	}
 	channel->state = CHANNEL_SFTP;

@@ -45,7 +45,12 @@ static uint64_t channels(const struct worker *worker)
 static const char *status(struct daemon *daemon, const char *argument,
 			  struct report *report)
 {
+	struct sources_counts counts;
+
 	(void)argument;
+	pthread_mutex_lock(&daemon->sources_lock);
+	sources_count(daemon->sources, uv_hrtime() / 1000000, &counts);
+	pthread_mutex_unlock(&daemon->sources_lock);
 	report_begin(report, REPORT_FACTS);
 	report_word(report, "version", CSFTP_VERSION);
 	report_number(report, "pid", (uint64_t)getpid());
@@ -59,6 +64,12 @@ static const char *status(struct daemon *daemon, const char *argument,
 	report_number(report, "places",
 		      (uint64_t)daemon->places * daemon->workers);
 	report_number(report, "connections", sum(daemon, placed));
+	report_number(report, "waiting", counts.waiting);
+	report_number(report, "silent", counts.silent);
+	report_number(report, "dropped", counts.dropped);
+	report_number(report, "refused", counts.refused);
+	report_number(report, "penalties",
+		      counts.v4_sources + counts.v6_sources);
 	report_number(report, "accepted", sum(daemon, accepted));
 	report_number(report, "logins", sum(daemon, logins));
 	report_number(report, "channels", sum(daemon, channels));
@@ -158,6 +169,7 @@ static const char *list_pools(struct daemon *daemon, const char *argument,
 		add_pool(report, i, &worker->channels);
 		add_pool(report, i, &worker->buffers);
 		add_pool(report, i, &worker->engines);
+		add_pool(report, i, &worker->privates);
 	}
 	report_end(report);
 	return NULL;
@@ -193,6 +205,17 @@ static const char *kill_one(struct daemon *daemon, const char *argument,
 	return NULL;
 }
 
+static const char *forgive(struct daemon *daemon, const char *argument,
+			   struct report *report)
+{
+	(void)argument;
+	(void)report;
+	pthread_mutex_lock(&daemon->sources_lock);
+	sources_forgive(daemon->sources);
+	pthread_mutex_unlock(&daemon->sources_lock);
+	return NULL;
+}
+
 static const char *set_level(struct daemon *daemon, const char *argument,
 			     struct report *report)
 {
@@ -225,7 +248,7 @@ const char *daemon_command(void *arg, const char *name, const char *argument,
 		{"status", status},    {"sessions", list_sessions},
 		{"kill", kill_one},    {"workers", list_workers},
 		{"pools", list_pools}, {"log-level", set_level},
-		{"reload", reload},
+		{"reload", reload},    {"forgive", forgive},
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)

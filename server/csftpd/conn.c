@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,6 +42,36 @@ static void link_conn(struct conn *conn)
 	pthread_mutex_unlock(&worker->lock);
 }
 
+static void unlink_waiting(struct conn *conn)
+{
+	struct conn **at = &conn->worker->waiting;
+
+	while (*at && *at != conn)
+		at = &(*at)->next_waiting;
+	if (*at)
+		*at = conn->next_waiting;
+}
+
+/* It is logged in, or gone: no more is counted of it. */
+static void leave(struct conn *conn, enum sources_end end)
+{
+	const struct worker_config *config = &conn->worker->config;
+
+	unlink_waiting(conn);
+	if (conn->ticket != 0)
+		config->leave(config->arg, conn->ticket, end);
+	conn->ticket = 0;
+}
+
+static enum sources_end why_gone(const struct conn *conn)
+{
+	if (conn->timed_out)
+		return SOURCES_GRACE;
+	if (conn->worker->draining)
+		return SOURCES_DONE;
+	return conn->tried ? SOURCES_AUTHFAIL : SOURCES_NOAUTH;
+}
+
 static void free_place(struct worker *worker)
 {
 	atomic_fetch_sub(&worker->placed, 1);
@@ -70,6 +101,8 @@ static void close_conn(struct conn *conn)
 	if (conn->closing)
 		return;
 	worker_unqueue(conn);
+	if (!conn->logged_in)
+		leave(conn, why_gone(conn));
 	conn->closing = true;
 	while (conn->channels)
 		channel_free(conn->channels);
@@ -132,6 +165,7 @@ static void on_auth(struct conn *conn, const struct csftp_ssh_event *event)
 	conn->logged_in = conn->named = true;
 	pthread_mutex_unlock(&conn->worker->lock);
 	worker_count(&conn->worker->logins, 1);
+	leave(conn, SOURCES_DONE);
 }
 
 static void on_request(struct conn *conn, const struct csftp_ssh_event *event)
@@ -356,6 +390,10 @@ static bool read_in(struct conn *conn, bool *more)
 		return true;
 	if (got <= 0)
 		return got < 0 && (errno == EAGAIN || errno == EINTR);
+	if (conn->ticket != 0 &&
+	    atomic_load_explicit(&conn->bytes_in, memory_order_relaxed) == 0)
+		conn->worker->config.heard(conn->worker->config.arg,
+					   conn->ticket);
 	worker_count(&conn->bytes_in, (uint64_t)got);
 	conn->heard_ms = now_ms(conn);
 	conn->pings = 0;
@@ -396,6 +434,17 @@ void conn_end(struct conn *conn, enum csftp_ssh_reason reason, const char *text)
 	conn_turn(conn);
 }
 
+void conn_drop(struct conn *conn)
+{
+	log_say(&conn->worker->log, LEVEL_INFO,
+		"Dropped %s port %u [preauth]: too many wait to log in",
+		conn->address, conn->port);
+	/* It has no ticket any more. */
+	conn->ticket = 0;
+	csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+	conn_turn(conn);
+}
+
 /* ClientAliveInterval, ClientAliveCountMax (sshd_config(5)). */
 static void check_alive(struct conn *conn)
 {
@@ -430,6 +479,7 @@ static void on_timer(uv_timer_t *timer)
 		log_say(&conn->worker->log, LEVEL_INFO,
 			"Timeout before authentication for %s port %u",
 			conn->address, conn->port);
+		conn->timed_out = true;
 		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
 	}
 	check_alive(conn);
@@ -463,6 +513,9 @@ static void learn_peer(struct conn *conn, const struct sockaddr_storage *from)
 
 static void refuse(struct worker *worker, const struct mail *mail)
 {
+	if (mail->ticket != 0)
+		worker->config.leave(worker->config.arg, mail->ticket,
+				     SOURCES_DONE);
 	close(mail->fd);
 	free_place(worker);
 }
@@ -473,15 +526,14 @@ static struct conn *make(struct worker *worker, const struct mail *mail)
 
 	if (!conn)
 		return NULL;
-	*conn = (struct conn){
-		.worker = worker,
-		.serving = worker->serving,
-		.id = mail->id,
-		.fd = mail->fd,
-		.timer_ms = UINT64_MAX,
-		.since_ms = uv_now(&worker->loop),
-		.heard_ms = uv_now(&worker->loop),
-	};
+	memset(conn, 0, offsetof(struct conn, args));
+	conn->worker = worker;
+	conn->serving = worker->serving;
+	conn->id = mail->id;
+	conn->fd = mail->fd;
+	conn->ticket = mail->ticket;
+	conn->timer_ms = UINT64_MAX;
+	conn->since_ms = conn->heard_ms = uv_now(&worker->loop);
 	if (uv_poll_init(&worker->loop, &conn->poll, mail->fd) != 0) {
 		pool_put(&worker->conns, conn);
 		return NULL;
@@ -509,6 +561,8 @@ void conn_open(struct worker *worker, const struct mail *mail)
 	conn->ssh = csftp_ssh_init(conn->serving->env, conn->memory);
 	csftp_ssh_set_user(conn->ssh, conn);
 	link_conn(conn);
+	conn->next_waiting = worker->waiting;
+	worker->waiting = conn;
 	worker_count(&worker->accepted, 1);
 	log_say(&worker->log, LEVEL_VERBOSE, "Connection from %s port %u",
 		conn->address, conn->port);

@@ -4,6 +4,7 @@
 
 #include <netinet/in.h>
 
+#include "core/ssh/authkeys.h"
 #include "server/csftpd/worker.h"
 #include "server/session.h"
 
@@ -28,15 +29,24 @@ enum channel_state {
 	CHANNEL_CLOSED /* waits for the peer's close */
 };
 
+/* Of a session whose key has options of its own: a tree with these. */
+struct private
+{
+	struct server_options options;
+	struct log log;
+	struct tree tree;
+};
+
 struct channel {
 	struct channel *next;
 	struct conn *conn;
 	uint32_t number;
 	enum channel_state state;
-	bool eof;    /* the peer sends no more */
-	bool fed;    /* and the session knows */
-	bool work;   /* the engine has work to go on with */
-	bool hungry; /* it waits for a buffer */
+	bool eof;		 /* the peer sends no more */
+	bool fed;		 /* and the session knows */
+	bool work;		 /* the engine has work to go on with */
+	bool hungry;		 /* it waits for a buffer */
+	struct private *private; /* NULL: it has what all have */
 	uint32_t status;
 	const char *line; /* CHANNEL_SAY: what is left of it */
 	struct spill *first;
@@ -87,8 +97,15 @@ struct conn {
 	char address[INET6_ADDRSTRLEN];
 	uint16_t port;
 	char user[CSFTP_SSH_USER_MAX + 1];
-	bool sftp_only; /* the key may do nothing else */
+	bool sftp_only;	    /* the key may do nothing else */
+	unsigned arg_count; /* and with these options of csftp-server */
+	bool tried;	    /* to authenticate */
+	bool timed_out;	    /* before it was logged in */
+	sources_ticket ticket;
+	struct conn *next_waiting; /* of those that are not logged in */
 	struct csftp_ssh *ssh;
+	/* Not zeroed with the rest: few have any. */
+	char args[SSH_AUTHKEYS_ARGS_MAX];
 	_Alignas(16) uint8_t memory[];
 };
 
@@ -96,6 +113,9 @@ void conn_open(struct worker *worker, const struct mail *mail);
 
 /* Goes on with all that can be gone on with. */
 void conn_turn(struct conn *conn);
+
+/* Ends it without a word. */
+void conn_drop(struct conn *conn);
 
 /* Tells the peer, if it can, and ends it. */
 void conn_end(struct conn *conn, enum csftp_ssh_reason reason,

@@ -239,6 +239,7 @@ static const char usage[] =
 	"  kill ID         end a connection\n"
 	"  workers         the threads that serve\n"
 	"  pools           memory: how much of it is in use\n"
+	"  forgive         end all penalties of sources\n"
 	"  log-level LEVEL until the next reload\n"
 	"  reload          read the configuration again\n";
 

@@ -1,10 +1,13 @@
 #include "server/csftpd/daemon.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,21 +51,111 @@ static struct worker *reserve(struct daemon *daemon)
 	return NULL;
 }
 
+void daemon_mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id)
+{
+	const struct mail mail = {.kind = kind, .fd = -1, .id = id};
+
+	for (uint32_t i = 0; i < daemon->workers; i++)
+		(void)worker_mail(&daemon->worker[i], &mail);
+}
+
+static uint64_t now_ms(void)
+{
+	return uv_hrtime() / 1000000;
+}
+
+/* No bits: it has no address. */
+static void address_of(const struct sockaddr_storage *from, struct ssh_addr *to)
+{
+	const struct sockaddr_in *in = (const void *)from;
+	const struct sockaddr_in6 *in6 = (const void *)from;
+
+	*to = (struct ssh_addr){.bits = 0};
+	if (from->ss_family == AF_INET) {
+		memcpy(to->bytes, &in->sin_addr, 4);
+		to->bits = 32;
+	} else if (from->ss_family == AF_INET6) {
+		memcpy(to->bytes, &in6->sin6_addr, 16);
+		to->bits = 128;
+	}
+}
+
+static void say_refused(struct daemon *daemon, const struct ssh_addr *addr,
+			enum sources_answer answer)
+{
+	char text[INET6_ADDRSTRLEN] = "UNKNOWN";
+
+	if (addr->bits > 0)
+		(void)inet_ntop(addr->bits == 32 ? AF_INET : AF_INET6,
+				addr->bytes, text, sizeof(text));
+	log_say(&daemon->accept_log, LEVEL_VERBOSE,
+		"drop connection from %s: %s", text,
+		answer == SOURCES_PENALTY ? "penalty"
+					  : "too many wait to log in");
+}
+
+/* False: it is not let in. */
+static bool arrive(struct daemon *daemon, const struct sockaddr_storage *from,
+		   sources_ticket *ticket)
+{
+	struct sources_arrival arrival;
+	struct ssh_addr addr;
+
+	address_of(from, &addr);
+	pthread_mutex_lock(&daemon->sources_lock);
+	sources_arrive(daemon->sources, &addr, now_ms(), &arrival);
+	if (arrival.answer != SOURCES_TAKE)
+		say_refused(daemon, &addr, arrival.answer);
+	pthread_mutex_unlock(&daemon->sources_lock);
+	if (arrival.answer != SOURCES_TAKE)
+		return false;
+	/* One of them has it. */
+	if (arrival.drop != 0)
+		daemon_mail_all(daemon, MAIL_DROP, arrival.drop);
+	*ticket = arrival.ticket;
+	return true;
+}
+
+static void heard(void *arg, sources_ticket ticket)
+{
+	struct daemon *daemon = arg;
+
+	pthread_mutex_lock(&daemon->sources_lock);
+	sources_heard(daemon->sources, ticket);
+	pthread_mutex_unlock(&daemon->sources_lock);
+}
+
+static void leave(void *arg, sources_ticket ticket, enum sources_end end)
+{
+	struct daemon *daemon = arg;
+
+	pthread_mutex_lock(&daemon->sources_lock);
+	sources_leave(daemon->sources, ticket, end, now_ms());
+	pthread_mutex_unlock(&daemon->sources_lock);
+}
+
+/* The place is there first: who has a ticket has to be able to lose it. */
 static bool place(void *arg, int fd, const struct sockaddr_storage *from)
 {
 	struct daemon *daemon = arg;
 	struct worker *worker = reserve(daemon);
-	const struct mail mail = {
+	struct mail mail = {
 		.kind = MAIL_CONNECTION,
 		.fd = fd,
-		.id = atomic_fetch_add(&daemon->next_id, 1) + 1,
 		.from = *from,
 	};
 
 	if (!worker)
 		return false;
+	if (!arrive(daemon, from, &mail.ticket)) {
+		atomic_fetch_sub(&worker->placed, 1);
+		close(fd);
+		return true;
+	}
+	mail.id = atomic_fetch_add(&daemon->next_id, 1) + 1;
 	if (worker_mail(worker, &mail))
 		return true;
+	leave(daemon, mail.ticket, SOURCES_DONE);
 	atomic_fetch_sub(&worker->placed, 1);
 	return false;
 }
@@ -75,13 +168,13 @@ static void place_free(void *arg)
 		acceptor_wake(&daemon->acceptor[i]);
 }
 
-/* An acceptor's thread, so by a socket of nobody's: standard error. */
 static void accept_failed(void *arg, int err)
 {
-	const struct daemon *daemon = arg;
+	struct daemon *daemon = arg;
 
-	if (daemon->log.config.to_stderr)
-		fprintf(stderr, "csftpd: accept: %s\n", strerror(err));
+	pthread_mutex_lock(&daemon->sources_lock);
+	log_say(&daemon->accept_log, LEVEL_ERROR, "accept: %s", strerror(err));
+	pthread_mutex_unlock(&daemon->sources_lock);
 }
 
 static void drained(void *arg)
@@ -90,14 +183,6 @@ static void drained(void *arg)
 
 	atomic_fetch_add(&daemon->drained, 1);
 	(void)uv_async_send(&daemon->wake);
-}
-
-void daemon_mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id)
-{
-	const struct mail mail = {.kind = kind, .fd = -1, .id = id};
-
-	for (uint32_t i = 0; i < daemon->workers; i++)
-		(void)worker_mail(&daemon->worker[i], &mail);
 }
 
 static void stop_accepting(struct daemon *daemon)
@@ -132,6 +217,24 @@ static void tell_reloading(const struct daemon *daemon)
 	notify_say(daemon->config.notify_fd, text);
 }
 
+static bool same_sources(const struct sources_config *a,
+			 const struct sources_config *b)
+{
+	return a->waiting == b->waiting &&
+	       a->waiting_source == b->waiting_source &&
+	       a->v4_bits == b->v4_bits && a->v6_bits == b->v6_bits &&
+	       a->penalties == b->penalties &&
+	       memcmp(a->end_ms, b->end_ms, sizeof(a->end_ms)) == 0 &&
+	       a->min_ms == b->min_ms && a->max_ms == b->max_ms &&
+	       a->v4_sources == b->v4_sources &&
+	       a->v6_sources == b->v6_sources &&
+	       a->v4_overflow == b->v4_overflow &&
+	       a->v6_overflow == b->v6_overflow &&
+	       a->exempt.len == b->exempt.len &&
+	       (a->exempt.len == 0 ||
+		memcmp(a->exempt.ptr, b->exempt.ptr, a->exempt.len) == 0);
+}
+
 /* What was opened or counted out at the start stays as it is. */
 static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 {
@@ -142,7 +245,7 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 		    from->acceptors == to->acceptors &&
 		    from->connections == to->connections &&
 		    from->sessions == to->sessions &&
-		    from->startups == to->startups &&
+		    same_sources(&from->sources, &to->sources) &&
 		    from->sftp.sandbox == to->sftp.sandbox &&
 		    memcmp(from->port, to->port, sizeof(to->port)) == 0;
 
@@ -151,8 +254,9 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 		       strcmp(from->listen[i].host, to->listen[i].host) == 0;
 	if (!same)
 		log_say(&daemon->log, LEVEL_ERROR,
-			"reload: addresses, Workers, Acceptors, Max..., and "
-			"Sandbox change at the next start only");
+			"reload: addresses, Workers, Acceptors, Max..., "
+			"PerSource... and Sandbox change at the next start "
+			"only");
 }
 
 static void take_settings(struct daemon *daemon, struct settings *settings)
@@ -181,7 +285,9 @@ bool daemon_reload(struct daemon *daemon)
 	struct settings *settings;
 
 	tell_reloading(daemon);
+	pthread_mutex_lock(&daemon->parse_lock);
 	settings = settings_read(&daemon->config.source, daemon->why);
+	pthread_mutex_unlock(&daemon->parse_lock);
 	if (settings && !settings_load_keys(settings, daemon->config.key_path,
 					    NULL, NULL, daemon->why)) {
 		settings_put(settings);
@@ -273,7 +379,10 @@ static bool open_workers(struct daemon *daemon)
 	struct worker_config config = {
 		.settings = daemon->settings,
 		.log = log_config_of(daemon),
+		.parse_lock = &daemon->parse_lock,
 		.place_free = place_free,
+		.heard = heard,
+		.leave = leave,
 		.drained = drained,
 		.arg = daemon,
 	};
@@ -321,13 +430,28 @@ static bool start_acceptors(struct daemon *daemon)
 	return true;
 }
 
+static bool open_sources(struct daemon *daemon)
+{
+	struct sources_config config = daemon->settings->sources;
+	enum csftp_err err;
+
+	if (getrandom(&config.seed, sizeof(config.seed), 0) < 0)
+		config.seed = now_ms();
+	err = sources_new(&daemon->sources, &config);
+	if (err != CSFTP_OK)
+		log_fatal(&daemon->log, "MaxStartups, PerSource...: %s",
+			  csftp_strerror(err));
+	return err == CSFTP_OK;
+}
+
 static bool start(struct daemon *daemon)
 {
 	const struct listening *listening = daemon->config.listening;
 
 	daemon->acceptors = daemon->settings->acceptors;
 	daemon->acceptor = calloc(daemon->acceptors, sizeof(*daemon->acceptor));
-	if (!daemon->acceptor || !open_control(daemon) || !open_workers(daemon))
+	if (!daemon->acceptor || !open_control(daemon) ||
+	    !open_sources(daemon) || !open_workers(daemon))
 		return false;
 	if (!start_workers(daemon) || !start_acceptors(daemon)) {
 		log_fatal(&daemon->log, "cannot start a thread");
@@ -354,6 +478,7 @@ static bool stop(struct daemon *daemon)
 		acceptor_close(&daemon->acceptor[i]);
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		even = worker_close(&daemon->worker[i]) && even;
+	sources_free(daemon->sources);
 	free(daemon->acceptor);
 	free(daemon->worker);
 	return even;
@@ -361,12 +486,17 @@ static bool stop(struct daemon *daemon)
 
 int daemon_run(const struct daemon_config *config)
 {
-	struct daemon daemon = {.config = *config,
-				.settings = config->settings};
+	struct daemon daemon = {
+		.config = *config,
+		.settings = settings_get(config->settings),
+	};
 	struct log_config log = log_config_of(&daemon);
 	bool good;
 
+	pthread_mutex_init(&daemon.parse_lock, NULL);
+	pthread_mutex_init(&daemon.sources_lock, NULL);
 	log_open(&daemon.log, &log);
+	log_open(&daemon.accept_log, &log);
 	good = open_loop(&daemon);
 	if (!good)
 		log_fatal(&daemon.log, "cannot make an event loop");
@@ -378,6 +508,9 @@ int daemon_run(const struct daemon_config *config)
 	close_loop(&daemon);
 	log_say(&daemon.log, LEVEL_INFO, "ended");
 	log_close(&daemon.log);
+	log_close(&daemon.accept_log);
 	settings_put(daemon.settings);
+	/* Until here, as the sources point into it. */
+	settings_put(config->settings);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

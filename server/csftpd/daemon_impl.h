@@ -27,6 +27,10 @@ struct daemon {
 	struct acceptor *acceptor;
 	uint32_t acceptors;
 	_Atomic uint64_t next_id;
+	pthread_mutex_t parse_lock;   /* see worker.h */
+	pthread_mutex_t sources_lock; /* of the next two */
+	struct sources *sources;
+	struct log accept_log; /* what acceptors have to say */
 	_Atomic uint32_t drained;
 	bool draining;
 	char why[SETTINGS_WHY_MAX]; /* of the last reload */

@@ -1,28 +1,21 @@
 /* Who may enter. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/ssh/match.h"
+#include "server/authfile.h"
 #include "server/csftpd/conn.h"
 
-enum { LINE_MAX_BYTES = 16384 };
+static struct wire_bytes bytes_of(const char *text)
+{
+	return (struct wire_bytes){(const uint8_t *)text, strlen(text)};
+}
 
-/* "*" is any number of bytes, "?" is one. */
 static bool matches(const char *text, const char *pattern)
 {
-	for (; *pattern; pattern++, text++) {
-		if (*pattern == '*') {
-			for (; *text; text++)
-				if (matches(text, pattern + 1))
-					return true;
-			return matches(text, pattern + 1);
-		}
-		if (!*text || (*pattern != '?' && *pattern != *text))
-			return false;
-	}
-	return !*text;
+	return ssh_match_pattern(bytes_of(text), bytes_of(pattern));
 }
 
 /* AllowUsers; without it the one that is served. */
@@ -43,59 +36,6 @@ static bool user_is_allowed(const struct serving *serving, const char *user)
 	return allowed;
 }
 
-/* Whether a line is the key and nothing else. */
-static bool line_grants(const char *line, size_t len,
-			struct csftp_ssh_bytes wanted)
-{
-	struct csftp_ssh_key *key;
-	struct csftp_ssh_bytes blob;
-	bool same;
-
-	if (len == 0 || *line == '#' ||
-	    csftp_ssh_key_read_public(&key, line, len) != CSFTP_OK)
-		return false;
-	blob = csftp_ssh_key_blob(key);
-	same = blob.len == wanted.len &&
-	       memcmp(blob.ptr, wanted.ptr, blob.len) == 0;
-	csftp_ssh_key_free(key);
-	return same;
-}
-
-/* All lines are looked at whatever the first ones say. */
-static bool file_grants(int fd, struct csftp_ssh_bytes key)
-{
-	char text[LINE_MAX_BYTES];
-	bool granted = false, skip = false;
-	size_t have = 0;
-
-	for (;;) {
-		ssize_t got = read(fd, text + have, sizeof(text) - have);
-		char *line = text, *end;
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		have += (size_t)got;
-		while ((end = memchr(line, '\n', have))) {
-			size_t len = (size_t)(end - line);
-
-			if (!skip && line_grants(line, len, key))
-				granted = true;
-			skip = false;
-			have -= len + 1;
-			line = end + 1;
-		}
-		memmove(text, line, have);
-		/* Too long: no line that anybody wrote. */
-		if (have == sizeof(text)) {
-			skip = true;
-			have = 0;
-		}
-	}
-	return (have > 0 && !skip && line_grants(text, have, key)) || granted;
-}
-
 static bool path_of(const struct serving *serving, const char *text,
 		    const char *user, char out[4096])
 {
@@ -111,25 +51,57 @@ static bool path_of(const struct serving *serving, const char *text,
 	return len > 0 && len < 4096;
 }
 
+static void say(void *arg, const char *path, unsigned line, const char *text)
+{
+	struct conn *conn = arg;
+	char quoted[512];
+
+	(void)log_quote(quoted, sizeof(quoted), path);
+	if (line > 0)
+		log_say(&conn->worker->log, LEVEL_INFO, "%s:%u: %s", quoted,
+			line, text);
+	else
+		log_say(&conn->worker->log, LEVEL_INFO,
+			"Authentication refused: %s: %s", quoted, text);
+}
+
 static bool key_is_known(struct conn *conn, const char *user,
-			 struct csftp_ssh_bytes key)
+			 struct csftp_ssh_bytes key,
+			 struct ssh_authkeys_grant *grant)
 {
 	const struct settings *settings = conn->serving->settings;
-	bool known = false;
+	struct ssh_authkeys_peer peer = {
+		.key = {key.ptr, key.len},
+		.address = bytes_of(conn->address),
+	};
+	char path[4096];
+	const struct authfile file = {
+		.path = path,
+		.strict = settings->strict_modes,
+		.uid = geteuid(),
+		.home = conn->serving->tree.home,
+		.say = say,
+		.arg = conn,
+	};
 
-	for (size_t i = 0; i < settings->keys_file_count; i++) {
-		char path[4096];
-		int fd;
+	authfile_set_time(&peer, time(NULL));
+	for (size_t i = 0; i < settings->keys_file_count; i++)
+		if (path_of(conn->serving, settings->keys_file[i], user,
+			    path) &&
+		    authfile_grants(&file, &peer, grant))
+			return true;
+	return false;
+}
 
-		if (!path_of(conn->serving, settings->keys_file[i], user, path))
-			continue;
-		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		if (fd < 0)
-			continue;
-		known = file_grants(fd, key) || known;
-		close(fd);
-	}
-	return known;
+/* What the key may do goes for the connection. */
+static void let_in(struct conn *conn, const char *user,
+		   const struct ssh_authkeys_grant *grant)
+{
+	memcpy(conn->user, user, strlen(user) + 1);
+	conn->sftp_only = grant->sftp_only;
+	conn->arg_count = grant->arg_count;
+	if (grant->arg_count > 0)
+		memcpy(conn->args, grant->args, sizeof(conn->args));
 }
 
 /*
@@ -141,6 +113,7 @@ enum csftp_ssh_answer login_judge(struct conn *conn,
 {
 	const struct serving *serving = conn->serving;
 	char user[CSFTP_SSH_USER_MAX + 1], quoted[4 * sizeof(user)];
+	struct ssh_authkeys_grant grant = {.sftp_only = false};
 	bool allowed, good = false;
 
 	memcpy(user, event->user.ptr, event->user.len);
@@ -151,12 +124,17 @@ enum csftp_ssh_answer login_judge(struct conn *conn,
 		good = serving->settings->auth_methods & CSFTP_SSH_AUTH_NONE;
 	else if (event->method == CSFTP_SSH_AUTH_PUBLICKEY)
 		good = key_is_known(conn, allowed ? user : serving->tree.user,
-				    event->key);
+				    event->key, &grant);
 	(void)log_quote(quoted, sizeof(quoted), user);
+	if (!allowed && !conn->tried)
+		log_say(&conn->worker->log, LEVEL_INFO,
+			"Invalid user %s from %s port %u", quoted,
+			conn->address, conn->port);
 	if (good && allowed && event->query)
 		return CSFTP_SSH_YES;
 	if (good && allowed)
-		memcpy(conn->user, user, sizeof(user));
+		let_in(conn, user, &grant);
+	conn->tried = true;
 	if (!event->query)
 		log_say(&conn->worker->log, LEVEL_INFO,
 			"%s %s for %s%s from %s port %u ssh2",

@@ -256,7 +256,6 @@ static const struct settings blank = {
 	.alive_count = 3,
 	.auth_tries = 6,
 	.sessions = 10,
-	.startups = 100,
 	.connections = 1000,
 	.acceptors = 1,
 	.strict_modes = true,
@@ -274,6 +273,7 @@ struct settings *settings_read(const struct settings_source *source,
 	if (!settings)
 		return NULL;
 	memcpy(settings, &blank, sizeof(blank));
+	sources_defaults(&settings->sources);
 	settings->text = malloc(SETTINGS_TEXT_MAX);
 	if (settings->text && read_command_line(&reader, source) &&
 	    (!source->file || read_file(&reader, source->file)) &&

@@ -9,6 +9,7 @@
 
 #include "csftp/ssh.h"
 #include "server/csftpd/hostkey.h"
+#include "server/csftpd/sources.h"
 #include "server/log.h"
 #include "server/options.h"
 
@@ -62,11 +63,11 @@ struct settings {
 	uint32_t alive_count;
 	uint32_t auth_tries;
 	uint32_t sessions;    /* channels of a connection */
-	uint32_t startups;    /* connections that are not logged in */
 	uint32_t connections; /* in all */
 	uint32_t workers;     /* 0: as there are processors */
 	uint32_t acceptors;
 	bool strict_modes;
+	struct sources_config sources; /* all but the seed */
 
 	enum log_level log_level;
 	int log_facility;

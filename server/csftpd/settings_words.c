@@ -244,7 +244,124 @@ static bool set_startups(struct settings_reader *reader, char **word,
 
 	(void)count;
 	return number(reader, full ? full + 1 : word[0], 1, 10000,
-		      &reader->settings->startups);
+		      &reader->settings->sources.waiting);
+}
+
+static bool set_source_startups(struct settings_reader *reader, char **word,
+				size_t count)
+{
+	struct sources_config *sources = &reader->settings->sources;
+
+	(void)count;
+	sources->waiting_source = 0;
+	if (strcasecmp(word[0], "none") == 0)
+		return true;
+	return number(reader, word[0], 1, 10000, &sources->waiting_source);
+}
+
+/* Bits of IPv4 addresses, and of IPv6 addresses behind a colon. */
+static bool set_net_block(struct settings_reader *reader, char **word,
+			  size_t count)
+{
+	struct sources_config *sources = &reader->settings->sources;
+	char *colon = strchr(word[0], ':');
+	uint32_t v4 = 0, v6 = 128;
+
+	(void)count;
+	if (colon)
+		*colon = '\0';
+	if (!number(reader, word[0], 0, 32, &v4) ||
+	    (colon && !number(reader, colon + 1, 0, 128, &v6)))
+		return false;
+	sources->v4_bits = v4;
+	sources->v6_bits = v6;
+	return true;
+}
+
+static bool set_overflow(struct settings_reader *reader, const char *text,
+			 enum sources_overflow *out)
+{
+	if (strcasecmp(text, "permissive") == 0)
+		*out = SOURCES_PERMISSIVE;
+	else if (strcasecmp(text, "deny-all") == 0)
+		*out = SOURCES_DENY_ALL;
+	else
+		return settings_wrong(
+			reader, "\"%s\" is not permissive or deny-all", text);
+	return true;
+}
+
+/* "name:value"; value is cut off the name. */
+static bool set_penalty(struct settings_reader *reader, char *name)
+{
+	struct sources_config *sources = &reader->settings->sources;
+	const struct {
+		const char *name;
+		uint64_t *ms;
+		uint32_t *count;
+		enum sources_overflow *overflow;
+	} parts[] = {
+		{"crash", &sources->end_ms[SOURCES_CRASH], NULL, NULL},
+		{"authfail", &sources->end_ms[SOURCES_AUTHFAIL], NULL, NULL},
+		{"noauth", &sources->end_ms[SOURCES_NOAUTH], NULL, NULL},
+		{"grace-exceeded", &sources->end_ms[SOURCES_GRACE], NULL, NULL},
+		{"max", &sources->max_ms, NULL, NULL},
+		{"min", &sources->min_ms, NULL, NULL},
+		{"max-sources4", NULL, &sources->v4_sources, NULL},
+		{"max-sources6", NULL, &sources->v6_sources, NULL},
+		{"overflow", NULL, NULL, &sources->v4_overflow},
+		{"overflow6", NULL, NULL, &sources->v6_overflow},
+	};
+	char *colon = strchr(name, ':');
+
+	if (!colon)
+		return settings_wrong(reader, "\"%s\" has no value", name);
+	*colon = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (strcasecmp(parts[i].name, name) != 0)
+			continue;
+		if (parts[i].ms)
+			return time_ms(reader, colon + 1, parts[i].ms);
+		if (parts[i].count)
+			return number(reader, colon + 1, 1, 1000000,
+				      parts[i].count);
+		return set_overflow(reader, colon + 1, parts[i].overflow);
+	}
+	return settings_wrong(reader, "\"%s\" is unknown or unsupported", name);
+}
+
+static bool set_penalties(struct settings_reader *reader, char **word,
+			  size_t count)
+{
+	struct sources_config *sources = &reader->settings->sources;
+
+	sources->penalties = true;
+	if (count == 1 && !strchr(word[0], ':'))
+		return yes_or_no(reader, word[0], &sources->penalties);
+	for (size_t i = 0; i < count; i++)
+		if (!set_penalty(reader, word[i]))
+			return false;
+	if (sources->min_ms <= sources->max_ms)
+		return true;
+	return settings_wrong(reader, "min is above max");
+}
+
+static bool set_exempt(struct settings_reader *reader, char **word,
+		       size_t count)
+{
+	const struct wire_bytes list = {(const uint8_t *)word[0],
+					strlen(word[0])};
+	const struct ssh_addr none = {.bits = 32};
+
+	(void)count;
+	if (strcasecmp(word[0], "none") == 0)
+		return true;
+	if (ssh_match_addr(&none, (struct wire_bytes){NULL, 0}, list) ==
+	    SSH_MATCH_BROKEN)
+		return settings_wrong(reader, "\"%s\" cannot be meant so",
+				      word[0]);
+	reader->settings->sources.exempt = list;
+	return true;
 }
 
 static bool set_connections(struct settings_reader *reader, char **word,
@@ -477,6 +594,10 @@ static const struct keyword keywords[] = {
 	{"MaxConnections", set_connections, 1, ONCE, NULL},
 	{"MaxSessions", set_sessions, 1, ONCE, NULL},
 	{"MaxStartups", set_startups, 1, ONCE, NULL},
+	{"PerSourceMaxStartups", set_source_startups, 1, ONCE, NULL},
+	{"PerSourceNetBlockSize", set_net_block, 1, ONCE, NULL},
+	{"PerSourcePenalties", set_penalties, SETTINGS_WORDS, ONCE, NULL},
+	{"PerSourcePenaltyExemptList", set_exempt, 1, ONCE, NULL},
 	{"PidFile", set_pid_file, 1, ONCE, NULL},
 	{"Port", set_port, 1, SOURCE, NULL},
 	{"Quota", set_option, 1, ONCE, "quota"},

@@ -99,6 +99,17 @@ static void trace(void *arg, const struct csftp_ssh *ssh, const char *line)
 		conn ? conn->address : "?", conn ? conn->port : 0, line);
 }
 
+bool worker_parse_options(struct worker *worker, struct server_options *options,
+			  int argc, char **argv)
+{
+	enum server_action action;
+
+	pthread_mutex_lock(worker->config.parse_lock);
+	action = server_options_parse(options, argc, argv);
+	pthread_mutex_unlock(worker->config.parse_lock);
+	return action == SERVER_SERVE;
+}
+
 static void free_serving(struct serving *serving)
 {
 	csftp_ssh_env_free(serving->env);
@@ -299,6 +310,16 @@ static void end_some(struct worker *worker, uint64_t id,
 	}
 }
 
+static void drop_waiting(struct worker *worker, sources_ticket ticket)
+{
+	struct conn *conn = worker->waiting;
+
+	while (conn && conn->ticket != ticket)
+		conn = conn->next_waiting;
+	if (conn)
+		conn_drop(conn);
+}
+
 static void act(struct worker *worker, struct mail *mail)
 {
 	switch (mail->kind) {
@@ -314,6 +335,9 @@ static void act(struct worker *worker, struct mail *mail)
 	case MAIL_KILL:
 		end_some(worker, mail->id, NULL, CSFTP_SSH_BY_APPLICATION,
 			 "ended by the administrator");
+		break;
+	case MAIL_DROP:
+		drop_waiting(worker, mail->id);
 		break;
 	case MAIL_DRAIN:
 		worker->draining = true;
@@ -387,12 +411,14 @@ static bool open_pools(struct worker *worker)
 	size_t size =
 		sizeof(struct conn) + csftp_ssh_size(worker->serving->env);
 	/* What logs in has two or three, what moves bytes one or two. */
-	size_t buffers = 4 * (size_t)settings->startups + 256;
+	size_t buffers = 4 * (size_t)settings->sources.waiting + 256;
 
 	return pool_open(&worker->conns, "connections", size, places) &&
 	       pool_open(&worker->channels, "channels",
 			 sizeof(struct channel) + csftp_serve_size(0),
 			 places + places / 4 + 8) &&
+	       pool_open(&worker->privates, "privates", sizeof(struct private),
+			 places / 8 + 8) &&
 	       pool_open(&worker->engines, "engines", CSFTP_SERVE_BUF,
 			 ENGINES) &&
 	       pool_open(&worker->buffers, "buffers", WORKER_BUFFER, buffers);
@@ -407,7 +433,8 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 		log_fatal(&worker->log, "cannot make an event loop");
 		return false;
 	}
-	worker->mail_cap = config->places + WORKER_MAIL;
+	worker->mail_cap = config->places +
+			   2 * config->settings->sources.waiting + WORKER_MAIL;
 	worker->mail = calloc(worker->mail_cap, sizeof(*worker->mail));
 	worker->serving = open_serving(worker, config->settings);
 	if (!worker->serving)
@@ -444,7 +471,8 @@ void worker_join(struct worker *worker)
 bool worker_close(struct worker *worker)
 {
 	struct pool *pools[] = {&worker->conns, &worker->channels,
-				&worker->buffers, &worker->engines};
+				&worker->buffers, &worker->engines,
+				&worker->privates};
 	struct mail mail;
 	bool even = true;
 

@@ -11,6 +11,7 @@
 
 #include "server/csftpd/pool.h"
 #include "server/csftpd/settings.h"
+#include "server/csftpd/sources.h"
 #include "server/log.h"
 #include "server/tree.h"
 
@@ -25,6 +26,7 @@ enum mail_kind {
 	MAIL_SETTINGS,	 /* settings, with a reference */
 	MAIL_LEVEL,	 /* id: of the log */
 	MAIL_KILL,	 /* id: of a connection */
+	MAIL_DROP,	 /* id: a ticket (sources.h) */
 	MAIL_DRAIN, /* what does nothing ends, then all that ends by itself */
 	MAIL_STOP   /* everything ends now */
 };
@@ -33,6 +35,7 @@ struct mail {
 	enum mail_kind kind;
 	int fd;
 	uint64_t id;
+	sources_ticket ticket; /* of a connection */
 	struct settings *settings;
 	struct sockaddr_storage from;
 };
@@ -64,8 +67,13 @@ struct worker_config {
 	struct log_config log;
 	/* Connections that it can have. */
 	uint32_t places;
-	/* A connection is gone, or counts no more as not logged in. */
+	/* Held while getopt(3) reads options: its state is the process's. */
+	pthread_mutex_t *parse_lock;
+	/* A connection is gone. */
 	void (*place_free)(void *arg);
+	/* Of a connection that is not logged in (sources.h). */
+	void (*heard)(void *arg, sources_ticket ticket);
+	void (*leave)(void *arg, sources_ticket ticket, enum sources_end end);
 	/* The worker has nothing any more, after DRAIN or STOP. */
 	void (*drained)(void *arg);
 	void *arg;
@@ -85,6 +93,8 @@ struct worker {
 	struct pool channels;
 	struct pool buffers;   /* SSH packets, and what sessions cannot take */
 	struct pool engines;   /* SFTP packets */
+	struct pool privates;  /* trees of keys with options of their own */
+	struct conn *waiting;  /* those that are not logged in */
 	struct conn *runnable; /* to be gone on with soon */
 	struct conn *starved;  /* and once there is a buffer */
 	uv_prepare_t prepare;
@@ -134,6 +144,10 @@ void worker_again(struct conn *conn);
 void worker_wait_buffer(struct conn *conn);
 void worker_unqueue(struct conn *conn);
 void worker_put_serving(struct serving *serving);
+
+/* server_options_parse(), one thread at a time. */
+bool worker_parse_options(struct worker *worker, struct server_options *options,
+			  int argc, char **argv);
 
 /* Of the two pools of buffers; arg is the worker. */
 void *worker_buf_get(void *arg);

@@ -51,7 +51,9 @@ configure(struct sshd *sshd, const char *lines, va_list args)
 	(void)vsnprintf(text + used, sizeof(text) - used - 32, lines, args);
 	assert_true(strlen(text) < sizeof(text) - 64);
 	used = strlen(text);
-	proc_print(text + used, sizeof(text) - used, "LogLevel ERROR\n");
+	proc_print(text + used, sizeof(text) - used,
+		   "LogLevel ERROR\n"
+		   "PerSourcePenalties no\n");
 	path_of(sshd, "csftpd_config", path);
 	file_write(path, text, strlen(text));
 }
