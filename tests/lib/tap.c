@@ -262,6 +262,7 @@ static const struct csftp_fs_ops tap_ops = {
 			[CSFTP_OP_GETATTR] = tap_getattr,
 			[CSFTP_OP_SETATTR] = pass,
 			[CSFTP_OP_READLINK] = pass,
+			[CSFTP_OP_REALPATH] = pass,
 			[CSFTP_OP_MKDIR] = pass,
 			[CSFTP_OP_RMDIR] = pass,
 			[CSFTP_OP_UNLINK] = pass,
