@@ -497,11 +497,9 @@ void ssh_on_eof(struct csftp_ssh *ssh, struct wire_rd *rd)
 	channel = ssh_channel_named(ssh, number, SSH_OPEN_NOW);
 	if (!channel)
 		return;
-	if (channel->theirs != SSH_SAYS_DATA) {
-		(void)ssh_fail(ssh, CSFTP_ERR_STATE, CSFTP_SSH_PROTOCOL_ERROR,
-			       "a second end of data");
+	/* Some clients close their end twice (Go's SFTP), and mean no harm. */
+	if (channel->theirs != SSH_SAYS_DATA)
 		return;
-	}
 	channel->theirs = SSH_SAYS_EOF;
 	if (channel->ours != SSH_SAYS_CLOSE)
 		ssh_event(ssh, CSFTP_SSH_EOF)->channel = number;

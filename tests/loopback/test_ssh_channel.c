@@ -379,7 +379,7 @@ static void broken_rules_of_channels_end_the_session(void **state)
 	}
 }
 
-static void data_after_the_end_ends_the_session(void **state)
+static void data_after_the_end_ends_the_session_and_no_second_end(void **state)
 {
 	static const uint8_t data[] = {94, 0, 0, 0, 0, 0, 0, 0, 1, 'x'};
 	static const uint8_t eof[] = {96, 0, 0, 0, 0};
@@ -398,8 +398,13 @@ static void data_after_the_end_ends_the_session(void **state)
 		ssh_side_say(&rig.client, twice ? eof : data,
 			     twice ? sizeof(eof) : sizeof(data));
 		ssh_rig_run(&rig);
-		ssh_side_assert_ended(&rig.server, CSFTP_ERR_STATE,
-				      CSFTP_SSH_PROTOCOL_ERROR);
+		if (twice) {
+			assert_int_equal(rig.server.ssh->err, CSFTP_OK);
+			assert_int_equal(rig.server.count[CSFTP_SSH_EOF], 1);
+		} else {
+			ssh_side_assert_ended(&rig.server, CSFTP_ERR_STATE,
+					      CSFTP_SSH_PROTOCOL_ERROR);
+		}
 		ssh_rig_stop(&rig);
 	}
 }
@@ -576,7 +581,8 @@ int main(void)
 		cmocka_unit_test(a_question_holds_all_until_it_is_answered),
 		cmocka_unit_test(a_window_that_is_used_up_quickly_grows),
 		cmocka_unit_test(broken_rules_of_channels_end_the_session),
-		cmocka_unit_test(data_after_the_end_ends_the_session),
+		cmocka_unit_test(
+			data_after_the_end_ends_the_session_and_no_second_end),
 		cmocka_unit_test(ends_come_in_every_order),
 		cmocka_unit_test(
 			a_flood_of_channels_is_answered_up_to_the_limit),
