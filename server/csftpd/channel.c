@@ -1,9 +1,9 @@
 /* One channel: an SFTP session, or a line that says why not. */
 #include <string.h>
 
-#include "server/csftpd/conn.h"
+#include "server/csftpd/channel_impl.h"
 
-enum { FAILED = 1, NOT_FOUND = 127 };
+enum { FAILED = 1 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -55,6 +55,14 @@ static void close_private(struct channel *channel)
 	channel->private = NULL;
 }
 
+static void end_session(struct channel *channel)
+{
+	channel_exec_free(channel);
+	if (channel->session.opened)
+		session_close(&channel->session);
+	close_private(channel);
+}
+
 void channel_free(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
@@ -66,9 +74,7 @@ void channel_free(struct channel *channel)
 	if (conn->held_by == channel)
 		conn->held_by = NULL;
 	drop_spill(channel);
-	if (channel->session.opened)
-		session_close(&channel->session);
-	close_private(channel);
+	end_session(channel);
 	pool_put(&conn->worker->channels, channel);
 }
 
@@ -120,7 +126,7 @@ static struct tree *open_private(struct channel *channel)
 	return &private->tree;
 }
 
-static bool start_sftp(struct channel *channel)
+static bool start_session(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
 	const struct session_config config = {
@@ -132,14 +138,28 @@ static bool start_sftp(struct channel *channel)
 			 conn->worker},
 	};
 
-	if (!config.tree || !session_open(&channel->session, &config)) {
-		if (channel->session.opened)
-			session_close(&channel->session);
-		close_private(channel);
+	if (config.tree && session_open(&channel->session, &config))
+		return true;
+	end_session(channel);
+	return false;
+}
+
+static bool start_sftp(struct channel *channel)
+{
+	if (!start_session(channel))
 		return false;
-	}
 	channel->state = CHANNEL_SFTP;
 	return true;
+}
+
+static bool start_exec(struct channel *channel, struct csftp_ssh_bytes line)
+{
+	if (!start_session(channel))
+		return false;
+	if (channel_exec_start(channel, line))
+		return true;
+	end_session(channel);
+	return false;
 }
 
 /* The peer's program is told by a line, and ends with a status. */
@@ -168,8 +188,7 @@ bool channel_request(struct channel *channel,
 	case CSFTP_SSH_EXEC:
 		if (channel->conn->sftp_only)
 			return start_sftp(channel);
-		return say(channel, "csftpd: no such command here\n",
-			   NOT_FOUND);
+		return start_exec(channel, event->data);
 	case CSFTP_SSH_SHELL:
 		if (channel->conn->sftp_only)
 			return start_sftp(channel);
@@ -181,11 +200,14 @@ bool channel_request(struct channel *channel,
 	}
 }
 
-/* To the SFTP engine, as far as it has room; it answers on the way. */
+/* To what runs, as far as it has room; it answers on the way. */
 static size_t feed(struct channel *channel, const uint8_t *from, size_t len)
 {
 	struct csftp_link *link = csftp_serve_link(channel->session.serve);
 	size_t fed = 0;
+
+	if (channel->state == CHANNEL_EXEC)
+		return channel_exec_feed(channel, from, len);
 
 	while (fed < len) {
 		size_t room;
@@ -265,15 +287,20 @@ static size_t keep(struct channel *channel, const uint8_t *from, size_t len)
 	return kept;
 }
 
+static bool is_running(const struct channel *channel)
+{
+	return channel->state == CHANNEL_SFTP || channel->state == CHANNEL_EXEC;
+}
+
 size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data)
 {
 	size_t fed = 0;
 
-	if (channel->state > CHANNEL_SFTP) {
+	if (channel->state > CHANNEL_EXEC) {
 		consumed(channel, data.len);
 		return data.len;
 	}
-	if (channel->state == CHANNEL_SFTP && !channel->first &&
+	if (is_running(channel) && !channel->first &&
 	    channel_wait_us(channel) == 0) {
 		fed = feed(channel, data.ptr, data.len);
 		consumed(channel, fed);
@@ -283,9 +310,7 @@ size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data)
 
 uint64_t channel_wait_us(const struct channel *channel)
 {
-	return channel->state == CHANNEL_SFTP
-		       ? session_wait_us(&channel->session)
-		       : 0;
+	return is_running(channel) ? session_wait_us(&channel->session) : 0;
 }
 
 /* From the engine's output right into packets. */
@@ -340,6 +365,27 @@ static bool move_sftp(struct channel *channel)
 	return true;
 }
 
+static bool move_exec(struct channel *channel)
+{
+	bool any = feed_spill(channel);
+
+	any = channel_exec_move(channel) || any;
+	if (channel->state != CHANNEL_EXEC)
+		drop_spill(channel);
+	return any;
+}
+
+bool channel_work(struct channel *channel)
+{
+	if (!channel->work || !is_running(channel))
+		return false;
+	/* A command goes on when it is moved. */
+	if (channel->state == CHANNEL_SFTP)
+		(void)!csftp_link_work(
+			csftp_serve_link(channel->session.serve));
+	return true;
+}
+
 static bool move_line(struct channel *channel)
 {
 	struct csftp_ssh *ssh = channel->conn->ssh;
@@ -384,8 +430,9 @@ bool channel_move(struct channel *channel)
 {
 	bool any = false;
 
-	if (channel->state == CHANNEL_SFTP && channel_wait_us(channel) == 0)
-		any = move_sftp(channel);
+	if (is_running(channel) && channel_wait_us(channel) == 0)
+		any = channel->state == CHANNEL_SFTP ? move_sftp(channel)
+						     : move_exec(channel);
 	if (channel->state == CHANNEL_SAY)
 		any = move_line(channel) || any;
 	while (channel->state >= CHANNEL_STATUS && move_end(channel))

@@ -170,6 +170,7 @@ static const char *list_pools(struct daemon *daemon, const char *argument,
 		add_pool(report, i, &worker->buffers);
 		add_pool(report, i, &worker->engines);
 		add_pool(report, i, &worker->privates);
+		add_pool(report, i, &worker->commands);
 	}
 	report_end(report);
 	return NULL;

@@ -266,17 +266,12 @@ static bool move_channels(struct conn *conn)
 	return any;
 }
 
-/* A piece of what takes longer, for each channel that has some. */
 static void do_work(struct conn *conn)
 {
 	for (struct channel *channel = conn->channels; channel;
-	     channel = channel->next) {
-		if (!channel->work || channel->state != CHANNEL_SFTP)
-			continue;
-		(void)!csftp_link_work(
-			csftp_serve_link(channel->session.serve));
-		worker_again(conn);
-	}
+	     channel = channel->next)
+		if (channel_work(channel))
+			worker_again(conn);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events);

@@ -22,6 +22,7 @@ struct spill {
 enum channel_state {
 	CHANNEL_OPEN, /* nothing was started yet */
 	CHANNEL_SFTP,
+	CHANNEL_EXEC,
 	CHANNEL_SAY,	/* a line on standard error, and then the end */
 	CHANNEL_STATUS, /* output is sent: exit status, end of data, close */
 	CHANNEL_EOF,
@@ -52,6 +53,7 @@ struct channel {
 	struct spill *first;
 	struct spill *last;
 	struct session session;
+	struct exec *exec;	       /* NULL: no command */
 	_Alignas(16) uint8_t memory[]; /* the session's engine */
 };
 
@@ -123,6 +125,9 @@ void conn_end(struct conn *conn, enum csftp_ssh_reason reason,
 
 /* Whether nothing would be lost by ending it. */
 bool conn_is_idle(const struct conn *conn);
+
+/* Goes on with what takes longer, a piece; whether there is more. */
+bool channel_work(struct channel *channel);
 
 /* channel.c; false: there is no object for one more. */
 bool channel_open(struct conn *conn, uint32_t number);

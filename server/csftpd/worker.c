@@ -6,12 +6,16 @@
 #include <sys/random.h>
 
 #include "server/csftpd/conn.h"
+#include "server/exec/exec.h"
 
 /* Files that the sessions of a worker may have open, all together. */
 enum { TREE_HANDLES = 16384 };
 
 /* Sessions that move bytes at the same time have two each, or three. */
 enum { ENGINES = 96 };
+
+/* Commands (server/exec/) that run at the same time. */
+enum { COMMANDS = 64 };
 
 /* csftp_ssh_config.random: a system call for each packet would show. */
 static bool random_bytes(void *arg, void *to, size_t len)
@@ -419,6 +423,8 @@ static bool open_pools(struct worker *worker)
 			 places + places / 4 + 8) &&
 	       pool_open(&worker->privates, "privates", sizeof(struct private),
 			 places / 8 + 8) &&
+	       pool_open(&worker->commands, "commands", exec_size(),
+			 COMMANDS) &&
 	       pool_open(&worker->engines, "engines", CSFTP_SERVE_BUF,
 			 ENGINES) &&
 	       pool_open(&worker->buffers, "buffers", WORKER_BUFFER, buffers);
@@ -470,9 +476,9 @@ void worker_join(struct worker *worker)
 
 bool worker_close(struct worker *worker)
 {
-	struct pool *pools[] = {&worker->conns, &worker->channels,
-				&worker->buffers, &worker->engines,
-				&worker->privates};
+	struct pool *pools[] = {&worker->conns,	   &worker->channels,
+				&worker->buffers,  &worker->engines,
+				&worker->privates, &worker->commands};
 	struct mail mail;
 	bool even = true;
 

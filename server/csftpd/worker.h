@@ -91,9 +91,10 @@ struct worker {
 	struct serving *serving;
 	struct pool conns;
 	struct pool channels;
-	struct pool buffers;   /* SSH packets, and what sessions cannot take */
-	struct pool engines;   /* SFTP packets */
-	struct pool privates;  /* trees of keys with options of their own */
+	struct pool buffers;  /* SSH packets, and what sessions cannot take */
+	struct pool engines;  /* SFTP packets */
+	struct pool privates; /* trees of keys with options of their own */
+	struct pool commands;
 	struct conn *waiting;  /* those that are not logged in */
 	struct conn *runnable; /* to be gone on with soon */
 	struct conn *starved;  /* and once there is a buffer */

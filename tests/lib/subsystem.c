@@ -48,13 +48,13 @@ static void write_environment(const struct subsystem *served)
 	proc_print(text, sizeof(text),
 		   "files='%s' local='%s' program='%s'\n"
 		   "config='%s' key='%s' known_hosts='%s'\n"
-		   "port=%d host=" SSHD_HOST " user='%s' daemon=%s\n"
+		   "port=%d host=" SSHD_HOST " user='%s'\n"
 		   "export HOME='%s/home'\n"
 		   "cd \"$local\"\n",
 		   served->files, served->local, served->program,
 		   served->sshd.client, served->sshd.key,
 		   served->sshd.known_hosts, served->sshd.port, user->pw_name,
-		   served->daemon ? "true" : "false", served->dir);
+		   served->dir);
 	proc_print(path, sizeof(path), "%.4000s/environment", served->dir);
 	file_write(path, text, strlen(text));
 }

@@ -1,0 +1,131 @@
+/* A channel with one of the commands of server/exec/. */
+#include <string.h>
+
+#include "server/csftpd/channel_impl.h"
+#include "server/exec/exec.h"
+
+/* What a denied request of SFTP (-P, -p) means for what commands ask. */
+static const struct {
+	const char *request;
+	enum csftp_op op;
+} meant[] = {
+	{"open", CSFTP_OP_OPEN},	 {"read", CSFTP_OP_READ},
+	{"write", CSFTP_OP_WRITE},	 {"lstat", CSFTP_OP_GETATTR},
+	{"stat", CSFTP_OP_GETATTR},	 {"fstat", CSFTP_OP_GETATTR},
+	{"setstat", CSFTP_OP_SETATTR},	 {"fsetstat", CSFTP_OP_SETATTR},
+	{"opendir", CSFTP_OP_OPENDIR},	 {"readdir", CSFTP_OP_READDIR},
+	{"remove", CSFTP_OP_UNLINK},	 {"mkdir", CSFTP_OP_MKDIR},
+	{"rmdir", CSFTP_OP_RMDIR},	 {"realpath", CSFTP_OP_REALPATH},
+	{"rename", CSFTP_OP_RENAME},	 {"posix-rename", CSFTP_OP_RENAME},
+	{"readlink", CSFTP_OP_READLINK}, {"symlink", CSFTP_OP_SYMLINK},
+	{"hardlink", CSFTP_OP_LINK},	 {"statvfs", CSFTP_OP_STATFS},
+};
+
+static uint32_t denied_ops(uint64_t denied)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++)
+		if (denied >> csftp_serve_request(meant[i].request) & 1)
+			bits |= 1U << meant[i].op;
+	return bits;
+}
+
+bool channel_exec_start(struct channel *channel, struct csftp_ssh_bytes line)
+{
+	struct worker *worker = channel->conn->worker;
+	const struct server_options *options = channel->session.options;
+	const struct exec_config config = {
+		.fs = channel->session.top,
+		.read_only = options->read_only,
+		.denied = denied_ops(options->denied),
+	};
+	void *memory = pool_get(&worker->commands);
+
+	if (!memory)
+		return false;
+	channel->exec = exec_init(memory, &config, line.ptr, line.len);
+	channel->state = CHANNEL_EXEC;
+	return true;
+}
+
+/* Its files are closed before the layers go that they are open on. */
+void channel_exec_free(struct channel *channel)
+{
+	uint32_t status;
+
+	if (!channel->exec)
+		return;
+	exec_stop(channel->exec);
+	while (!exec_ended(channel->exec, &status))
+		(void)!exec_turn(channel->exec);
+	exec_release(channel->exec);
+	pool_put(&channel->conn->worker->commands, channel->exec);
+	channel->exec = NULL;
+}
+
+size_t channel_exec_feed(struct channel *channel, const uint8_t *from,
+			 size_t len)
+{
+	size_t fed = 0;
+
+	while (fed < len) {
+		size_t room;
+		uint8_t *in = exec_in(channel->exec, &room);
+
+		if (room > len - fed)
+			room = len - fed;
+		if (room == 0)
+			break;
+		memcpy(in, from + fed, room);
+		fed += room;
+		exec_in_ack(channel->exec, room);
+		channel->work = exec_turn(channel->exec);
+	}
+	return fed;
+}
+
+static bool send_stream(struct channel *channel, enum exec_stream which)
+{
+	struct csftp_ssh *ssh = channel->conn->ssh;
+	enum csftp_ssh_data to =
+		which == EXEC_STDOUT ? CSFTP_SSH_STDOUT : CSFTP_SSH_STDERR;
+	const uint8_t *out;
+	bool any = false;
+	size_t len;
+
+	while ((out = exec_out(channel->exec, which, &len)) && len > 0) {
+		size_t room;
+		uint8_t *at = csftp_ssh_room(ssh, channel->number, to, &room);
+
+		if (room > len)
+			room = len;
+		if (room == 0)
+			break;
+		memcpy(at, out, room);
+		if (csftp_ssh_send(ssh, channel->number, room) != CSFTP_OK)
+			break;
+		exec_out_ack(channel->exec, which, room);
+		channel->work = exec_turn(channel->exec);
+		any = true;
+	}
+	return any;
+}
+
+bool channel_exec_move(struct channel *channel)
+{
+	bool any;
+
+	if (channel->eof && !channel->first && !channel->fed) {
+		channel->fed = true;
+		exec_in_end(channel->exec);
+	}
+	channel->work = exec_turn(channel->exec);
+	any = send_stream(channel, EXEC_STDERR);
+	any = send_stream(channel, EXEC_STDOUT) || any;
+	if (!exec_ended(channel->exec, &channel->status))
+		return any;
+	channel->work = false;
+	channel->state = CHANNEL_STATUS;
+	return true;
+}
