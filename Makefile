@@ -177,7 +177,7 @@ asan: asan-build
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz-build: $(call bin,$(fuzz_src))
 $(call bin,$(fuzz_src)): %: %.o $(B)/tests/fuzz/large.o \
-		$(B)/tests/lib/later.o $(B)/libcore.a
+		$(B)/tests/lib/later.o $(B)/libserver.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) -fsanitize=fuzzer -Wl,--wrap=malloc -Wl,--wrap=free \
 		$(call lib_pkg,--libs)
