@@ -59,7 +59,6 @@ void channel_exec_free(struct channel *channel)
 	exec_stop(channel->exec);
 	while (!exec_ended(channel->exec, &status))
 		(void)!exec_turn(channel->exec);
-	exec_release(channel->exec);
 	pool_put(&channel->conn->worker->commands, channel->exec);
 	channel->exec = NULL;
 }

@@ -211,11 +211,6 @@ bool exec_turn(struct exec *exec)
 	return steps == EXEC_STEPS && !exec->waiting && !exec->ended;
 }
 
-void exec_release(struct exec *exec)
-{
-	hash_release(&exec->sum.hash);
-}
-
 static bool changes_something(const struct csftp_req *req)
 {
 	switch (req->op) {

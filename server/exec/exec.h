@@ -80,7 +80,4 @@ bool exec_ended(const struct exec *exec, uint32_t *status);
  */
 void exec_stop(struct exec *exec);
 
-/* After exec_ended(). */
-void exec_release(struct exec *exec);
-
 #endif

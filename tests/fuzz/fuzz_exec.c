@@ -123,7 +123,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len)
 		run(exec_init(memory, &config, command, strlen(command)),
 		    input + 2, len - 2, input[1] + 1U);
 	}
-	exec_release(memory);
 	check_root(config.fs);
 	free(memory);
 	csftp_memfs_free(config.fs);

@@ -82,7 +82,6 @@ static bool take(struct command_world *world, enum exec_stream which)
 
 static void finish(struct command_world *world)
 {
-	exec_release(world->exec);
 	free(world->exec);
 	world->exec = NULL;
 	world->out[world->out_len] = '\0';
