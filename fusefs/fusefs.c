@@ -20,11 +20,6 @@
 /* Reads ahead and the like that the kernel may have waiting here. */
 #define BACKGROUND_MAX 128U
 
-static uint32_t otherwise(uint32_t wished)
-{
-	return wished > 0 ? wished : BACKGROUND_MAX;
-}
-
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct fusefs *f = userdata;
@@ -44,13 +39,8 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	f->parallel = conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	conn->max_read = f->max_read; /* as the mount option says */
 	conn->max_write = f->max_write;
-	conn->max_background = otherwise(f->config.max_background);
-	conn->congestion_threshold = otherwise(f->config.congestion);
-	if (f->config.max_readahead > 0 &&
-	    f->config.max_readahead < conn->max_readahead)
-		conn->max_readahead = f->config.max_readahead;
-	if (f->config.sync_read)
-		conn->want &= ~(unsigned)FUSE_CAP_ASYNC_READ;
+	conn->max_background = BACKGROUND_MAX;
+	conn->congestion_threshold = BACKGROUND_MAX;
 }
 
 static const struct fuse_lowlevel_ops operations = {
@@ -116,8 +106,6 @@ static uint32_t choose_write(const struct fusefs_config *config)
 
 	if (piece > 0 && piece < size / FUSEFS_ASKS)
 		size = piece * FUSEFS_ASKS;
-	if (config->max_write > 0 && config->max_write < size)
-		size = config->max_write;
 	return whole_pages(size);
 }
 
@@ -183,10 +171,35 @@ enum csftp_err fusefs_new(struct fusefs **out,
 	return CSFTP_OK;
 }
 
-static void free_buffers(struct buffers *buffers)
+/* Where the payload of a WRITE begins in its request. */
+#define PAYLOAD_AT                                                             \
+	(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
+
+/*
+ * Room for one request, such that the payload of a WRITE begins with a page:
+ * the kernel copies it page by page, and a page of its cache into two of ours
+ * takes it twice the work.
+ */
+static void *receive_new(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *room = aligned_alloc(page, FUSEFS_IO_MAX + 2 * page);
+
+	return room ? room + page - PAYLOAD_AT : NULL;
+}
+
+static void receive_free(void *mem)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	if (mem)
+		free((char *)mem + PAYLOAD_AT - page);
+}
+
+static void free_buffers(struct buffers *buffers, void (*drop)(void *))
 {
 	while (buffers->count > 0)
-		free(buffers->item[--buffers->count]);
+		drop(buffers->item[--buffers->count]);
 	free(buffers->item);
 }
 
@@ -198,9 +211,9 @@ void fusefs_free(struct fusefs *f)
 	if (f->session)
 		fuse_session_destroy(f->session);
 	inodes_free(f->inodes);
-	free_buffers(&f->receive);
-	free_buffers(&f->gather);
-	free(f->rx.mem);
+	free_buffers(&f->receive, receive_free);
+	free_buffers(&f->gather, free);
+	receive_free(f->rx.mem);
 	free(f->dirbuf);
 	free(f->ops);
 	free(f);
@@ -292,7 +305,10 @@ static bool take_request(struct fusefs *f)
 
 	if (!f->rx.mem)
 		f->rx.mem = buffers_get(&f->receive);
-	/* libfuse makes a buffer of its own size where there is none. */
+	if (!f->rx.mem)
+		f->rx.mem = receive_new();
+	if (!f->rx.mem)
+		return false;
 	len = fuse_session_receive_buf(f->session, &f->rx);
 	if (len <= 0)
 		return len == -EINTR;
