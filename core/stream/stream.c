@@ -139,17 +139,22 @@ static ssize_t write_piped(struct csftp_stream *stream, size_t len)
 		      SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
 }
 
-/* What one call took; 0 where the kernel takes nothing now. */
+/*
+ * What one call took; 0 where the kernel takes nothing now.  all: it took
+ * everything that it was offered, so it may well take more.
+ */
 static ssize_t write_some(struct csftp_stream *stream,
-			  const struct csftp_link *link)
+			  const struct csftp_link *link, bool *all)
 {
 	struct csftp_slice slice[SLICES_MAX];
 	struct iovec iov[SLICES_MAX];
 	size_t n = csftp_link_out(link, slice, SLICES_MAX);
 	size_t count = 0;
+	size_t len = 0;
 	ssize_t done;
 
 	for (; count < n && slice[count].ptr; count++) {
+		len += slice[count].len;
 		iov[count].iov_len = slice[count].len;
 		/* writev(2) does not write there, whatever its type says. */
 		iov[count].iov_base = (void *)(uintptr_t)slice[count].ptr;
@@ -158,16 +163,20 @@ static ssize_t write_some(struct csftp_stream *stream,
 		done = count > 0 ? write_memory(stream, iov, count, count < n)
 				 : write_piped(stream, slice[0].len);
 	} while (done < 0 && errno == EINTR);
+	/* A pipe gives what it has, page by page, and not what was asked. */
+	*all = count == 0 || done == (ssize_t)len;
 	return done < 0 && errno == EAGAIN ? 0 : done;
 }
 
 enum csftp_err csftp_stream_write(struct csftp_stream *stream,
 				  struct csftp_link *link)
 {
+	bool all = true;
+
 	if (stream->ops)
 		return stream->ops->write(stream, link);
-	while (csftp_link_wants(link) & CSFTP_WANT_OUT) {
-		ssize_t n = write_some(stream, link);
+	while (all && (csftp_link_wants(link) & CSFTP_WANT_OUT)) {
+		ssize_t n = write_some(stream, link, &all);
 
 		if (n < 0)
 			return CSFTP_ERR_IO;
