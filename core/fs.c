@@ -40,6 +40,7 @@ const char *csftp_op_name(enum csftp_op op)
 		[CSFTP_OP_COPY_RANGE] = "copy_file_range",
 		[CSFTP_OP_HOMEDIR] = "home-directory",
 		[CSFTP_OP_IDNAME] = "users-groups-by-id",
+		[CSFTP_OP_FLUSH] = "flush",
 	};
 
 	return (unsigned)op < CSFTP_OP_COUNT ? names[op] : "?";

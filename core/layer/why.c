@@ -212,6 +212,7 @@ static int verdict(const struct inquiry *q, const struct csftp_req *req)
 	case CSFTP_OP_STATFS:
 	case CSFTP_OP_HOMEDIR:
 	case CSFTP_OP_IDNAME:
+	case CSFTP_OP_FLUSH:
 	case CSFTP_OP_COUNT:
 		break;
 	}

@@ -324,9 +324,9 @@ struct wire_wr link_writer(struct csftp_link *link, size_t len)
 	return (struct wire_wr){.base = link->out + link->out_tail, .cap = len};
 }
 
-bool link_has_seg(const struct csftp_link *link)
+uint32_t link_free_segs(const struct csftp_link *link)
 {
-	return link->seg_count < link->seg_cap;
+	return link->seg_cap - link->seg_count;
 }
 
 /* Own bytes join the last segment while nothing stands behind it. */
@@ -359,6 +359,14 @@ void link_put_extra(struct csftp_link *link, const struct wire_wr *wr,
 	link->out_tail += wr->len;
 	seg->extra = (struct wire_bytes){extra, len};
 	seg->tag = tag;
+}
+
+void link_put_more(struct csftp_link *link, const void *extra, size_t len,
+		   uint32_t tag)
+{
+	struct link_seg *seg = seg_at(link, link->seg_count++);
+
+	*seg = (struct link_seg){.extra = {extra, len}, .tag = tag};
 }
 
 void link_put_piped(struct csftp_link *link, const struct wire_wr *wr,

@@ -118,10 +118,15 @@ struct wire_wr link_writer(struct csftp_link *link, size_t len);
 void link_put(struct csftp_link *link, const struct wire_wr *wr);
 size_t link_room(const struct csftp_link *link);
 
-/* As link_put(), with a payload behind.  Needs a free segment. */
+/*
+ * As link_put(), with a payload behind, and link_put_more() with more of it.
+ * Each needs a free segment.
+ */
 void link_put_extra(struct csftp_link *link, const struct wire_wr *wr,
 		    const void *extra, size_t len, uint32_t tag);
-bool link_has_seg(const struct csftp_link *link);
+void link_put_more(struct csftp_link *link, const void *extra, size_t len,
+		   uint32_t tag);
+uint32_t link_free_segs(const struct csftp_link *link);
 
 /* As link_put(), with the next len bytes of the pipe behind. */
 void link_put_piped(struct csftp_link *link, const struct wire_wr *wr,

@@ -43,6 +43,7 @@ struct remote_slot *remote_slot_take(struct csftp_remote *remote,
 	struct remote_slot *slot = &remote->slots[index];
 
 	remote->free_slot = slot->next_free;
+	remote->free_slots--;
 	slot->req = req;
 	slot->state = SLOT_SENT;
 	slot->first = false;
@@ -65,6 +66,7 @@ static void slot_free(struct csftp_remote *remote, struct remote_slot *slot)
 	slot->generation++;
 	slot->req = NULL;
 	slot->next_free = remote->free_slot;
+	remote->free_slots++;
 	remote->free_slot = (uint32_t)(slot - remote->slots);
 }
 
@@ -91,28 +93,102 @@ void remote_finish_err(struct csftp_remote *remote, struct remote_slot *slot,
 	remote_finish(remote, slot, &(struct csftp_reply){.err = err});
 }
 
-static void queue_add(struct csftp_remote *remote, struct csftp_req *req)
+/* Of a request that waits there, in place of its slot. */
+#define IN_QUEUE 0U
+#define IN_BULK	 UINT64_MAX
+
+static void queue_add(struct remote_queue *queue, struct csftp_req *req)
 {
-	req->own = 0;
 	req->next = NULL;
-	req->prev = remote->queue_last;
+	req->prev = queue->last;
 	if (req->prev)
 		req->prev->next = req;
 	else
-		remote->queue_first = req;
-	remote->queue_last = req;
+		queue->first = req;
+	queue->last = req;
 }
 
-static void queue_remove(struct csftp_remote *remote, struct csftp_req *req)
+static void queue_remove(struct remote_queue *queue, struct csftp_req *req)
 {
 	if (req->prev)
 		req->prev->next = req->next;
 	else
-		remote->queue_first = req->next;
+		queue->first = req->next;
 	if (req->next)
 		req->next->prev = req->prev;
 	else
-		remote->queue_last = req->prev;
+		queue->last = req->prev;
+}
+
+static bool is_bulk(const struct csftp_req *req)
+{
+	return req->op == CSFTP_OP_WRITE && req->len >= REMOTE_BULK;
+}
+
+static void count_queued(struct csftp_remote *remote, csftp_fh fh, bool more)
+{
+	uint32_t index;
+
+	if (!remote_handle_find(remote, fh, &index))
+		return;
+	if (more)
+		remote->handles[index].queued++;
+	else
+		remote->handles[index].queued--;
+}
+
+/* Into the queue of bulk, or out of it. */
+static void bulk_count(struct csftp_remote *remote, const struct csftp_req *req,
+		       bool more)
+{
+	count_queued(remote, req->fh, more);
+	if (req->op == CSFTP_OP_COPY_RANGE && req->fh2 != req->fh)
+		count_queued(remote, req->fh2, more);
+}
+
+static void bulk_add(struct csftp_remote *remote, struct csftp_req *req)
+{
+	req->own = IN_BULK;
+	queue_add(&remote->bulk, req);
+	bulk_count(remote, req, true);
+}
+
+static void take_out(struct csftp_remote *remote, struct csftp_req *req)
+{
+	if (req->own == IN_BULK) {
+		queue_remove(&remote->bulk, req);
+		bulk_count(remote, req, false);
+	} else {
+		queue_remove(&remote->queue, req);
+	}
+}
+
+static bool is_queued(const struct csftp_remote *remote, csftp_fh fh)
+{
+	uint32_t index;
+
+	return remote_handle_find(remote, fh, &index) &&
+	       remote->handles[index].queued > 0;
+}
+
+/* Whether it stays behind bulk: as such, or as it is about the same file. */
+static bool is_behind_bulk(const struct csftp_remote *remote,
+			   const struct csftp_req *req)
+{
+	if (!remote->bulk.first)
+		return false;
+	return is_bulk(req) || (!req->path && is_queued(remote, req->fh)) ||
+	       (req->op == CSFTP_OP_COPY_RANGE && is_queued(remote, req->fh2));
+}
+
+/* Slots are kept free for who is not bulk, too. */
+static bool may_send(const struct csftp_remote *remote,
+		     const struct csftp_req *req)
+{
+	return remote_can_send(remote) &&
+	       (!is_bulk(req) ||
+		(remote->unsent < REMOTE_BULK_UNSENT &&
+		 remote->free_slots > remote->config.slots / 4));
 }
 
 static void send_seconds(struct csftp_remote *remote)
@@ -142,6 +218,12 @@ static void close_orphans(struct csftp_remote *remote)
 	}
 }
 
+static void send_queued(struct csftp_remote *remote, struct csftp_req *req)
+{
+	take_out(remote, req);
+	remote_send(remote, req);
+}
+
 /* Sends what had to wait, as far as there is room. */
 static void kick(struct csftp_remote *remote)
 {
@@ -151,13 +233,11 @@ static void kick(struct csftp_remote *remote)
 		send_seconds(remote);
 	if (remote->orphans > 0)
 		close_orphans(remote);
-	while (remote->queue_first && remote->state == REMOTE_READY &&
-	       remote_can_send(remote)) {
-		struct csftp_req *req = remote->queue_first;
-
-		queue_remove(remote, req);
-		remote_send(remote, req);
-	}
+	while (remote->queue.first && remote_can_send(remote))
+		send_queued(remote, remote->queue.first);
+	while (remote->bulk.first && !remote->queue.first &&
+	       may_send(remote, remote->bulk.first))
+		send_queued(remote, remote->bulk.first);
 }
 
 static bool is_failure(const struct sftp_msg *msg)
@@ -190,11 +270,16 @@ static void submit(struct csftp_fs *fs, struct csftp_req *req)
 		return;
 	}
 	remote->pending++;
-	if (remote->state == REMOTE_READY && !remote->queue_first &&
-	    remote_can_send(remote))
+	if (is_behind_bulk(remote, req)) {
+		bulk_add(remote, req);
+	} else if (!remote->queue.first && may_send(remote, req)) {
 		remote_send(remote, req);
-	else
-		queue_add(remote, req);
+	} else if (is_bulk(req)) {
+		bulk_add(remote, req);
+	} else {
+		req->own = IN_QUEUE;
+		queue_add(&remote->queue, req);
+	}
 }
 
 /* A handle whose CLOSE was not sent yet must still be closed. */
@@ -217,8 +302,8 @@ static void give_up(struct csftp_remote *remote, struct csftp_req *req, int err)
 {
 	struct remote_slot *slot;
 
-	if (req->own == 0) {
-		queue_remove(remote, req);
+	if (req->own == IN_QUEUE || req->own == IN_BULK) {
+		take_out(remote, req);
 		if (req->op == CSFTP_OP_CLOSE)
 			orphan(remote, req->fh);
 		answer(remote, req, &(struct csftp_reply){.err = err});
@@ -269,8 +354,12 @@ static const struct csftp_fs_ops fs_ops = {
 static void sent(struct csftp_link *link, uint32_t tag)
 {
 	struct csftp_remote *remote = (struct csftp_remote *)link;
-	struct remote_slot *slot = &remote->slots[tag];
+	struct remote_slot *slot;
 
+	if (tag == REMOTE_NO_TAG)
+		return;
+	slot = &remote->slots[tag];
+	remote->unsent -= slot->payload;
 	slot->state = SLOT_SENT;
 	if (slot->late_err != 0)
 		give_up(remote, slot->req, slot->late_err);
@@ -293,6 +382,7 @@ static void closed(struct csftp_link *link)
 	link->seg_count = 0;
 	link->out_head = 0;
 	link->out_tail = 0;
+	remote->unsent = 0;
 	for (uint32_t i = 0; i < remote->config.slots; i++) {
 		struct remote_slot *slot = &remote->slots[i];
 
@@ -303,10 +393,12 @@ static void closed(struct csftp_link *link)
 		else if (slot->state != SLOT_FREE)
 			remote_finish_err(remote, slot, EIO);
 	}
-	while (remote->queue_first) {
-		struct csftp_req *req = remote->queue_first;
+	while (remote->queue.first || remote->bulk.first) {
+		struct csftp_req *req = remote->queue.first
+						? remote->queue.first
+						: remote->bulk.first;
 
-		queue_remove(remote, req);
+		take_out(remote, req);
 		answer(remote, req, &(struct csftp_reply){.err = ENOTCONN});
 	}
 }
@@ -471,7 +563,9 @@ static enum csftp_err remote_init(struct csftp_remote *remote)
 	remote->link.ops = &link_ops;
 	remote->fs = (struct csftp_fs){.ops = &fs_ops,
 				       .max_read = SFTP_DATA_BASE,
-				       .max_write = SFTP_DATA_BASE};
+				       .max_write = SFTP_DATA_BASE,
+				       .traits = CSFTP_FS_PARTS};
+	remote->free_slots = slots;
 	remote->slots = calloc(slots, sizeof(*remote->slots));
 	remote->handles =
 		calloc(remote->config.handles, sizeof(*remote->handles));
@@ -482,7 +576,7 @@ static enum csftp_err remote_init(struct csftp_remote *remote)
 		remote->slots[i] = (struct remote_slot){.generation = 1,
 							.next_free = i + 1};
 	return link_init(&remote->link, IN_CAP, PACKET_MAX, OUT_CAP,
-			 2 * slots + 2);
+			 2 * slots + 2 + CSFTP_PARTS_MAX);
 }
 
 enum csftp_err csftp_remote_new(struct csftp_remote **out,
@@ -591,7 +685,10 @@ static struct csftp_req *find_late(const struct csftp_remote *remote,
 		    late(slot->req, now_ms, next))
 			return slot->req;
 	}
-	for (struct csftp_req *req = remote->queue_first; req; req = req->next)
+	for (struct csftp_req *req = remote->queue.first; req; req = req->next)
+		if (late(req, now_ms, next))
+			return req;
+	for (struct csftp_req *req = remote->bulk.first; req; req = req->next)
 		if (late(req, now_ms, next))
 			return req;
 	return NULL;

@@ -14,8 +14,19 @@
 #define REMOTE_SLOT_BITS 10
 #define REMOTE_SLOTS_MAX (1U << REMOTE_SLOT_BITS)
 
+/* Of a piece of payload that is not the last of its WRITE. */
+#define REMOTE_NO_TAG UINT32_MAX
+
 /* Data in one READ or WRITE: what OpenSSH announces, and we take. */
 #define REMOTE_DATA_MAX (255U * 1024U)
+
+/*
+ * A longer WRITE is bulk: others overtake it while it waits for bulk that was
+ * given to the link before, of which there is not more than a little more than
+ * this.  So who only asks does not wait for all that somebody copies.
+ */
+#define REMOTE_BULK	   (16U * 1024U)
+#define REMOTE_BULK_UNSENT (512U * 1024U)
 
 /* Two paths, a handle and attributes, rounded up. */
 #define REMOTE_REQUEST_MAX (10U * 1024U)
@@ -39,6 +50,7 @@ struct remote_slot {
 	uint32_t handle;	    /* index; OPEN: kept for the answer */
 	uint32_t handle_generation; /* READDIR: of that handle */
 	uint64_t len;		    /* READ, copy-data: bytes asked for */
+	uint64_t payload;	    /* SENDING: its bytes */
 	struct csftp_attr attr;	    /* SETATTR: what is left to set */
 };
 
@@ -54,10 +66,16 @@ struct remote_handle {
 	uint32_t generation;
 	uint32_t next_free;
 	uint32_t len;
+	uint32_t queued; /* requests about it in the queue of bulk */
 	/* Entries of a NAME that the asker did not take: malloc'ed. */
 	uint8_t *rest;
 	size_t rest_len;
 	uint8_t bytes[SFTP_HANDLE_MAX];
+};
+
+struct remote_queue {
+	struct csftp_req *first;
+	struct csftp_req *last;
 };
 
 enum remote_state { REMOTE_INIT, REMOTE_LIMITS, REMOTE_READY, REMOTE_DEAD };
@@ -71,11 +89,14 @@ struct csftp_remote {
 	uint32_t logged; /* lines */
 	uint32_t pending;
 	/* Requests that have no slot yet, in order. */
-	struct csftp_req *queue_first;
-	struct csftp_req *queue_last;
+	struct remote_queue queue;
+	/* Bulk, and what is about the same handles: they go after those. */
+	struct remote_queue bulk;
+	uint64_t unsent; /* bytes of bulk that the link has */
 	struct remote_slot *slots;
 	uint32_t free_slot; /* config.slots: none */
-	uint32_t seconds;   /* slots in SLOT_SECOND */
+	uint32_t free_slots;
+	uint32_t seconds; /* slots in SLOT_SECOND */
 	struct remote_handle *handles;
 	uint32_t free_handle;  /* config.handles: none */
 	uint32_t fresh_handle; /* this one and all above were never used */

@@ -27,6 +27,7 @@ void remote_handle_drop(struct csftp_remote *remote, uint32_t index)
 	free(handle->rest);
 	handle->rest = NULL;
 	handle->rest_len = 0;
+	handle->queued = 0;
 	handle->generation++;
 	handle->state = RHANDLE_FREE;
 	handle->next_free = remote->free_handle;

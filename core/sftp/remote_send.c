@@ -8,7 +8,8 @@
 
 bool remote_has_room(const struct csftp_remote *remote)
 {
-	return remote->state == REMOTE_READY && link_has_seg(&remote->link) &&
+	return remote->state == REMOTE_READY &&
+	       link_free_segs(&remote->link) > CSFTP_PARTS_MAX &&
 	       link_room(&remote->link) >= REMOTE_REQUEST_MAX;
 }
 
@@ -53,11 +54,32 @@ static void tell_sent(struct csftp_remote *remote,
 			    (unsigned)msg->kind, bytes);
 }
 
+/* The head of a WRITE, and its payload from where it lies. */
+static void put_write(struct csftp_remote *remote, struct remote_slot *slot,
+		      const struct wire_wr *wr)
+{
+	const struct csftp_req *req = slot->req;
+	struct csftp_slice whole = {req->data, req->len};
+	const struct csftp_slice *parts = req->parts ? req->parts : &whole;
+	uint32_t count = req->parts ? req->part_count : 1;
+	uint32_t tag = (uint32_t)(slot - remote->slots);
+
+	slot->state = SLOT_SENDING;
+	slot->payload = req->len;
+	remote->unsent += req->len;
+	remote_trace(remote, SFTP_SENT, wr->base + 4, wr->len - 4,
+		     wire_get_u32(wr->base));
+	link_put_extra(&remote->link, wr, parts[0].ptr, parts[0].len,
+		       count > 1 ? REMOTE_NO_TAG : tag);
+	for (uint32_t i = 1; i < count; i++)
+		link_put_more(&remote->link, parts[i].ptr, parts[i].len,
+			      i + 1 < count ? REMOTE_NO_TAG : tag);
+}
+
 void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
 		     struct sftp_msg *msg)
 {
 	struct wire_wr wr = link_writer(&remote->link, REMOTE_REQUEST_MAX);
-	const void *payload = slot->req ? slot->req->data : NULL;
 
 	msg->id = remote_slot_id(remote, slot);
 	sftp_msg_encode(&wr, msg);
@@ -68,15 +90,10 @@ void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
 	slot->kind = msg->kind;
 	slot->state = SLOT_SENT;
 	tell_sent(remote, slot, msg);
-	if (msg->kind != SFTP_WRITE || msg->data.len == 0) {
+	if (msg->kind != SFTP_WRITE || msg->data.len == 0)
 		remote_put(remote, &wr);
-		return;
-	}
-	slot->state = SLOT_SENDING;
-	remote_trace(remote, SFTP_SENT, wr.base + 4, wr.len - 4,
-		     wire_get_u32(wr.base));
-	link_put_extra(&remote->link, &wr, payload, msg->data.len,
-		       (uint32_t)(slot - remote->slots));
+	else
+		put_write(remote, slot, &wr);
 }
 
 static bool has(const struct csftp_remote *remote, uint32_t extension)
@@ -303,7 +320,8 @@ static int say_write(struct say *say)
 	say->msg.kind = SFTP_WRITE;
 	say->msg.off = say->req->off;
 	say->msg.data.len = say->req->len;
-	if (say->req->len > say->remote->fs.max_write)
+	if (say->req->len > say->remote->fs.max_write ||
+	    say->req->part_count > CSFTP_PARTS_MAX)
 		return EINVAL;
 	return say_handle(say, say->req->fh, &say->msg.handle);
 }

@@ -23,6 +23,11 @@
  *   The reply and all that it points at belong to the file system and are
  *   valid until done returns.
  *
+ * Order
+ *   Requests about one handle are done in the order in which they were
+ *   submitted.  Any other request may overtake a WRITE that has not been
+ *   answered.
+ *
  * Errors
  *   A reply's err is 0 or a positive errno.  When it is not 0, no other field
  *   of the reply holds anything.
@@ -65,7 +70,7 @@ enum csftp_op {
 	CSFTP_OP_RENAME,     /* path, path2, flags(REPLACE) */
 	CSFTP_OP_OPEN,	     /* path, flags(CSFTP_OPEN_*), attr: fh */
 	CSFTP_OP_READ,	     /* fh, off, len, into: data, eof */
-	CSFTP_OP_WRITE,	     /* fh, off, data, len */
+	CSFTP_OP_WRITE,	     /* fh, off, data | parts, len, flags(SYNC), buf */
 	CSFTP_OP_FSYNC,	     /* fh */
 	CSFTP_OP_CLOSE,	     /* fh, of a file or a directory, flags(FORCED) */
 	CSFTP_OP_OPENDIR,    /* path: fh */
@@ -74,6 +79,7 @@ enum csftp_op {
 	CSFTP_OP_COPY_RANGE, /* fh, off, len, fh2 (to), off2: count */
 	CSFTP_OP_HOMEDIR,    /* path (a user's name): text */
 	CSFTP_OP_IDNAME,     /* flags(CSFTP_ID_*), off (the id): text */
+	CSFTP_OP_FLUSH,	     /* fh */
 	CSFTP_OP_COUNT
 };
 
@@ -88,7 +94,11 @@ enum csftp_op {
  *   READ        may answer fewer bytes than asked; only eof means the end.
  *               Data may come with eof.  Zero bytes come only with eof.
  *   WRITE       all of it or an error.  On a file opened with APPEND the
- *               offset has no meaning.
+ *               offset has no meaning.  A layer may answer it before it is
+ *               done, but not one with SYNC.
+ *   FLUSH       what was answered before it was done is done by now; err is
+ *               what it could not do, if nobody was told yet.  Who answers
+ *               nothing early has no such operation (EOPNOTSUPP).
  *   CLOSE       the handle is gone whatever err says; err is what a write
  *               behind could not do.  FORCED: whoever opened it has not come to
  *               an end with it, so what was written may be a part of a whole.
@@ -108,6 +118,7 @@ enum csftp_op {
 #define CSFTP_ID_USER  0x8U
 #define CSFTP_ID_GROUP 0x10U
 #define CSFTP_FORCED   0x20U /* CLOSE: in place of an asker that has gone */
+#define CSFTP_SYNC     0x40U /* WRITE: to be done before it is answered */
 
 /* Flags of OPEN: the values of SSH_FXF_* (filexfer-02, 6.3). */
 #define CSFTP_OPEN_READ	  0x01U
@@ -181,6 +192,28 @@ struct csftp_slice {
 	size_t len;
 };
 
+/*
+ * What payload can lie in that lives longer than a request.  Who goes on with
+ * the bytes after done has a reference of his own; release is called when the
+ * last one is dropped.
+ */
+struct csftp_buf {
+	uint32_t refs;
+	void (*release)(struct csftp_buf *buf);
+};
+
+static inline struct csftp_buf *csftp_buf_hold(struct csftp_buf *buf)
+{
+	buf->refs++;
+	return buf;
+}
+
+static inline void csftp_buf_drop(struct csftp_buf *buf)
+{
+	if (--buf->refs == 0)
+		buf->release(buf);
+}
+
 /* One name of a directory. */
 struct csftp_entry {
 	struct csftp_slice name;     /* not NUL-terminated */
@@ -220,6 +253,18 @@ struct csftp_req {
 	uint64_t len;
 	const void *data;
 	/*
+	 * WRITE: optional: what data lies in, unchanged until the last
+	 * reference to it is dropped, be that after done.
+	 */
+	struct csftp_buf *buf;
+	/*
+	 * WRITE, only where the file system has CSFTP_FS_PARTS: the payload is
+	 * in so many pieces, at most CSFTP_PARTS_MAX, none of them empty, of
+	 * which len is the sum; data is NULL then.
+	 */
+	const struct csftp_slice *parts;
+	uint32_t part_count;
+	/*
 	 * READ: optional room for len bytes.  A file system that would have to
 	 * copy reads to there and answers with a slice of it; one that holds
 	 * the bytes anyway answers with its own slice and leaves it alone.
@@ -253,6 +298,10 @@ struct csftp_fs {
 
 /* Every request is answered before csftp_submit() returns. */
 #define CSFTP_FS_INLINE 0x1U
+
+/* The payload of a WRITE may be in pieces. */
+#define CSFTP_FS_PARTS	0x2U
+#define CSFTP_PARTS_MAX 8U
 
 struct csftp_fs_ops {
 	/* An operation that is NULL answers EOPNOTSUPP. */
