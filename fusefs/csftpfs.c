@@ -39,7 +39,8 @@ struct mount {
 	char root[CSFTP_PATH_MAX + 1];
 	bool background; /* standard error is gone: syslog */
 	int password;	 /* the descriptor; -1: there is none */
-	int verdict;	 /* where the parent waits for our exit status; or -1 */
+	uint32_t lost_errors;
+	int verdict; /* where the parent waits for our exit status; or -1 */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct mount *m,
@@ -424,6 +425,22 @@ static enum links_policy links_policy(const struct options *options)
 	return options->rebase_links ? LINKS_REBASE : LINKS_RAW;
 }
 
+/* Of a file whose closing nobody waited for. */
+static void on_lost(void *arg, const char *path, int err)
+{
+	struct mount *m = arg;
+
+	char name[CSFTP_PATH_MAX + 1];
+	size_t len = strnlen(path, CSFTP_PATH_MAX);
+
+	m->lost_errors++;
+	/* It may have been made by others, to be shown on a terminal. */
+	for (size_t i = 0; i < len; i++)
+		name[i] = path[i] < ' ' || path[i] == 0x7f ? '?' : path[i];
+	name[len] = '\0';
+	say(m, "writing %s: %s", name, strerror(err));
+}
+
 static bool make_layers(struct mount *m)
 {
 	const struct options *options = &m->options;
@@ -443,7 +460,10 @@ static bool make_layers(struct mount *m)
 		.links = links_policy(options),
 		.follow_links = options->follow_links,
 		.owners = owners_wanted(options) ? &who : NULL,
+		.durability = options->durability,
+		.behind_max = options->behind_max,
 		.number = shown_number,
+		.lost = on_lost,
 		.arg = m,
 	};
 	enum csftp_err err = CSFTP_ERR_ARG;
@@ -485,7 +505,6 @@ static bool mount_it(struct mount *m)
 		.caller_owns = options->owner_caller,
 		.sync_read = options->sync_read,
 		.sync_readdir = options->sync_readdir,
-		.sync_writes = options->sync_writes,
 		.keep_cache = options->kernel_cache,
 		.direct_io = options->direct_io,
 		.no_links = options->no_links,
@@ -550,7 +569,7 @@ static bool serve(struct mount *m)
 		say(m, "the event loop: %s", strerror(errno));
 		return false;
 	}
-	lost = fusefs_lost_errors(m->f);
+	lost = fusefs_lost_errors(m->f) + m->lost_errors;
 	if (lost > 0)
 		say(m, "%u errors of writes or closes could not be reported",
 		    lost);

@@ -11,13 +11,14 @@
  * the kernel; pieces, and what comes in parts, are gathered first.
  */
 
+/* A smaller write waits for company before it is sent. */
+#define WAITS_BELOW 65536U
+
 /*
- * Writes that are answered before they are done, of the whole mount: how many,
- * and how many bytes.  A smaller one waits for company before it is sent.
+ * Whoever keeps a payload keeps the whole buffer that it was received into; so
+ * below this it may be had for a copy only.
  */
-#define BEHIND_MAX	   16U
-#define BEHIND_BYTES_MAX   (8U << 20)
-#define BEHIND_WAITS_BELOW 65536U
+#define KEPT_FROM (FUSEFS_IO_MAX / 2)
 
 static uint64_t piece_size(uint32_t max, uint64_t size)
 {
@@ -206,11 +207,7 @@ static void write_finish(struct fuse_op *op)
 {
 	int err = op_err(op);
 
-	if (op->behind) {
-		op->f->behind--;
-		op->f->behind_bytes -= op->size;
-		file_written(op->file, err);
-	} else if (err && !op->req) {
+	if (err && !op->req) {
 		/* The writer has gone; whoever closes is told. */
 		if (err != EINTR && !op->file->err)
 			op->file->err = err;
@@ -222,30 +219,18 @@ static void write_finish(struct fuse_op *op)
 	op_free(op);
 }
 
-/*
- * Whether the caller may have its answer before the server has the bytes: an
- * error reaches the next write(2), fsync(2) or close(2) of the file.  What is
- * on its way is bounded, so that a fast writer waits for a slow connection.
- */
-static bool may_be_behind(const struct fuse_op *op)
+static void write_ask(struct fuse_op *op, uint64_t at, uint64_t len)
 {
-	const struct fusefs *f = op->f;
+	struct csftp_req *req = op_ask(op, CSFTP_OP_WRITE);
 
-	return op->req && !f->config.sync_writes &&
-	       !(op->fi.flags & (O_SYNC | O_DSYNC)) && f->behind < BEHIND_MAX &&
-	       f->behind_bytes + op->size <= BEHIND_BYTES_MAX;
-}
-
-static void write_behind(struct fuse_op *op)
-{
-	op->behind = true;
-	op->file->behind++;
-	op->f->behind++;
-	op->f->behind_bytes += op->size;
-	/* A little can wait for what comes with it, such as the CLOSE. */
-	if (op->size >= BEHIND_WAITS_BELOW)
-		op->f->urgent = true;
-	write_reply(op);
+	req->fh = op->file->fh;
+	req->off = op->off + at;
+	req->len = len;
+	req->data = op->data + at;
+	req->buf = op->size >= KEPT_FROM ? op->buf : NULL;
+	if (op->fi.flags & (O_SYNC | O_DSYNC))
+		req->flags = CSFTP_SYNC;
+	csftp_submit(op->f->fs, req);
 }
 
 static void write_go(struct fuse_op *op, int err)
@@ -261,17 +246,12 @@ static void write_go(struct fuse_op *op, int err)
 		return;
 	}
 	op->file->written = true;
-	if (may_be_behind(op))
-		write_behind(op);
-	for (uint64_t at = 0; at < op->size; at += piece) {
-		struct csftp_req *req = op_ask(op, CSFTP_OP_WRITE);
-
-		req->fh = op->file->fh;
-		req->off = op->off + at;
-		req->len = piece < op->size - at ? piece : op->size - at;
-		req->data = op->data + at;
-		op_submit(op, req);
-	}
+	for (uint64_t at = 0; at < op->size; at += piece)
+		write_ask(op, at,
+			  piece < op->size - at ? piece : op->size - at);
+	/* Unless it was answered by a layer, and is little. */
+	if (op->asks > 1 || op->size >= WAITS_BELOW)
+		op->f->urgent = true;
 	op_put(op);
 }
 
@@ -290,8 +270,7 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 		return;
 	}
 	/* The payload stays where it was received until all is answered. */
-	op->buf = op->f->rx.mem;
-	op->f->rx.mem = NULL;
+	op->buf = csftp_buf_hold(&op->f->received->buf);
 	op->data = data;
 	op->size = size;
 	op->off = (uint64_t)off;
@@ -307,7 +286,8 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 
 static void fsync_finish(struct fuse_op *op)
 {
-	file_sync(op, op->file);
+	file_answer(op, op->file);
+	op_free(op);
 }
 
 static void fsync_go(struct fuse_op *op, int err)

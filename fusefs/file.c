@@ -141,49 +141,38 @@ static void file_wake(struct file *file, int err)
 }
 
 /*
- * Those who wait for writes behind, and for CLOSE, are answered when there are
- * none; the first of them that listens is told of an error.
+ * A server without fsync@openssh.com has acknowledged every write, which is all
+ * that it can do; and who answers nothing early has nothing to flush.
  */
-static void sync_answer(struct file *file)
+void file_answer(struct fuse_op *op, struct file *file)
 {
-	if (file->behind > 0 || file->state == FILE_CLOSING)
-		return;
+	int err = op_err(op);
+
+	if (err == EOPNOTSUPP)
+		err = 0;
+	if (op->req && file->err) {
+		err = file->err;
+		file->err = 0;
+	}
+	op_reply_err(op, err);
+}
+
+/*
+ * Those who wait for CLOSE are answered; the first of them that listens is told
+ * of an error.
+ */
+static void flush_answer(struct file *file)
+{
 	file->busy++; /* it stays while they are told */
 	while (file->flush) {
 		struct fuse_op *op = file->flush;
-		int err = op_err(op);
 
 		file->flush = op->next_waiting;
 		op->next_waiting = NULL;
-		/*
-		 * A server without fsync@openssh.com has acknowledged every
-		 * write, which is all that it can do.
-		 */
-		if (err == EOPNOTSUPP)
-			err = 0;
-		if (op->req && file->err) {
-			err = file->err;
-			file->err = 0;
-		}
-		op_reply_err(op, err);
+		file_answer(op, file);
 		op_free(op);
 	}
 	file->busy--;
-}
-
-void file_sync(struct fuse_op *op, struct file *file)
-{
-	op->next_waiting = file->flush;
-	file->flush = op;
-	sync_answer(file);
-}
-
-void file_written(struct file *file, int err)
-{
-	file->behind--;
-	if (err && !file->err)
-		file->err = err;
-	sync_answer(file);
 }
 
 static void close_done(struct csftp_req *req, const struct csftp_reply *reply)
@@ -195,7 +184,7 @@ static void close_done(struct csftp_req *req, const struct csftp_reply *reply)
 	if (file->written && reply->err && !file->err)
 		file->err = reply->err;
 	file->written = false;
-	sync_answer(file);
+	flush_answer(file);
 	file_settle(file);
 }
 
@@ -539,28 +528,50 @@ void fusefs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 /* Whether this FLUSH is to close: it could be opened again if need be. */
 static bool closes_at_flush(const struct file *file, const struct fuse_op *op)
 {
-	return file->written && file->state == FILE_OPEN &&
-	       file->busy == file->behind && !file->err && !file->pinned &&
-	       !file->dead && file->node->name &&
-	       fusefs_same_process(op->pid, file->opener);
+	return file->busy == 0 && !file->err && !file->pinned && !file->dead &&
+	       file->node->name && fusefs_same_process(op->pid, file->opener);
+}
+
+static void flush_finish(struct fuse_op *op)
+{
+	file_answer(op, op->file);
+	op_free(op);
+}
+
+/* The handle stays open: only what was answered early is waited for. */
+static void flush_go(struct fuse_op *op, int err)
+{
+	struct csftp_req *req;
+
+	if (err || !op->req) {
+		op_fail(op, err);
+		return;
+	}
+	req = op_ask(op, CSFTP_OP_FLUSH);
+	req->fh = op->file->fh;
+	op_submit(op, req);
+	op_put(op);
 }
 
 void fusefs_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct fuse_op *op = op_on(req, ino, op_free);
+	struct fuse_op *op = op_on(req, ino, flush_finish);
 	struct file *file = file_from(fi);
-	bool closes;
+	bool open;
 
 	if (!op)
 		return;
-	closes = closes_at_flush(file, op);
-	/* What is written behind is sent now, and CLOSE right behind it. */
-	op->f->urgent = true;
-	if (closes)
-		file->state = FILE_CLOSING;
-	file_sync(op, file);
-	if (closes)
+	open = file->state == FILE_OPEN && file->written;
+	if (open && !closes_at_flush(file, op)) {
+		file_use(op, file, flush_go);
+		return;
+	}
+	op->next_waiting = file->flush;
+	file->flush = op;
+	if (open)
 		file_close(file);
+	else if (file->state != FILE_CLOSING)
+		flush_answer(file);
 }
 
 /* There is nobody to wait for the answer to what this makes happen. */

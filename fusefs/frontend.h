@@ -58,7 +58,6 @@ struct fuse_op {
 	enum csftp_op first; /* what was asked first, if asked is not 0 */
 	bool interrupted;    /* a signal came for the caller */
 	bool beginning;	     /* not to be answered yet */
-	bool behind;	     /* a WRITE that was answered before it was done */
 	bool doomed;	     /* the caller is to be let go */
 	bool has_attr;
 	bool opened;	    /* fh is a handle, to be closed */
@@ -67,7 +66,7 @@ struct fuse_op {
 	struct inode *node2;
 	struct file *file; /* in use while here */
 	struct file *file2;
-	void *buf;    /* payload of a WRITE, from the pool of buffers */
+	struct csftp_buf *buf; /* that the payload of a WRITE lies in */
 	char *gather; /* READ in pieces: from the pool of gather buffers */
 	struct fuse_file_info fi;
 	struct csftp_attr in;
@@ -86,6 +85,17 @@ struct fuse_op {
 	char path2[CSFTP_PATH_MAX + 1];
 };
 
+/*
+ * What requests of the kernel are received into.  Whoever goes on with the
+ * payload of a WRITE holds it.
+ */
+struct received {
+	struct csftp_buf buf; /* first */
+	struct fusefs *f;
+	struct received *next; /* of those that nobody holds */
+	void *mem;
+};
+
 /* Buffers that are kept for use again. */
 struct buffers {
 	void **item;
@@ -102,22 +112,20 @@ struct fusefs {
 	struct fuse_op *used;	/* a list, both ways */
 	uint32_t unused_count;
 	uint32_t op_count;
-	uint32_t behind;       /* writes whose caller has its answer */
-	uint64_t behind_bytes; /* in them */
-	bool urgent;	       /* somebody waits for what was asked */
-	uint32_t closings;     /* CLOSE and OPEN of files, READDIR ahead */
-	uint32_t interrupted;  /* operations whose caller has a signal */
+	bool urgent;	      /* somebody waits for what was asked */
+	uint32_t closings;    /* CLOSE and OPEN of files, READDIR ahead */
+	uint32_t interrupted; /* operations whose caller has a signal */
 	uint32_t lost_errors;
 	uint32_t max_read;
 	uint32_t max_write;
 	uint64_t next_check_ms;
 	bool parallel; /* to be said in the answer to INIT, which is the first */
 	bool mounted;
-	struct buffers receive;
 	struct buffers gather;
-	struct fuse_buf rx; /* what is being taken */
-	struct dir *dirs;   /* all open directories */
-	struct file *files; /* all open files */
+	struct received *unheld;
+	struct received *received; /* what is being taken */
+	struct dir *dirs;	   /* all open directories */
+	struct file *files;	   /* all open files */
 	char *dirbuf;
 };
 
@@ -230,13 +238,12 @@ struct file {
 	struct file *all_next; /* of the mount */
 	struct file *all_prev;
 	struct fuse_op *waiting;
-	struct fuse_op *flush; /* those who wait for CLOSE and writes */
+	struct fuse_op *flush; /* those who wait for CLOSE */
 	char *path;	       /* of the OPEN on its way */
 	csftp_fh fh;
 	enum file_state state;
-	uint32_t flags;	 /* to open it again with */
-	uint32_t busy;	 /* operations that use fh */
-	uint32_t behind; /* of these, writes whose caller has its answer */
+	uint32_t flags; /* to open it again with */
+	uint32_t busy;	/* operations that use fh */
 	pid_t opener;
 	int err;       /* of a write, or of CLOSE; nobody was told yet */
 	bool written;  /* since the last CLOSE */
@@ -250,11 +257,8 @@ void file_use(struct fuse_op *op, struct file *file,
 	      void (*go)(struct fuse_op *op, int err));
 void file_unuse(struct file *file);
 
-/* A write behind is done, with err. */
-void file_written(struct file *file, int err);
-
-/* Answers op with the first error, once no write is behind. */
-void file_sync(struct fuse_op *op, struct file *file);
+/* Answers op with its error, or one of the file that nobody was told yet. */
+void file_answer(struct fuse_op *op, struct file *file);
 
 /*
  * An open file of the node whose handle can be used now, or NULL; flags are

@@ -114,10 +114,8 @@ static enum csftp_err allocate(struct fusefs *f)
 	f->op_count = f->config.ops ? f->config.ops : OPS_DEFAULT;
 	f->ops = calloc(f->op_count, sizeof(*f->ops));
 	f->dirbuf = malloc(FUSEFS_DIRBUF);
-	/* One more is being received into while all are in use. */
-	f->receive.item = calloc(f->op_count + 1, sizeof(void *));
 	f->gather.item = calloc(f->op_count, sizeof(void *));
-	if (!f->ops || !f->dirbuf || !f->receive.item || !f->gather.item)
+	if (!f->ops || !f->dirbuf || !f->gather.item)
 		return CSFTP_ERR_NOMEM;
 	for (uint32_t i = f->op_count; i > 0; i--) {
 		f->ops[i - 1].next = f->unused;
@@ -175,31 +173,61 @@ enum csftp_err fusefs_new(struct fusefs **out,
 #define PAYLOAD_AT                                                             \
 	(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
 
+/* Nobody holds it any more. */
+static void received_release(struct csftp_buf *buf)
+{
+	struct received *received = (struct received *)buf;
+
+	received->next = received->f->unheld;
+	received->f->unheld = received;
+}
+
 /*
  * Room for one request, such that the payload of a WRITE begins with a page:
  * the kernel copies it page by page, and a page of its cache into two of ours
  * takes it twice the work.
  */
-static void *receive_new(void)
+static struct received *received_new(struct fusefs *f)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct received *received = malloc(sizeof(*received));
 	char *room = aligned_alloc(page, FUSEFS_IO_MAX + 2 * page);
 
-	return room ? room + page - PAYLOAD_AT : NULL;
+	if (!received || !room) {
+		free(received);
+		free(room);
+		return NULL;
+	}
+	*received = (struct received){
+		.buf.release = received_release,
+		.f = f,
+		.mem = room + page - PAYLOAD_AT,
+	};
+	return received;
 }
 
-static void receive_free(void *mem)
+static void received_free(struct received *received)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 
-	if (mem)
-		free((char *)mem + PAYLOAD_AT - page);
+	free((char *)received->mem + PAYLOAD_AT - page);
+	free(received);
 }
 
-static void free_buffers(struct buffers *buffers, void (*drop)(void *))
+static struct received *received_take(struct fusefs *f)
+{
+	struct received *received = f->unheld;
+
+	if (!received)
+		return received_new(f);
+	f->unheld = received->next;
+	return received;
+}
+
+static void free_buffers(struct buffers *buffers)
 {
 	while (buffers->count > 0)
-		drop(buffers->item[--buffers->count]);
+		free(buffers->item[--buffers->count]);
 	free(buffers->item);
 }
 
@@ -211,9 +239,13 @@ void fusefs_free(struct fusefs *f)
 	if (f->session)
 		fuse_session_destroy(f->session);
 	inodes_free(f->inodes);
-	free_buffers(&f->receive, receive_free);
-	free_buffers(&f->gather, free);
-	receive_free(f->rx.mem);
+	free_buffers(&f->gather);
+	while (f->unheld) {
+		struct received *received = f->unheld;
+
+		f->unheld = received->next;
+		received_free(received);
+	}
 	free(f->dirbuf);
 	free(f->ops);
 	free(f);
@@ -301,19 +333,20 @@ bool fusefs_wants_input(const struct fusefs *f)
 /* False: there is none now. */
 static bool take_request(struct fusefs *f)
 {
+	struct received *received = received_take(f);
+	struct fuse_buf rx = {0};
 	int len;
 
-	if (!f->rx.mem)
-		f->rx.mem = buffers_get(&f->receive);
-	if (!f->rx.mem)
-		f->rx.mem = receive_new();
-	if (!f->rx.mem)
+	if (!received)
 		return false;
-	len = fuse_session_receive_buf(f->session, &f->rx);
-	if (len <= 0)
-		return len == -EINTR;
-	fuse_session_process_buf(f->session, &f->rx);
-	return true;
+	rx.mem = received->mem;
+	f->received = received;
+	(void)csftp_buf_hold(&received->buf);
+	len = fuse_session_receive_buf(f->session, &rx);
+	if (len > 0)
+		fuse_session_process_buf(f->session, &rx);
+	csftp_buf_drop(&received->buf);
+	return len > 0 || len == -EINTR;
 }
 
 void fusefs_ready(struct fusefs *f)
@@ -402,11 +435,6 @@ void fusefs_each_caller(const struct fusefs *f,
 		if (op->req)
 			tell_caller(f, op, tell, arg);
 	}
-}
-
-struct fusefs_behind fusefs_behind(const struct fusefs *f)
-{
-	return (struct fusefs_behind){f->behind, f->behind_bytes};
 }
 
 uint64_t fusefs_number(const struct fusefs *f, const char *path)

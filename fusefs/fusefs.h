@@ -24,10 +24,10 @@
  * not if it is blocked or ignored) gets EINTR at once.  Other signals, such as
  * a program's progress timer, do not break its calls.
  *
- * A write(2) is answered before the file system has done it, unless the file
- * is open with O_SYNC or O_DSYNC; how much is on its way is bounded, and above
- * that writers wait.  An error is returned once, by the next write(2),
- * fsync(2) or close(2) of the file.
+ * A write(2) is answered when the file system answers the WRITE, which may be
+ * before it is done (core/layer/writebehind.h) unless the file is open with
+ * O_SYNC or O_DSYNC.  Payload lies in a csftp_buf; all of them must have been
+ * dropped before fusefs_free().
  *
  * When a file that was written to is closed, close(2) waits for the server's
  * CLOSE and returns its error.  FUSE tells of a close(2) (FLUSH), and of the
@@ -72,7 +72,6 @@ struct fusefs_config {
 	bool caller_owns;  /* the fs is told who makes what */
 	bool sync_read;	   /* one READ of a file at a time */
 	bool sync_readdir; /* one READDIR of a directory at a time */
-	bool sync_writes;  /* as if each file were open with O_SYNC */
 	bool keep_cache;   /* content the kernel has outlives open(2) */
 	bool direct_io;	   /* the kernel has none */
 	bool no_links;	   /* link(2) is EOPNOTSUPP */
@@ -135,13 +134,6 @@ void fusefs_each_caller(const struct fusefs *f,
 			void (*tell)(void *arg,
 				     const struct fusefs_caller *caller),
 			void *arg);
-
-/* Writes whose callers were answered before the server had them. */
-struct fusefs_behind {
-	uint32_t writes;
-	uint64_t bytes;
-};
-struct fusefs_behind fusefs_behind(const struct fusefs *f);
 
 /* Closes what the kernel has left open; to be called after it has ended. */
 void fusefs_close_files(struct fusefs *f);

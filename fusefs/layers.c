@@ -24,6 +24,7 @@ struct layers {
 	struct metered *metered;
 	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
 	struct csftp_fs *links;
+	struct writebehind *writebehind;
 };
 
 static uint64_t now_ms(void *arg)
@@ -168,6 +169,29 @@ static enum csftp_err add_metered(struct layers *layers)
 	return metered_new(&layers->metered, &config);
 }
 
+static void lost(void *arg, const char *path, int err)
+{
+	const struct layers *layers = arg;
+
+	if (layers->config.lost)
+		layers->config.lost(layers->config.arg, path, err);
+}
+
+/* On top: what is behind is of no layer's knowledge below. */
+static enum csftp_err add_writebehind(struct layers *layers)
+{
+	const struct writebehind_config config = {
+		.under = prefetch_fs(layers->prefetch),
+		.now_ms = now_ms,
+		.lost = lost,
+		.arg = layers,
+		.durability = layers->config.durability,
+		.bytes_max = layers->config.behind_max,
+	};
+
+	return writebehind_new(&layers->writebehind, &config);
+}
+
 enum csftp_err layers_new(struct layers **out,
 			  const struct layers_config *config)
 {
@@ -193,7 +217,10 @@ enum csftp_err layers_new(struct layers **out,
 	if (!err)
 		err = add_prefetch(layers);
 	if (!err)
-		err = links_new(&layers->links, prefetch_fs(layers->prefetch),
+		err = add_writebehind(layers);
+	if (!err)
+		err = links_new(&layers->links,
+				writebehind_fs(layers->writebehind),
 				config->root, config->links);
 	if (!err)
 		err = add_metered(layers);
@@ -215,6 +242,7 @@ void layers_free(struct layers *layers)
 		return;
 	metered_free(layers->metered);
 	links_free(layers->links);
+	writebehind_free(layers->writebehind);
 	if (layers->prefetch)
 		prefetch_quiet(layers->prefetch);
 	prefetch_free(layers->prefetch);
@@ -240,12 +268,14 @@ struct layers_counts layers_counts(const struct layers *layers)
 		.cache_bytes = cache_bytes(layers->cache),
 		.readahead = readahead_counts(layers->readahead),
 		.prefetch = prefetch_counts(layers->prefetch),
+		.writebehind = writebehind_counts(layers->writebehind),
 	};
 }
 
 uint32_t layers_pending(const struct layers *layers)
 {
-	return prefetch_pending(layers->prefetch) +
+	return writebehind_pending(layers->writebehind) +
+	       prefetch_pending(layers->prefetch) +
 	       cache_pending(layers->cache) +
 	       (layers->idmap ? idmap_pending(layers->idmap) : 0);
 }

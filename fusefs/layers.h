@@ -11,6 +11,7 @@
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
 #include "core/layer/readahead.h"
+#include "core/layer/writebehind.h"
 #include "csftp/err.h"
 #include "csftp/fs.h"
 
@@ -33,8 +34,12 @@ struct layers_config {
 		*owners; /* without under; NULL: as they are */
 	/* A steady clock in milliseconds, not 0; NULL: the system's. */
 	uint64_t (*now_ms)(void *arg);
+	enum writebehind_durability durability;
+	uint64_t behind_max; /* bytes answered and not written; 0: 64 MiB */
 	/* The st_ino that is shown for a path. */
 	uint64_t (*number)(void *arg, const char *path);
+	/* An error of a write that nobody can be told of any more. */
+	void (*lost)(void *arg, const char *path, int err);
 	void *arg;
 };
 
@@ -54,6 +59,7 @@ struct layers_counts {
 	size_t cache_bytes;
 	struct readahead_counts readahead;
 	struct prefetch_counts prefetch;
+	struct writebehind_counts writebehind;
 };
 struct layers_counts layers_counts(const struct layers *layers);
 

@@ -110,7 +110,7 @@ void op_free(struct fuse_op *op)
 	if (op->node2)
 		inodes_unpin(f->inodes, op->node2);
 	if (op->buf)
-		buffers_put(&f->receive, op->buf);
+		csftp_buf_drop(op->buf);
 	if (op->gather)
 		buffers_put(&f->gather, op->gather);
 	if (op->prev)

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/layer/writebehind.h"
+
 /* A list of strings that ends with NULL.  Owns them. */
 struct strings {
 	char **item; /* NULL while there is none */
@@ -79,6 +81,8 @@ struct options {
 	uint32_t congestion; /* threshold of what is in the background */
 	uint32_t fmask;	     /* as umask, of files */
 	uint32_t dmask;	     /* ... and of directories */
+	enum writebehind_durability durability;
+	uint64_t behind_max; /* bytes; 0: the default */
 	bool foreground;
 	bool verbose;
 	bool debug;
@@ -97,7 +101,6 @@ struct options {
 	enum options_nomap nomap;
 	bool no_cache; /* of our own */
 	bool no_readahead;
-	bool sync_writes;
 	bool kernel_cache;
 	bool direct_io;
 	bool fail_at_once;  /* without a connection */

@@ -142,13 +142,15 @@ static void tell_connection(const struct status *status, struct report *report)
 
 static void tell_under_way(const struct status *status, struct report *report)
 {
-	struct fusefs_behind behind = fusefs_behind(status->f);
+	struct writebehind_counts behind = {0};
 
+	if (status->layers)
+		behind = layers_counts(status->layers).writebehind;
 	report_section(report, "under_way");
 	report_number(report, "messages", status->in_flight);
 	report_number(report, "bytes_of_reads", status->read_bytes);
 	report_number(report, "bytes_of_writes", status->write_bytes);
-	report_number(report, "writes_behind", behind.writes);
+	report_number(report, "writes_behind", behind.steps);
 	report_number(report, "dirty_bytes", behind.bytes);
 	report_number(report, "callers", fusefs_callers(status->f));
 	report_section_end(report);

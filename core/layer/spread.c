@@ -254,6 +254,7 @@ static bool is_change(const struct csftp_req *req)
 	case CSFTP_OP_STATFS:
 	case CSFTP_OP_HOMEDIR:
 	case CSFTP_OP_IDNAME:
+	case CSFTP_OP_FLUSH:
 	case CSFTP_OP_COUNT:
 		break;
 	}

@@ -50,12 +50,30 @@ int rig_release(void **state)
 		fusefs_close_files(rig->f);
 		tap_release(&rig->tap);
 		fusefs_free(rig->f);
+		writebehind_free(rig->writebehind);
 	}
 	csftp_memfs_free(rig->memfs);
 	(void)umount2(rig->point, MNT_DETACH);
 	(void)rmdir(rig->point);
 	free(rig);
 	return 0;
+}
+
+static uint64_t steady_clock(void *arg)
+{
+	(void)arg;
+	return (uint64_t)proc_now_ms();
+}
+
+static struct csftp_fs *behind(struct rig *rig)
+{
+	const struct writebehind_config config = {
+		.under = &rig->tap.fs,
+		.now_ms = steady_clock,
+	};
+
+	assert_int_equal(writebehind_new(&rig->writebehind, &config), CSFTP_OK);
+	return writebehind_fs(rig->writebehind);
 }
 
 /* Mounts; max_read and max_write are the fs's, ops the number of objects. */
@@ -67,13 +85,13 @@ void rig_mount(struct rig *rig, uint32_t max_read, uint32_t max_write,
 			NULL};
 	struct fusefs_config config = rig->config;
 
-	config.fs = &rig->tap.fs;
 	config.root = "/";
 	config.ops = ops;
 	config.log = note;
 	config.arg = rig;
 	rig->tap.fs.max_read = max_read;
 	rig->tap.fs.max_write = max_write;
+	config.fs = rig->behind ? behind(rig) : &rig->tap.fs;
 	assert_int_equal(fusefs_new(&rig->f, &config, argv), CSFTP_OK);
 	assert_int_equal(fusefs_mount(rig->f, rig->point), CSFTP_OK);
 }

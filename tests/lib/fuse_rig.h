@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "core/layer/writebehind.h"
 #include "fusefs/fusefs.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/tap.h"
@@ -18,8 +19,10 @@ struct rig {
 	char log[4096];
 	struct fusefs_config config; /* what is not zero is the test's wish */
 	bool allow_other;	     /* other users may use the mount */
-	size_t most_nodes;	     /* that were in the inode table at once */
-	pid_t second;		     /* for a test that needs another process */
+	bool behind; /* writes are answered before they are done */
+	struct writebehind *writebehind;
+	size_t most_nodes; /* that were in the inode table at once */
+	pid_t second;	   /* for a test that needs another process */
 	/* Called between two rounds, in the process that serves. */
 	void (*between)(struct rig *rig);
 	pid_t child; /* the process that is served */

@@ -24,11 +24,10 @@ static void sync_body(void)
 	NEED(close(fd) == 0);
 }
 
-static void synchronous_writes_have_their_own_errors(void **state)
+static void writes_without_a_layer_have_their_own_errors(void **state)
 {
 	struct rig *rig = *state;
 
-	rig->config.sync_writes = true;
 	rig->tap.write_err = EIO;
 	rig_run(rig_with(state), sync_body);
 }
@@ -99,7 +98,7 @@ static void direct_io_asks_each_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RIG_TEST(synchronous_writes_have_their_own_errors),
+		RIG_TEST(writes_without_a_layer_have_their_own_errors),
 		RIG_TEST(hard_links_are_refused_where_they_are_not_wanted),
 		RIG_TEST(what_the_kernel_has_is_read_again_after_an_open),
 		RIG_TEST(content_outlives_an_open_where_that_is_wanted),

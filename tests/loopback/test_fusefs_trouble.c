@@ -318,11 +318,12 @@ static void write_fails_body(void)
 
 static void errors_of_write_and_fsync_reach_the_caller(void **state)
 {
-	struct rig *rig = rig_ready(state);
+	struct rig *rig = *state;
 
+	rig->behind = true;
 	rig->tap.write_err = EIO;
 	rig->tap.fsync_err = EDQUOT;
-	rig_run(rig, write_fails_body);
+	rig_run(rig_ready(state), write_fails_body);
 }
 
 static void late_error_body(void)

@@ -287,6 +287,56 @@ static void making_a_file_takes_two(void **state)
 	assert_int_equal(trips->writes, 1);
 }
 
+/* As tar(1) and cp(1) -p do it. */
+static void write_with_attributes(void)
+{
+	const struct timespec times[2] = {{.tv_sec = 1000000000},
+					  {.tv_sec = 1100000000}};
+	int fd = open("new", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	struct stat st;
+
+	NEED(fd >= 0);
+	NEED(write(fd, "text", 4) == 4);
+	NEED(futimens(fd, times) == 0);
+	NEED(fchmod(fd, 0640) == 0);
+	NEED(fstat(fd, &st) == 0);
+	NEED(st.st_mtim.tv_sec == 1100000000 && st.st_size == 4);
+	NEED(close(fd) == 0);
+}
+
+static void a_file_with_mode_and_times_takes_two(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, write_with_attributes), 2);
+	assert_int_equal(fs_getattr(&trips->other, "/new"), 0);
+	assert_int_equal(trips->other.attr.mode & 07777, 0640);
+	assert_int_equal(trips->other.attr.mtime.sec, 1100000000);
+	assert_int_equal(trips->other.attr.atime.sec, 1000000000);
+}
+
+static void write_at_length(void)
+{
+	int fd = open("long", O_WRONLY | O_CREAT | O_EXCL, 0600);
+	static char block[10240];
+
+	NEED(fd >= 0);
+	for (int i = 0; i < 100; i++)
+		NEED(write(fd, block, sizeof(block)) == sizeof(block));
+	NEED(close(fd) == 0);
+}
+
+/* A million bytes in pieces of 10 KiB are four WRITEs, and the first piece. */
+static void many_writes_travel_together(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, write_at_length), 2);
+	assert_int_equal(trips->writes, 5);
+}
+
 static void save_by_rename(void)
 {
 	rig_put("file~", "new text");
@@ -459,6 +509,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TRIPS_TEST(reading_a_file_takes_two),
 		TRIPS_TEST(making_a_file_takes_two),
+		TRIPS_TEST(a_file_with_mode_and_times_takes_two),
+		TRIPS_TEST(many_writes_travel_together),
 		TRIPS_TEST(saving_by_rename_takes_three),
 		TRIPS_TEST(a_listed_directory_takes_none),
 		TRIPS_TEST(a_listing_whose_time_is_over_takes_one),

@@ -192,7 +192,8 @@ static void what_sshfs_calls_so_is_called_so(void **state)
 		     "dcache_clean_interval=5,dcache_min_clean_interval=1,"
 		     "allow_root,auto_unmount");
 	assert_string_equal(parsed.why, "");
-	assert_true(o->sync_writes && o->no_readahead && o->kernel_cache);
+	assert_int_equal(o->durability, WRITEBEHIND_SYNC);
+	assert_true(o->no_readahead && o->kernel_cache);
 	assert_true(o->direct_io && o->no_links && o->no_root_check);
 	assert_int_equal(o->mount_flags.count, 2);
 	options_release(o);

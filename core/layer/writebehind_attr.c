@@ -1,0 +1,298 @@
+#include <string.h>
+
+#include "core/layer/writebehind_impl.h"
+
+/*
+ * Attributes: of a file that has something before it they are what they will
+ * be when that is done.
+ */
+
+struct wb_file *wb_file_about(const struct writebehind *wb,
+			      const struct csftp_req *up)
+{
+	const struct wb_handle *handle;
+
+	if (up->path)
+		return wb_file_at(wb, up->path);
+	handle = wb_handle_of(wb, up->fh);
+	return handle ? handle->file : NULL;
+}
+
+/* The times that a SETATTR sets, be they "now" or not. */
+static void apply(struct csftp_attr *attr, const struct csftp_attr *set)
+{
+	if (set->mask & CSFTP_ATTR_MODE) {
+		attr->mode = (attr->mode & CSFTP_S_IFMT) | (set->mode & 07777U);
+		attr->mask |= CSFTP_ATTR_MODE;
+	}
+	if (set->mask & (CSFTP_ATTR_ATIME | CSFTP_ATTR_ATIME_NOW)) {
+		attr->atime = set->atime;
+		attr->mask |= CSFTP_ATTR_ATIME;
+	}
+	if (set->mask & (CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW)) {
+		attr->mtime = set->mtime;
+		attr->mask |= CSFTP_ATTR_MTIME;
+	}
+}
+
+/* By the server's clock, as far as the file's making told what that says. */
+static void touch(const struct writebehind *wb, struct wb_file *file)
+{
+	uint64_t ms = wb_now(wb) - file->made_ms;
+
+	if (!(file->attr.mask & CSFTP_ATTR_MTIME))
+		return;
+	file->attr.mtime.sec = file->made_sec + (int64_t)(ms / 1000);
+	file->attr.mtime.nsec = 0;
+}
+
+void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,
+	      uint64_t len)
+{
+	uint64_t end = off + len;
+
+	file->changes++;
+	if (end > file->end)
+		file->end = end;
+	file->set.mask &= ~(CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW);
+	if (!file->known)
+		return;
+	if (end > file->attr.size)
+		file->attr.size = end;
+	touch(wb, file);
+}
+
+static void overlay(struct csftp_attr *attr, uint64_t end,
+		    const struct csftp_attr *set)
+{
+	if ((attr->mask & CSFTP_ATTR_SIZE) && end > attr->size)
+		attr->size = end;
+	apply(attr, set);
+}
+
+/* What the server says of a file that we made, and that nobody changed since */
+static void learn(struct wb_job *job, const struct csftp_attr *attr)
+{
+	const uint32_t need = CSFTP_ATTR_SIZE | CSFTP_ATTR_MODE;
+	struct writebehind *wb = (struct writebehind *)job->job.relay;
+	struct wb_file *file = job->file;
+
+	if (!(attr->mask & CSFTP_ATTR_SIZE) || file->changes != job->changes)
+		return;
+	if (attr->size > file->floor)
+		file->floor = attr->size;
+	if (!job->settled || !file->creator || (attr->mask & need) != need)
+		return;
+	file->known = true;
+	file->attr = *attr;
+	file->made_sec = attr->mtime.sec;
+	file->made_ms = wb_now(wb);
+}
+
+static void getattr_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct wb_job *job = (struct wb_job *)req;
+	struct writebehind *wb = (struct writebehind *)job->job.relay;
+	struct wb_file *file = job->file;
+	struct csftp_reply out = *reply;
+	struct csftp_attr attr;
+
+	if (!reply->err && reply->attr) {
+		attr = *reply->attr;
+		out.attr = &attr;
+		learn(job, &attr);
+		overlay(&attr, job->end, &job->set);
+		if (file->first)
+			overlay(&attr, file->end, &file->set);
+	}
+	wb_file_unpin(wb, file);
+	relay_answer(&job->job, &out);
+}
+
+void wb_getattr(struct writebehind *wb, struct csftp_req *up)
+{
+	struct wb_file *file = wb_file_about(wb, up);
+	struct wb_job *job;
+
+	if (!file) {
+		relay_pass(&wb->relay.fs, up);
+		return;
+	}
+	if (file->first && file->known) {
+		csftp_reply_attr(up, &file->attr);
+		return;
+	}
+	job = (struct wb_job *)relay_take(&wb->relay, up);
+	if (!job)
+		return;
+	job->file = file;
+	wb_file_pin(file);
+	job->changes = file->changes;
+	job->settled = !file->first;
+	job->end = file->end;
+	job->set = file->set;
+	relay_ask(&job->job, getattr_done);
+}
+
+static bool same_time(const struct csftp_time *a, const struct csftp_time *b)
+{
+	return a->sec == b->sec && a->nsec == b->nsec;
+}
+
+static bool changes_nothing(const struct wb_file *file,
+			    const struct csftp_attr *set)
+{
+	const struct csftp_attr *is = &file->attr;
+
+	if (!file->known || (set->mask & ~is->mask))
+		return false;
+	return (!(set->mask & CSFTP_ATTR_MODE) ||
+		((set->mode ^ is->mode) & 07777U) == 0) &&
+	       (!(set->mask & CSFTP_ATTR_ATIME) ||
+		same_time(&set->atime, &is->atime)) &&
+	       (!(set->mask & CSFTP_ATTR_MTIME) ||
+		same_time(&set->mtime, &is->mtime));
+}
+
+/*
+ * Both times, as version 3 sends them in pairs only (filexfer-02, section 5):
+ * who has to ask for the other one is overtaken by what comes behind.
+ */
+static bool complete(const struct wb_file *file, struct csftp_attr *set)
+{
+	const uint32_t atime = CSFTP_ATTR_ATIME | CSFTP_ATTR_ATIME_NOW;
+	const uint32_t mtime = CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW;
+
+	if (!(set->mask & WB_TIMES) ||
+	    ((set->mask & atime) && (set->mask & mtime)))
+		return true;
+	if (!file->known || !(file->attr.mask & CSFTP_ATTR_ATIME) ||
+	    !(file->attr.mask & CSFTP_ATTR_MTIME))
+		return false;
+	if (set->mask & atime) {
+		set->mtime = file->attr.mtime;
+		set->mask |= CSFTP_ATTR_MTIME;
+	} else {
+		set->atime = file->attr.atime;
+		set->mask |= CSFTP_ATTR_ATIME;
+	}
+	return true;
+}
+
+/* The last step, if that sets attributes and waits yet; or one of its own. */
+static struct wb_step *setattr_step(struct writebehind *wb,
+				    struct wb_file *file)
+{
+	struct wb_step *step = file->last;
+
+	if (step && step->state == WB_QUEUED &&
+	    step->req.op == CSFTP_OP_SETATTR && step->handle == file->creator)
+		return step;
+	return wb_step_add(wb, file->creator, CSFTP_OP_SETATTR);
+}
+
+static void merge(struct csftp_attr *to, const struct csftp_attr *set)
+{
+	if (set->mask & WB_TIMES)
+		to->mask &= ~WB_TIMES;
+	to->mask |= set->mask;
+	if (set->mask & CSFTP_ATTR_MODE)
+		to->mode = set->mode & 07777U;
+	if (set->mask & WB_TIMES) {
+		to->atime = set->atime;
+		to->mtime = set->mtime;
+	}
+}
+
+bool wb_setattr_behind(struct writebehind *wb, struct csftp_req *up)
+{
+	struct wb_file *file = wb_file_about(wb, up);
+	struct csftp_attr set = *up->attr;
+	struct wb_step *step;
+
+	if (!file || !file->creator || file->holds > 0 || wb->barriers > 0 ||
+	    set.mask == 0 || (set.mask & ~WB_LIGHT) ||
+	    wb->config.durability == WRITEBEHIND_SYNC)
+		return false;
+	if (changes_nothing(file, &set)) {
+		csftp_reply_err(up, 0);
+		return true;
+	}
+	if (!complete(file, &set))
+		return false;
+	step = setattr_step(wb, file);
+	if (!step)
+		return false;
+	merge(&step->attr, &set);
+	file->changes++;
+	file->creator->wrote = true;
+	merge(&file->set, &set);
+	if (file->known)
+		apply(&file->attr, &set);
+	csftp_reply_err(up, 0);
+	wb_pump(wb);
+	return true;
+}
+
+/* The file of that name in a directory, or NULL. */
+static struct wb_file *file_in(const struct writebehind *wb, const char *dir,
+			       const struct csftp_slice *name)
+{
+	char path[CSFTP_PATH_MAX + 1];
+	size_t len = strlen(dir);
+
+	if (len > 0 && dir[len - 1] == '/')
+		len--;
+	if (name->len > CSFTP_PATH_MAX - 1 - len)
+		return NULL;
+	memcpy(path, dir, len);
+	path[len] = '/';
+	memcpy(path + len + 1, name->ptr, name->len);
+	path[len + 1 + name->len] = '\0';
+	return wb_file_at(wb, path);
+}
+
+static bool name_entry(struct csftp_req *req, const struct csftp_entry *entry)
+{
+	struct wb_job *job = (struct wb_job *)req;
+	const struct writebehind *wb = (struct writebehind *)job->job.relay;
+	struct csftp_req *up = job->job.asked;
+	const struct wb_file *file =
+		file_in(wb, job->handle->dir, &entry->name);
+	struct csftp_entry shown = *entry;
+
+	if (!file || !file->first)
+		return up->entry(up, entry);
+	if (file->known)
+		shown.attr = file->attr;
+	else
+		overlay(&shown.attr, file->end, &file->set);
+	return up->entry(up, &shown);
+}
+
+static void readdir_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct wb_job *job = (struct wb_job *)req;
+
+	wb_handle_unpin((struct writebehind *)job->job.relay, job->handle);
+	relay_answer(&job->job, reply);
+}
+
+void wb_readdir(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct writebehind *wb = (struct writebehind *)fs;
+	struct wb_handle *handle = wb_handle_of(wb, up->fh);
+	struct wb_job *job;
+
+	if (wb->files_busy == 0 || !handle || !handle->dir) {
+		relay_pass(fs, up);
+		return;
+	}
+	job = (struct wb_job *)relay_take(&wb->relay, up);
+	if (!job)
+		return;
+	job->handle = handle;
+	handle->pins++;
+	job->job.req.entry = name_entry;
+	relay_ask(&job->job, readdir_done);
+}

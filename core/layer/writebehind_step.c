@@ -1,0 +1,467 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/writebehind_impl.h"
+
+/*
+ * What files have before them, step by step, and how much of it is under way.
+ */
+
+/* A shorter piece is copied: who keeps its buffer would keep all of that. */
+#define BY_REFERENCE (32U * 1024U)
+
+/* How long a window is tried at least before it is judged. */
+#define TRIAL_MS 8U
+
+/* After so long the connection may be another one, or idle for others. */
+#define IDLE_MS 1000U
+
+/* Always worth it: a writer is not stopped while little is on its way. */
+#define ROOM_LEAST (8U << 20)
+
+static void payload_drop(struct wb_step *step)
+{
+	for (uint32_t i = 0; i < step->part_count; i++) {
+		if (step->bufs[i])
+			csftp_buf_drop(step->bufs[i]);
+	}
+	step->part_count = 0;
+	step->room_used = 0;
+}
+
+static void ring_add(struct writebehind *wb, struct wb_file *file)
+{
+	if (file->ringed)
+		return;
+	file->ringed = true;
+	file->ring = NULL;
+	wb_file_pin(file);
+	if (wb->ring)
+		wb->ring_last->ring = file;
+	else
+		wb->ring = file;
+	wb->ring_last = file;
+	wb->ring_count++;
+}
+
+static struct wb_file *ring_take(struct writebehind *wb)
+{
+	struct wb_file *file = wb->ring;
+
+	wb->ring = file->ring;
+	wb->ring_count--;
+	file->ringed = false;
+	return file;
+}
+
+static struct wb_step *step_new(struct writebehind *wb)
+{
+	struct wb_step *step = wb->free;
+	uint8_t *room;
+
+	if (!step)
+		return calloc(1, sizeof(*step));
+	wb->free = step->next;
+	room = step->room;
+	*step = (struct wb_step){.room = room};
+	return step;
+}
+
+struct wb_step *wb_step_add(struct writebehind *wb, struct wb_handle *handle,
+			    enum csftp_op op)
+{
+	struct wb_file *file = handle->file;
+	struct wb_step *step = step_new(wb);
+
+	if (!step)
+		return NULL;
+	step->wb = wb;
+	step->req.op = op;
+	step->req.fh = handle->fh;
+	step->handle = handle;
+	handle->pins++;
+	if (file->last)
+		file->last->next = step;
+	else
+		file->first = step;
+	wb->files_busy += !file->last;
+	file->last = step;
+	if (!file->unsent)
+		file->unsent = step;
+	wb->steps++;
+	ring_add(wb, file);
+	return step;
+}
+
+void wb_steps_release(struct writebehind *wb)
+{
+	while (wb->free) {
+		struct wb_step *step = wb->free;
+
+		wb->free = step->next;
+		free(step->room);
+		free(step);
+	}
+}
+
+/*
+ * Payload
+ */
+
+static bool in_pieces(const struct writebehind *wb)
+{
+	return wb->relay.under->traits & CSFTP_FS_PARTS;
+}
+
+/* Bytes into the step's own room, as a part of their own or of the last. */
+static bool copy_part(const struct writebehind *wb, struct wb_step *step,
+		      const void *data, uint32_t len)
+{
+	uint32_t last = step->part_count - 1;
+	uint8_t *to;
+
+	if (!step->room)
+		step->room = malloc(wb->piece);
+	if (!step->room)
+		return false;
+	to = step->room + step->room_used;
+	memcpy(to, data, len);
+	step->room_used += len;
+	if (step->part_count > 0 && !step->bufs[last]) {
+		step->parts[last].len += len;
+		return true;
+	}
+	step->bufs[step->part_count] = NULL;
+	step->parts[step->part_count++] = (struct csftp_slice){to, len};
+	return true;
+}
+
+/* What is kept by reference becomes a copy, so that more can follow it. */
+static bool make_copy(const struct writebehind *wb, struct wb_step *step)
+{
+	struct csftp_slice part = step->parts[0];
+	struct csftp_buf *buf = step->bufs[0];
+
+	if (!buf)
+		return true;
+	step->part_count = 0;
+	if (!copy_part(wb, step, part.ptr, (uint32_t)part.len)) {
+		step->part_count = 1;
+		return false;
+	}
+	csftp_buf_drop(buf);
+	return true;
+}
+
+static bool add_part(struct writebehind *wb, struct wb_step *step,
+		     const void *data, uint32_t len, struct csftp_buf *buf)
+{
+	bool first = step->part_count == 0;
+	bool ok = true;
+
+	if (buf && len >= BY_REFERENCE && (first || in_pieces(wb))) {
+		step->bufs[step->part_count] = csftp_buf_hold(buf);
+		step->parts[step->part_count++] =
+			(struct csftp_slice){data, len};
+	} else {
+		if (!first && !in_pieces(wb))
+			ok = make_copy(wb, step);
+		ok = ok && copy_part(wb, step, data, len);
+	}
+	if (!ok)
+		return false;
+	step->len += len;
+	wb->counts.bytes += len;
+	if (wb->counts.bytes > wb->counts.most)
+		wb->counts.most = wb->counts.bytes;
+	return true;
+}
+
+/* The last step of the file, if what is written there belongs to it. */
+static struct wb_step *open_step(const struct writebehind *wb,
+				 const struct wb_handle *handle, uint64_t off)
+{
+	struct wb_step *step = handle->file->last;
+
+	if (!step || step->state != WB_QUEUED ||
+	    step->req.op != CSFTP_OP_WRITE || step->handle != handle ||
+	    step->req.off + step->len != off || step->len >= wb->piece ||
+	    step->part_count == CSFTP_PARTS_MAX)
+		return NULL;
+	return step;
+}
+
+bool wb_take_payload(struct writebehind *wb, struct wb_handle *handle,
+		     const struct csftp_req *up)
+{
+	const uint8_t *data = up->data;
+	uint64_t left = up->len;
+	uint64_t off = up->off;
+
+	while (left > 0) {
+		struct wb_step *step = open_step(wb, handle, off);
+		uint32_t len;
+
+		if (!step) {
+			step = wb_step_add(wb, handle, CSFTP_OP_WRITE);
+			if (!step)
+				return false;
+			step->req.off = off;
+		}
+		len = wb->piece - step->len;
+		if (len > left)
+			len = (uint32_t)left;
+		/* An empty step is a WRITE of nothing: it does no harm. */
+		if (!add_part(wb, step, data, len, up->buf))
+			return false;
+		data += len;
+		off += len;
+		left -= len;
+	}
+	return true;
+}
+
+bool wb_has_room(const struct writebehind *wb, uint64_t len)
+{
+	uint64_t max = wb->config.bytes_max;
+	uint64_t useful = 4 * wb->window;
+
+	/* More than keeps the connection busy would only cost memory. */
+	if (useful < ROOM_LEAST)
+		useful = ROOM_LEAST;
+	if (useful < max && wb->config.durability != WRITEBEHIND_ASYNC)
+		max = useful;
+	if (wb->counts.bytes > 0 && (len > max || wb->counts.bytes > max - len))
+		return false;
+	return wb->steps == 0 || wb->steps < wb->steps_max;
+}
+
+/*
+ * The window
+ */
+
+static void begin_trial(struct writebehind *wb, uint64_t now)
+{
+	wb->trial_ms = now;
+	wb->trial_bytes = 0;
+	wb->limited = false;
+}
+
+static void window_begin(struct writebehind *wb)
+{
+	uint64_t now = wb_now(wb);
+
+	if (now - wb->idle_ms > IDLE_MS || wb->window == 0) {
+		wb->window = wb->config.window_first;
+		wb->best = 0;
+		wb->settled = false;
+	}
+	begin_trial(wb, now);
+}
+
+/* After a window's worth of bytes: does a larger one bring more? */
+static void judge(struct writebehind *wb)
+{
+	uint64_t now;
+	uint64_t rate;
+
+	if (wb->settled || wb->trial_bytes < wb->window)
+		return;
+	now = wb_now(wb);
+	if (now - wb->trial_ms < TRIAL_MS)
+		return;
+	rate = wb->trial_bytes * 1000 / (now - wb->trial_ms);
+	if (wb->limited && rate > wb->best + wb->best / 4 &&
+	    wb->window * 2 <= wb->config.bytes_max) {
+		wb->best = rate;
+		wb->window *= 2;
+	} else if (wb->limited) {
+		wb->settled = true;
+	}
+	begin_trial(wb, now);
+}
+
+/*
+ * The way of a step
+ */
+
+/* Tells who asked for the step, or somebody, of the first error. */
+static void step_finish(struct writebehind *wb, struct wb_step *step)
+{
+	struct wb_handle *handle = step->handle;
+	struct csftp_req *asked = step->asked;
+	bool ends = step->req.op == CSFTP_OP_CLOSE;
+	int err = 0;
+
+	if (asked || ends) {
+		err = handle->err ? handle->err : step->err;
+		handle->err = 0;
+	}
+	if (ends && !asked && err && wb->config.lost)
+		wb->config.lost(wb->config.arg, handle->file->path, err);
+	step->next = wb->free;
+	wb->free = step;
+	wb_handle_unpin(wb, handle);
+	if (asked)
+		csftp_reply_err(asked, err);
+}
+
+static void retire(struct writebehind *wb, struct wb_file *file)
+{
+	wb_file_pin(file);
+	while (file->first && file->first->state == WB_DONE) {
+		struct wb_step *step = file->first;
+
+		file->first = step->next;
+		wb->steps--;
+		if (!file->first) {
+			file->last = NULL;
+			file->end = 0;
+			file->set.mask = 0;
+			file->known = file->known && file->creator;
+			wb->files_busy--;
+		}
+		step_finish(wb, step);
+	}
+	wb_file_unpin(wb, file);
+}
+
+static void write_done(struct writebehind *wb, struct wb_step *step)
+{
+	struct wb_file *file = step->handle->file;
+	uint64_t end = step->req.off + step->len;
+
+	wb->flying_bytes -= step->len;
+	wb->counts.bytes -= step->len;
+	wb->trial_bytes += step->len;
+	payload_drop(step);
+	if (!step->err && !(step->handle->flags & CSFTP_OPEN_APPEND) &&
+	    end > file->floor)
+		file->floor = end;
+	judge(wb);
+}
+
+static void step_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct wb_step *step = (struct wb_step *)req;
+	struct writebehind *wb = step->wb;
+	struct wb_handle *handle = step->handle;
+	struct wb_file *file = handle->file;
+
+	step->state = WB_DONE;
+	step->err = reply->err;
+	file->flying--;
+	if (--wb->flying == 0)
+		wb->idle_ms = wb_now(wb);
+	/* An FSYNC of our own goes as far as the server can. */
+	if (req->op == CSFTP_OP_FSYNC && !step->asked &&
+	    step->err == EOPNOTSUPP)
+		step->err = 0;
+	if (req->op == CSFTP_OP_WRITE)
+		write_done(wb, step);
+	/* Of what somebody waits for, the error is that one's to have. */
+	if (step->err && !step->asked && req->op != CSFTP_OP_CLOSE &&
+	    !handle->err)
+		handle->err = step->err;
+	if (step->err)
+		file->known = false;
+	wb_file_pin(file);
+	retire(wb, file);
+	wb_file_unpin(wb, file);
+	wb_release(wb);
+	wb_pump(wb);
+}
+
+/* What is not full waits for more, but not if it would be alone or last. */
+static bool wants_company(const struct writebehind *wb,
+			  const struct wb_step *step)
+{
+	const struct wb_file *file = step->handle->file;
+
+	if (step->next || file->holds > 0 || wb->barriers > 0 ||
+	    file->flying == 0)
+		return false;
+	return step->req.op == CSFTP_OP_SETATTR ||
+	       (step->req.op == CSFTP_OP_WRITE && step->len < wb->piece);
+}
+
+static bool may_go(struct writebehind *wb, const struct wb_step *step)
+{
+	if (wants_company(wb, step))
+		return false;
+	if (step->req.op != CSFTP_OP_WRITE)
+		return true;
+	if (wb->flying == 0)
+		window_begin(wb);
+	if (wb->flying_bytes > 0 && wb->flying_bytes + step->len > wb->window) {
+		wb->limited = true;
+		return false;
+	}
+	return wb->flying < WB_FLYING_MAX;
+}
+
+static void say_write(struct writebehind *wb, struct wb_step *step)
+{
+	step->req.len = step->len;
+	if (step->part_count > 1) {
+		step->req.parts = step->parts;
+		step->req.part_count = step->part_count;
+	} else {
+		step->req.data = step->parts[0].ptr;
+	}
+	wb->flying_bytes += step->len;
+	wb->counts.writes++;
+}
+
+static void step_send(struct writebehind *wb, struct wb_step *step)
+{
+	struct wb_file *file = step->handle->file;
+
+	file->unsent = step->next;
+	if (step->req.op == CSFTP_OP_FLUSH) {
+		step->state = WB_DONE;
+		retire(wb, file);
+		wb_release(wb);
+		return;
+	}
+	if (step->req.op == CSFTP_OP_WRITE)
+		say_write(wb, step);
+	step->state = WB_FLYING;
+	step->req.done = step_done;
+	step->req.attr = step->req.op == CSFTP_OP_SETATTR ? &step->attr : NULL;
+	wb->flying++;
+	file->flying++;
+	csftp_submit(wb->relay.under, &step->req);
+}
+
+/* The files take turns, so that a small one does not wait for a large one. */
+static struct wb_step *next_step(struct writebehind *wb)
+{
+	for (uint32_t n = wb->ring_count; n > 0; n--) {
+		struct wb_file *file = ring_take(wb);
+		struct wb_step *step = file->unsent;
+
+		if (step)
+			ring_add(wb, file);
+		wb_file_unpin(wb, file);
+		if (step && may_go(wb, step))
+			return step;
+	}
+	return NULL;
+}
+
+void wb_pump(struct writebehind *wb)
+{
+	struct wb_step *step;
+
+	if (wb->pumping)
+		return;
+	wb->pumping = true;
+	step = next_step(wb);
+	while (step) {
+		step_send(wb, step);
+		step = next_step(wb);
+	}
+	wb->pumping = false;
+}
