@@ -121,10 +121,12 @@ struct writebehind {
 	uint64_t window;
 	uint64_t trial_ms;
 	uint64_t trial_bytes;
-	uint64_t best;
-	uint64_t idle_ms; /* when nothing was under way any more */
-	bool limited;	  /* by the window, in this trial */
-	bool settled;
+	uint64_t stale_bytes; /* to be done before the trial begins */
+	uint64_t best;	      /* bytes per second before the window doubled */
+	uint64_t idle_ms;     /* when nothing was under way any more */
+	uint64_t settled_ms;  /* when doubling was no use; 0: not tried */
+	bool limited;	      /* by the window, in this trial */
+	bool probing;	      /* it has doubled, and is not judged yet */
 	bool pumping;
 	bool releasing;
 };

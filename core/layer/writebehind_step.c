@@ -14,6 +14,9 @@
 /* How long a window is tried at least before it is judged. */
 #define TRIAL_MS 8U
 
+/* How long a window stays that a larger one was no better than. */
+#define RETRY_MS 1000U
+
 /* After so long the connection may be another one, or idle for others. */
 #define IDLE_MS 1000U
 
@@ -239,6 +242,10 @@ bool wb_has_room(const struct writebehind *wb, uint64_t len)
 
 /*
  * The window
+ *
+ * Twice the window brings twice the bytes in a time where it is waiting that
+ * limits them, and no more where it is the wire or a processor.  So it is
+ * tried, judged and, if it brought little, taken back.
  */
 
 static void begin_trial(struct writebehind *wb, uint64_t now)
@@ -254,31 +261,62 @@ static void window_begin(struct writebehind *wb)
 
 	if (now - wb->idle_ms > IDLE_MS || wb->window == 0) {
 		wb->window = wb->config.window_first;
-		wb->best = 0;
-		wb->settled = false;
+		wb->settled_ms = 0;
+		wb->probing = false;
 	}
+	wb->stale_bytes = 0;
 	begin_trial(wb, now);
 }
 
-/* After a window's worth of bytes: does a larger one bring more? */
-static void judge(struct writebehind *wb)
+static void probe(struct writebehind *wb, uint64_t rate, uint64_t now)
+{
+	wb->probing = wb->window * 2 <= wb->config.bytes_max;
+	if (!wb->probing) {
+		wb->settled_ms = now;
+		return;
+	}
+	wb->best = rate;
+	/* What comes in for so long was sent by the old window. */
+	wb->stale_bytes = wb->window;
+	wb->window *= 2;
+}
+
+static void judge(struct writebehind *wb, uint64_t rate, uint64_t now)
+{
+	if (!wb->probing) {
+		if (wb->settled_ms == 0 || now - wb->settled_ms > RETRY_MS)
+			probe(wb, rate, now);
+	} else if (rate > wb->best + wb->best / 4) {
+		probe(wb, rate, now);
+	} else {
+		wb->window /= 2;
+		wb->probing = false;
+		wb->settled_ms = now;
+	}
+}
+
+/* So many bytes are done: how long did a window's worth take? */
+static void window_count(struct writebehind *wb, uint32_t len)
 {
 	uint64_t now;
-	uint64_t rate;
 
-	if (wb->settled || wb->trial_bytes < wb->window)
+	if (wb->stale_bytes > len) {
+		wb->stale_bytes -= len;
+		return;
+	}
+	if (wb->stale_bytes > 0) {
+		wb->stale_bytes = 0;
+		begin_trial(wb, wb_now(wb));
+		return;
+	}
+	wb->trial_bytes += len;
+	if (wb->trial_bytes < wb->window)
 		return;
 	now = wb_now(wb);
 	if (now - wb->trial_ms < TRIAL_MS)
 		return;
-	rate = wb->trial_bytes * 1000 / (now - wb->trial_ms);
-	if (wb->limited && rate > wb->best + wb->best / 4 &&
-	    wb->window * 2 <= wb->config.bytes_max) {
-		wb->best = rate;
-		wb->window *= 2;
-	} else if (wb->limited) {
-		wb->settled = true;
-	}
+	if (wb->limited)
+		judge(wb, wb->trial_bytes * 1000 / (now - wb->trial_ms), now);
 	begin_trial(wb, now);
 }
 
@@ -334,12 +372,11 @@ static void write_done(struct writebehind *wb, struct wb_step *step)
 
 	wb->flying_bytes -= step->len;
 	wb->counts.bytes -= step->len;
-	wb->trial_bytes += step->len;
+	window_count(wb, step->len);
 	payload_drop(step);
 	if (!step->err && !(step->handle->flags & CSFTP_OPEN_APPEND) &&
 	    end > file->floor)
 		file->floor = end;
-	judge(wb);
 }
 
 static void step_done(struct csftp_req *req, const struct csftp_reply *reply)
