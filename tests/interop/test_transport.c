@@ -194,7 +194,7 @@ static void a_key_file_logs_in(void **state)
 static void an_unknown_key_is_denied_in_words_of_ssh(void **state)
 {
 	struct place *place = *state;
-	char key[PROC_PATH_MAX], path[PROC_PATH_MAX];
+	char key[PROC_PATH_MAX + 32], path[PROC_PATH_MAX] = "";
 	const char *const options[] = {option(key, "IdentityFile", path), NULL};
 
 	proc_print(path, sizeof(path), "%.4000s/stranger", place->mounted.dir);
@@ -265,7 +265,7 @@ static void an_agent_signs_with_keys_of_each_type(void **state)
 	struct place *place = *state;
 	/* libssh2 1.10 would have RSA keys sign with SHA-1. */
 	size_t count = place->mounted.transport == LIBSSH2_OPENSSH ? 2 : 3;
-	char path[PROC_PATH_MAX], agent[PROC_PATH_MAX];
+	char path[PROC_PATH_MAX] = "", agent[PROC_PATH_MAX + 32];
 	const char *dir = place->mounted.sshd.dir;
 	const char *const options[] = {option(agent, "IdentityAgent", path),
 				       "IdentitiesOnly=no",
@@ -292,7 +292,7 @@ static void an_agent_signs_with_keys_of_each_type(void **state)
 static void identities_only_keeps_the_agents_other_keys_back(void **state)
 {
 	struct place *place = *state;
-	char path[PROC_PATH_MAX], agent[PROC_PATH_MAX + 32];
+	char path[PROC_PATH_MAX] = "", agent[PROC_PATH_MAX + 32];
 	char file[PROC_PATH_MAX + 32];
 	const char *dir = place->mounted.sshd.dir;
 	const char *const options[] = {option(agent, "IdentityAgent", ""),
