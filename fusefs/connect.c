@@ -114,7 +114,7 @@ struct connector {
 
 static bool needs_ssh(const struct options *options)
 {
-	return !options->passive && !options->directport;
+	return !options->passive && !options->directport && !options->vsock;
 }
 
 /* What is asked for, and what can be done, decide. */

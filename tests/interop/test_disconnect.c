@@ -57,6 +57,16 @@ static int make_ssh(void **state)
 	return make(state, SSH_OPENSSH);
 }
 
+static int make_native(void **state)
+{
+	return make(state, NATIVE_OPENSSH);
+}
+
+static int make_libssh2(void **state)
+{
+	return make(state, LIBSSH2_OPENSSH);
+}
+
 static int release(void **state)
 {
 	struct away *away = *state;
@@ -87,8 +97,8 @@ static void mount_by_proxy(struct away *away, const char *options)
 	assert_true(fd >= 0);
 	proc_print(list, sizeof(list), "%s", options ? options : "rw");
 	if (away->mounted.transport != DIRECT_CSFTP)
-		proc_print(list, sizeof(list), "transport=ssh,port=%d,%s",
-			   away->proxy.port, options ? options : "rw");
+		proc_print(list, sizeof(list), "port=%d,%s", away->proxy.port,
+			   options ? options : "rw");
 	argv = mounted_argv(&away->mounted, away->mounted.served,
 			    away->mounted.point, append);
 	away->mounted.pid = proc_start(argv, -1, -1, fd);
@@ -570,6 +580,10 @@ static void a_connection_can_be_made_when_it_is_needed(void **state)
 }
 
 #define BY_SSH(name) cmocka_unit_test_setup_teardown(name, make_ssh, release)
+#define BY_NATIVE(name)                                                        \
+	cmocka_unit_test_setup_teardown(name, make_native, release)
+#define BY_LIBSSH2(name)                                                       \
+	cmocka_unit_test_setup_teardown(name, make_libssh2, release)
 #define DIRECTLY(name)                                                         \
 	cmocka_unit_test_setup_teardown(name, make_direct, release)
 
@@ -578,9 +592,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		BY_SSH(a_killed_ssh_is_a_pause),
 		BY_SSH(a_reset_connection_is_a_pause),
+		BY_NATIVE(a_reset_connection_is_a_pause),
+		BY_LIBSSH2(a_reset_connection_is_a_pause),
 		DIRECTLY(a_reset_connection_is_a_pause),
 		DIRECTLY(a_link_that_swallows_all_is_noticed),
+		BY_NATIVE(a_link_that_swallows_all_is_noticed),
 		BY_SSH(a_server_that_is_away_is_waited_for),
+		BY_NATIVE(a_server_that_is_away_is_waited_for),
 		DIRECTLY(a_server_that_is_away_is_waited_for),
 		DIRECTLY(a_listing_goes_on),
 		DIRECTLY(what_is_known_is_shown_while_it_is_down),
@@ -589,10 +607,13 @@ int main(void)
 		DIRECTLY(with_fail_nobody_waits),
 		BY_SSH(what_was_not_written_is_said_at_the_end),
 		BY_SSH(what_was_written_is_written_at_the_end),
+		BY_NATIVE(what_was_written_is_written_at_the_end),
 		DIRECTLY(without_anything_to_write_it_ends_at_once),
 		BY_SSH(a_refusal_is_no_reason_to_try_and_try),
 		BY_SSH(a_connection_can_be_made_when_it_is_needed),
 		DIRECTLY(a_connection_can_be_made_when_it_is_needed),
+		BY_NATIVE(a_refusal_is_no_reason_to_try_and_try),
+		BY_LIBSSH2(a_refusal_is_no_reason_to_try_and_try),
 	};
 
 	umask(022);

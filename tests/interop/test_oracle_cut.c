@@ -36,7 +36,7 @@ static void mount_by_proxy(struct cutting *cutting)
 	fd = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	if (mounted->transport != DIRECT_CSFTP)
-		proc_print(options, sizeof(options), "transport=ssh,port=%d",
+		proc_print(options, sizeof(options), "port=%d",
 			   cutting->proxy.port);
 	argv = mounted_argv(mounted, mounted->served, mounted->point, append);
 	mounted->pid = proc_start(argv, -1, -1, fd);
@@ -74,6 +74,11 @@ static int make_direct(void **state)
 static int make_openssh(void **state)
 {
 	return make(state, SSH_OPENSSH);
+}
+
+static int make_native(void **state)
+{
+	return make(state, NATIVE_OPENSSH);
 }
 
 static int release(void **state)
@@ -146,6 +151,8 @@ int main(void)
 						release),
 		cmocka_unit_test_setup_teardown(cuts_of_ssh_are_not_seen,
 						make_openssh, release),
+		cmocka_unit_test_setup_teardown(cuts_of_ssh_are_not_seen,
+						make_native, release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
