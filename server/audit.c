@@ -271,7 +271,8 @@ void audit_event(struct audit *audit, const struct watch_event *event)
 	(void)end_line(audit, &json);
 }
 
-void audit_refused(struct audit *audit, const char *name)
+void audit_refused(struct audit *audit, const char *name, const char *path,
+		   const char *path2)
 {
 	struct json json;
 
@@ -280,6 +281,10 @@ void audit_refused(struct audit *audit, const char *name)
 		return;
 	}
 	begin_line(audit, &json, name);
+	if (path)
+		json_bytes(&json, "path", path);
+	if (path2)
+		json_bytes(&json, "path2", path2);
 	json_word(&json, "refused", "true");
 	json_text(&json, "error", "EACCES");
 	(void)end_line(audit, &json);

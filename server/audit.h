@@ -30,8 +30,7 @@
  *   read, written
  *             close: the sums of the handle, in bytes
  *   forced    close: true where the session ended before
- *   refused   true where the policy did not let it pass (-R, -P, -p); then
- *             there are no paths
+ *   refused   true where the policy did not let it pass (-R, -P, -p)
  *   error     the errno's name ("ENOENT"), or null
  *   us        how long it took, in microseconds
  *
@@ -70,8 +69,9 @@ int audit_admit(struct audit *audit);
 
 void audit_event(struct audit *audit, const struct watch_event *event);
 
-/* A request that the policy refused: it has no paths, and is EACCES. */
-void audit_refused(struct audit *audit, const char *name);
+/* A request that the policy refused, with EACCES; a path may be NULL. */
+void audit_refused(struct audit *audit, const char *name, const char *path,
+		   const char *path2);
 
 /* "session-open" and "session-close"; an errno if it could not be written. */
 int audit_session(struct audit *audit, const char *op);

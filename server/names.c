@@ -22,6 +22,7 @@ struct table {
 	struct known *item;
 	size_t count;
 	size_t room;
+	size_t last; /* found: most files of a directory have one owner */
 };
 
 struct names {
@@ -145,11 +146,13 @@ static void load(struct names *names)
 	sort(&names->groups);
 }
 
-static const struct known *find(const struct table *table, uint32_t id)
+static const struct known *find(struct table *table, uint32_t id)
 {
 	size_t low = 0;
 	size_t high = table->count;
 
+	if (table->last < high && table->item[table->last].id == id)
+		return &table->item[table->last];
 	/* The first of those with this number. */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -159,9 +162,10 @@ static const struct known *find(const struct table *table, uint32_t id)
 		else
 			high = middle;
 	}
-	return low < table->count && table->item[low].id == id
-		       ? &table->item[low]
-		       : NULL;
+	if (low == table->count || table->item[low].id != id)
+		return NULL;
+	table->last = low;
+	return &table->item[low];
 }
 
 const char *names_idname(void *arg, uint32_t kind, uint32_t id)

@@ -155,10 +155,36 @@ static void local_clock(void *arg, int64_t when, int64_t *now, int32_t *offset)
 	tree_clock(((struct session *)arg)->tree, when, now, offset);
 }
 
+/* A path that no file can have is told as far as one could be. */
+static const char *told_path(char out[CSFTP_PATH_MAX + 1],
+			     struct csftp_slice path)
+{
+	size_t len = path.len < CSFTP_PATH_MAX ? path.len : CSFTP_PATH_MAX;
+
+	if (!path.ptr)
+		return NULL;
+	memcpy(out, path.ptr, len);
+	out[len] = '\0';
+	return out;
+}
+
+static void audit_refusal(const struct session *session,
+			  const struct csftp_refusal *refusal)
+{
+	char room[CSFTP_PATH_MAX + 1], room2[CSFTP_PATH_MAX + 1];
+	const char *path = told_path(room, refusal->path);
+
+	if (refusal->fh)
+		path = watch_path(session->watch, *refusal->fh);
+	audit_refused(session->audit, refusal->name, path,
+		      told_path(room2, refusal->path2));
+}
+
 /* csftp_serve_config.refused, in OpenSSH's words */
-static void refused(void *arg, const char *name)
+static void refused(void *arg, const struct csftp_refusal *refusal)
 {
 	struct session *session = arg;
+	const char *name = refusal->name;
 	uint64_t bit = (uint64_t)1 << csftp_serve_request(name);
 
 	if (session->options->listed & bit)
@@ -172,7 +198,7 @@ static void refused(void *arg, const char *name)
 			"Refusing %s request in read-only mode", name);
 	log_say(session->log, LEVEL_INFO, "sent status Permission denied");
 	if (session->audit)
-		audit_refused(session->audit, name);
+		audit_refusal(session, refusal);
 }
 
 /* csftp_serve_config.trace */

@@ -41,6 +41,13 @@ static struct watched *handle_of(const struct watch *watch, csftp_fh fh)
 	return (struct watched *)fhmap_find(&watch->handles, fh);
 }
 
+const char *watch_path(const struct csftp_fs *fs, csftp_fh fh)
+{
+	const struct watched *handle = handle_of((const struct watch *)fs, fh);
+
+	return handle ? handle->path : NULL;
+}
+
 /* The room of a handle that was closed does for most that come later. */
 static bool remember(struct watched *handle, const struct csftp_req *req)
 {

@@ -58,6 +58,12 @@ struct watch_config {
 CSFTP_MUST_CHECK enum csftp_err watch_new(struct csftp_fs **out,
 					  const struct watch_config *config);
 
+/*
+ * The path that an open handle was opened by; NULL where it is none.  Good until
+ * the next request.
+ */
+const char *watch_path(const struct csftp_fs *fs, csftp_fh fh);
+
 /* Every request must have been answered.  NULL is fine. */
 void watch_free(struct csftp_fs *fs);
 

@@ -38,19 +38,21 @@ static void put_padding(struct line *line, size_t have, size_t width)
 		put_char(line, ' ');
 }
 
+/* The width is at most NUMBER_MAX. */
+#define NUMBER_MAX 20
+
 static void put_number(struct line *line, uint64_t val, size_t width, char fill)
 {
-	char digits[20];
-	size_t n = 0;
+	char text[NUMBER_MAX];
+	size_t at = sizeof(text);
 
 	do {
-		digits[n++] = (char)('0' + val % 10);
+		text[--at] = (char)('0' + val % 10);
 		val /= 10;
 	} while (val > 0);
-	for (size_t have = n; have < width; have++)
-		put_char(line, fill);
-	while (n > 0)
-		put_char(line, digits[--n]);
+	while (sizeof(text) - at < width)
+		text[--at] = fill;
+	put_text(line, text + at, sizeof(text) - at);
 }
 
 static char type_letter(uint32_t mode)
@@ -75,26 +77,25 @@ static char type_letter(uint32_t mode)
 	}
 }
 
-/* One rwx group; the special bit shows in place of x. */
-static void put_rwx(struct line *line, uint32_t bits, bool special,
-		    const char letters[2])
+/* What stands in place of an x that is there, and of one that is not. */
+static void put_special(char *x, bool special, const char letters[2])
 {
-	bool x = bits & 1;
-
-	put_char(line, bits & 4 ? 'r' : '-');
-	put_char(line, bits & 2 ? 'w' : '-');
 	if (special)
-		put_char(line, letters[x ? 0 : 1]);
-	else
-		put_char(line, x ? 'x' : '-');
+		*x = letters[*x == 'x' ? 0 : 1];
 }
 
 static void put_mode(struct line *line, uint32_t mode)
 {
-	put_char(line, type_letter(mode));
-	put_rwx(line, mode >> 6, mode & 04000, "sS");
-	put_rwx(line, mode >> 3, mode & 02000, "sS");
-	put_rwx(line, mode, mode & 01000, "tT");
+	char text[] = "?rwxrwxrwx";
+
+	text[0] = type_letter(mode);
+	for (int i = 0; i < 9; i++)
+		if (!(mode & 0400U >> i))
+			text[1 + i] = '-';
+	put_special(&text[3], mode & 04000, "sS");
+	put_special(&text[6], mode & 02000, "sS");
+	put_special(&text[9], mode & 01000, "tT");
+	put_text(line, text, sizeof(text) - 1);
 }
 
 static void put_owner(struct line *line, const char *name, uint32_t id)

@@ -392,12 +392,25 @@ bool serve_denies(const struct csftp_serve *serve, enum sftp_kind kind)
 	return config->denied >> request_of_kind(kind) & 1;
 }
 
-static void refuse(struct serve_slot *slot)
+static struct csftp_slice as_slice(struct wire_bytes bytes)
 {
-	const struct csftp_serve_config *config = &slot->serve->config;
+	return (struct csftp_slice){bytes.ptr, bytes.len};
+}
 
-	if (config->refused)
-		config->refused(config->arg, handlers[slot->kind].name);
+static void refuse(struct serve_slot *slot, const struct sftp_msg *msg)
+{
+	const struct csftp_serve *serve = slot->serve;
+	struct csftp_refusal refusal = {
+		.name = handlers[slot->kind].name,
+		.path = as_slice(msg->path),
+		.path2 = as_slice(msg->path2),
+	};
+	uint32_t index;
+
+	if (msg->handle.ptr && serve_handle_find(serve, msg->handle, &index))
+		refusal.fh = &serve->handles[index].fh;
+	if (serve->config.refused)
+		serve->config.refused(serve->config.arg, &refusal);
 	serve_errno(slot, EACCES);
 }
 
@@ -449,11 +462,11 @@ static void serve_request(struct csftp_serve *serve, uint8_t *body,
 		serve_status(slot, SSH_FX_OP_UNSUPPORTED,
 			     sftp_errno_text(EOPNOTSUPP));
 	else if (serve_denies(serve, msg->kind))
-		refuse(slot);
+		refuse(slot, msg);
 	else if (err != CSFTP_OK && err != CSFTP_ERR_TRAILING)
 		serve_status(slot, SSH_FX_BAD_MESSAGE, csftp_strerror(err));
 	else if (serve->config.read_only && opens_to_write(msg))
-		refuse(slot);
+		refuse(slot, msg);
 	else if (fill(slot, body, msg) &&
 		 (!handler->begin || handler->begin(slot, msg)))
 		serve_slot_submit(slot);

@@ -44,6 +44,17 @@ CSFTP_API int csftp_serve_request(const char *name);
 /* The name of a request; static; NULL where no request has that number. */
 CSFTP_API const char *csftp_serve_request_name(int request);
 
+/*
+ * What the policy has refused, as far as its fields could be read: paths as
+ * they were sent, of any bytes and any length; ptr is NULL where there is none.
+ */
+struct csftp_refusal {
+	const char *name; /* of the request */
+	struct csftp_slice path;
+	struct csftp_slice path2;
+	const csftp_fh *fh; /* of the open handle that was meant; NULL: none */
+};
+
 /* Zero means the default given. */
 struct csftp_serve_config {
 	struct csftp_fs *fs;
@@ -56,10 +67,10 @@ struct csftp_serve_config {
 	uint64_t denied; /* a bit for each request: 1 << its number */
 	bool read_only;	 /* what writes is denied, and OPEN for writing */
 	/*
-	 * Called for each request that the policy refuses, with its name; as
-	 * its fields are not looked at, there is no more to say.  May be NULL.
+	 * Called for each request that the policy refuses, before it is
+	 * answered.  May be NULL.
 	 */
-	void (*refused)(void *arg, const char *name);
+	void (*refused)(void *arg, const struct csftp_refusal *refusal);
 	uint32_t handles; /* files and directories open at once: 1024 */
 	/*
 	 * Names for the numbers in "ls -l" lines; may be NULL, and may answer

@@ -212,8 +212,10 @@ static void read_only_changes_nothing(void **state)
 	SH(place, "grep -qx 'Refusing open request in read-only mode' log\n"
 		  "grep -qx 'Refusing mkdir request in read-only mode' log\n"
 		  "grep -qx 'sent status Permission denied' log\n"
-		  "grep -q '\"op\":\"mkdir\",\"refused\":true,"
-		  "\"error\":\"EACCES\"}$' audit");
+		  "grep -q '\"op\":\"mkdir\",\"path\":\"dir\","
+		  "\"refused\":true,\"error\":\"EACCES\"}$' audit\n"
+		  "grep -q '\"op\":\"rename\",\"path\":\"file\","
+		  "\"path2\":\"other\",\"refused\":true,' audit");
 }
 
 static void requests_are_denied_and_allowed(void **state)

@@ -224,19 +224,28 @@ static void bits_of_no_request_mean_nothing(void **state)
 	served_stop(&served);
 }
 
-static void told(void *arg, const char *name)
+/* What was told last: the name, and the paths behind it. */
+static void told(void *arg, const struct csftp_refusal *refusal)
 {
-	char(*last)[32] = arg;
+	char(*last)[96] = arg;
 
-	snprintf(*last, sizeof(*last), "%s", name);
+	snprintf(*last, sizeof(*last), "%s%s%.*s%s%.*s%s", refusal->name,
+		 refusal->path.ptr ? " " : "", (int)refusal->path.len,
+		 refusal->path.ptr ? (const char *)refusal->path.ptr : "",
+		 refusal->path2.ptr ? " " : "", (int)refusal->path2.len,
+		 refusal->path2.ptr ? (const char *)refusal->path2.ptr : "",
+		 refusal->fh ? " fh" : "");
 }
 
 static void who_asks_is_told_of_each_refusal(void **state)
 {
-	char last[32] = "";
+	char last[96] = "";
 	struct sftp_msg open = {.kind = SFTP_OPEN,
 				.num = CSFTP_OPEN_WRITE,
 				.path = BYTES("path")};
+	struct sftp_msg rename = {
+		.kind = SFTP_RENAME, .path = BYTES("a"), .path2 = BYTES("b")};
+	struct sftp_msg write = {.kind = SFTP_WRITE, .data = BYTES("x")};
 
 	(void)state;
 	begin((struct csftp_serve_config){
@@ -254,11 +263,21 @@ static void who_asks_is_told_of_each_refusal(void **state)
 		(void)served_ask(&served, &msg);
 		refused = served.answer.kind == SFTP_STATUS &&
 			  served.answer.num == SSH_FX_PERMISSION_DENIED;
-		assert_string_equal(last, refused ? name : "");
+		assert_int_equal(last[0] != '\0', refused);
+		if (refused)
+			assert_int_equal(strncmp(last, name, strlen(name)), 0);
 	}
 	last[0] = '\0';
 	(void)served_ask(&served, &open);
-	assert_string_equal(last, "open");
+	assert_string_equal(last, "open path");
+	(void)served_ask(&served, &rename);
+	assert_string_equal(last, "rename a b");
+	open.num = CSFTP_OPEN_READ;
+	(void)served_ask(&served, &open);
+	assert_int_equal(served.answer.kind, SFTP_HANDLE);
+	write.handle = served.answer.handle;
+	(void)served_ask(&served, &write);
+	assert_string_equal(last, "write fh");
 	served_stop(&served);
 }
 
