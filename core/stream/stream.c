@@ -42,6 +42,21 @@ static bool set_out_nonblock(struct csftp_stream *stream, bool on)
 	return true;
 }
 
+/* Twice what a pipe has at first: more does not stay in the cache. */
+#define PIPE_IN_BYTES (128 * 1024)
+
+/*
+ * Half the reads and half the waking up of who writes; measured, a tenth of the
+ * time of a WRITE.  A user who has no memory for pipes left keeps the old one.
+ */
+static void enlarge_pipe(int fd)
+{
+	int bytes = fcntl(fd, F_GETPIPE_SZ);
+
+	if (bytes > 0 && bytes < PIPE_IN_BYTES)
+		(void)fcntl(fd, F_SETPIPE_SZ, PIPE_IN_BYTES);
+}
+
 enum csftp_err csftp_stream_share(struct csftp_stream *stream, int rfd, int wfd)
 {
 	struct csftp_stream made = {
@@ -53,6 +68,7 @@ enum csftp_err csftp_stream_share(struct csftp_stream *stream, int rfd, int wfd)
 	if (rflags < 0 || made.wflags < 0 || fstat(wfd, &st) != 0)
 		return CSFTP_ERR_IO;
 	made.polls = rflags & O_NONBLOCK;
+	enlarge_pipe(rfd);
 	if (S_ISSOCK(st.st_mode))
 		made.out = CSFTP_STREAM_OUT_SOCKET;
 	else if (S_ISFIFO(st.st_mode))
