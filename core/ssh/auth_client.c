@@ -3,6 +3,7 @@
 
 #include "core/ssh/engine.h"
 #include "core/ssh/names.h"
+#include "core/ssh/sk.h"
 
 enum { PROMPTS_MAX = 32, SIGNED_MAX = SSH_MESSAGE_MAX };
 
@@ -90,6 +91,8 @@ static const struct ssh_alg *alg_for(const struct csftp_ssh *ssh,
 	const struct ssh_alg *alg, *any = NULL;
 	enum csftp_ssh_key_type type;
 
+	if (ssh_sk_is_key(key))
+		return &ssh_sk_alg;
 	if (!ssh_key_blob_type(key, &type))
 		return NULL;
 	for (size_t i = 0; (alg = ssh_alg_at(CSFTP_SSH_ALG_HOSTKEY, i)); i++) {
@@ -228,7 +231,8 @@ static void on_key_ok(struct csftp_ssh *ssh, struct wire_rd *rd)
 
 	if (!ssh_whole(ssh, rd))
 		return;
-	if (!ssh_alg_find(CSFTP_SSH_ALG_HOSTKEY, algorithm)) {
+	if (!ssh_alg_find(CSFTP_SSH_ALG_HOSTKEY, algorithm) &&
+	    !ssh_is(algorithm, ssh_sk_alg.name)) {
 		(void)ssh_fail(ssh, CSFTP_ERR_VALUE, CSFTP_SSH_PROTOCOL_ERROR,
 			       "another algorithm than was asked about");
 		return;

@@ -3,6 +3,7 @@
 
 #include "core/ssh/engine.h"
 #include "core/ssh/names.h"
+#include "core/ssh/sk.h"
 
 /* Session id and request of a signature; both have their bounds. */
 enum { SIGNED_MAX = 4 + SSH_HASH_MAX + 1024 + SSH_KEY_BLOB_MAX };
@@ -143,19 +144,44 @@ static void on_password(struct csftp_ssh *ssh, struct wire_rd *rd,
 			ssh_shown(password);
 }
 
-/* RFC 4252, 7: over the session id and the request up to the signature. */
+/* NULL: none that users sign with here, or none of that key. */
+static const struct ssh_alg *user_alg(const struct request *request)
+{
+	const struct ssh_alg *alg =
+		ssh_alg_find(CSFTP_SSH_ALG_HOSTKEY, request->algorithm);
+	enum csftp_ssh_key_type type;
+
+	if (ssh_is(request->algorithm, ssh_sk_alg.name))
+		return ssh_sk_is_key(request->key) ? &ssh_sk_alg : NULL;
+	return alg && ssh_key_blob_type(request->key, &type) && type == alg->key
+		       ? alg
+		       : NULL;
+}
+
+/*
+ * RFC 4252, 7: over the session id and the request up to the signature.  Of a
+ * key that is not in hardware there is nothing to ask for that flags could say.
+ */
 static bool signature_is_good(struct csftp_ssh *ssh, const struct ssh_alg *alg,
-			      const struct request *request)
+			      const struct request *request, unsigned *flags)
 {
 	uint8_t data[SIGNED_MAX];
 	struct wire_wr wr = {.base = data, .cap = sizeof(data)};
+	struct wire_bytes all;
 
+	*flags = SSH_SK_TOUCHED | SSH_SK_VERIFIED;
+	if (!request->is_signed)
+		return true;
 	wire_wr_string(&wr, ssh->session, ssh->session_len);
 	wire_wr_raw(&wr, ssh->payload.ptr, request->signed_len);
-	return wire_wr_end(&wr) == CSFTP_OK &&
-	       ssh_key_verify(request->key, alg,
-			      (struct wire_bytes){data, wr.len},
-			      request->signature) == CSFTP_OK;
+	if (wire_wr_end(&wr) != CSFTP_OK)
+		return false;
+	all = (struct wire_bytes){data, wr.len};
+	if (alg == &ssh_sk_alg)
+		return ssh_sk_verify(ssh->env->lib, request->key, all,
+				     request->signature, flags) == CSFTP_OK;
+	return ssh_key_verify(request->key, alg, all, request->signature) ==
+	       CSFTP_OK;
 }
 
 /*
@@ -167,15 +193,13 @@ static void on_publickey(struct csftp_ssh *ssh, struct wire_rd *rd,
 {
 	struct csftp_ssh_event *event;
 	const struct ssh_alg *alg;
-	enum csftp_ssh_key_type type;
+	unsigned flags;
 
 	read_key(ssh, rd, request);
 	if (!ssh_whole(ssh, rd))
 		return;
-	alg = ssh_alg_find(CSFTP_SSH_ALG_HOSTKEY, request->algorithm);
-	if (!alg || !ssh_key_blob_type(request->key, &type) ||
-	    type != alg->key ||
-	    (request->is_signed && !signature_is_good(ssh, alg, request))) {
+	alg = user_alg(request);
+	if (!alg || !signature_is_good(ssh, alg, request, &flags)) {
 		refuse(ssh);
 		return;
 	}
@@ -183,6 +207,8 @@ static void on_publickey(struct csftp_ssh *ssh, struct wire_rd *rd,
 	event->key = ssh_shown(request->key);
 	event->algorithm = alg->name;
 	event->query = !request->is_signed;
+	event->touched = flags & SSH_SK_TOUCHED;
+	event->verified = flags & SSH_SK_VERIFIED;
 	ssh->auth.query = event->query;
 }
 

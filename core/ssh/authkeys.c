@@ -6,6 +6,7 @@
 #include "core/ssh/keyfile.h"
 #include "core/ssh/match.h"
 #include "core/ssh/names.h"
+#include "core/ssh/sk.h"
 #include "core/words.h"
 
 /* The options of a line while they are applied; why is the first refusal. */
@@ -13,6 +14,8 @@ struct apply {
 	const struct ssh_authkeys_peer *peer;
 	struct ssh_authkeys_grant *grant;
 	bool from_given;
+	bool no_touch_required;
+	bool verify_required;
 	const char *why;
 };
 
@@ -96,13 +99,13 @@ static void on_certificate(struct apply *apply, struct wire_bytes value)
 static void on_no_touch(struct apply *apply, struct wire_bytes value)
 {
 	(void)value;
-	apply->grant->touch_required = false;
+	apply->no_touch_required = true;
 }
 
 static void on_verify(struct apply *apply, struct wire_bytes value)
 {
 	(void)value;
-	apply->grant->verify_required = true;
+	apply->verify_required = true;
 }
 
 /* An address shown as IPv4 inside of IPv6 is looked at as IPv4 alone. */
@@ -371,6 +374,19 @@ static void apply_options(struct apply *apply, struct wire_bytes text)
 	}
 }
 
+/* How a key in hardware was used. */
+static void judge_use(struct apply *apply)
+{
+	const struct ssh_authkeys_peer *peer = apply->peer;
+
+	if (!ssh_sk_is_key(peer->key))
+		return;
+	if (!peer->touched && !apply->no_touch_required)
+		refuse(apply, "the key was not touched");
+	if (!peer->verified && apply->verify_required)
+		refuse(apply, "the key's user was not verified");
+}
+
 /* The first word of a key; what else stands first is options. */
 static bool is_key_type(struct wire_bytes word)
 {
@@ -379,7 +395,7 @@ static bool is_key_type(struct wire_bytes word)
 	for (size_t i = 0; (alg = ssh_alg_at(CSFTP_SSH_ALG_HOSTKEY, i)); i++)
 		if (ssh_is(word, alg->key_name))
 			return true;
-	return false;
+	return ssh_is(word, ssh_sk_alg.key_name);
 }
 
 /* A key in SSH form. */
@@ -432,7 +448,7 @@ ssh_authkeys_line(const char *line, size_t len,
 {
 	struct wire_bytes text = {(const uint8_t *)line, len};
 	struct wire_bytes options = {.len = 0};
-	struct ssh_authkeys_grant given = {.touch_required = true};
+	struct ssh_authkeys_grant given = {.sftp_only = false};
 	struct apply apply = {.peer = peer, .grant = &given};
 	struct blob key;
 
@@ -451,6 +467,7 @@ ssh_authkeys_line(const char *line, size_t len,
 	if (!ssh_equal((struct wire_bytes){key.bytes, key.len}, peer->key))
 		return SSH_AUTHKEYS_OTHER;
 	apply_options(&apply, options);
+	judge_use(&apply);
 	*why = apply.why;
 	if (apply.why)
 		return SSH_AUTHKEYS_REFUSED;

@@ -39,6 +39,13 @@ struct ssh_authkeys_peer {
 	 */
 	uint64_t now_local;
 	uint64_t now_utc;
+	/*
+	 * What csftp_ssh_event says of a key in hardware (sk-...).  It has to
+	 * be touched unless the line has no-touch-required, and to be verified
+	 * if it has verify-required; of other keys nothing is asked.
+	 */
+	bool touched;
+	bool verified;
 };
 
 /* What the key may do. */
@@ -54,9 +61,6 @@ struct ssh_authkeys_grant {
 	bool sftp_only;
 	unsigned arg_count;
 	char args[SSH_AUTHKEYS_ARGS_MAX];
-	/* Of keys in hardware (sk-...): what their owner has to do. */
-	bool touch_required; /* true unless no-touch-required */
-	bool verify_required;
 };
 
 enum ssh_authkeys_verdict {

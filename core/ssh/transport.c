@@ -3,6 +3,7 @@
 
 #include "core/ssh/engine.h"
 #include "core/ssh/names.h"
+#include "core/ssh/sk.h"
 #include "core/version.h"
 
 /* RFC 4253, 4.2: a server may send other lines first. */
@@ -237,10 +238,10 @@ void ssh_send_ext_info(struct csftp_ssh *ssh)
 	ssh_wr_text(&wr, "server-sig-algs");
 	mark = wire_wr_open(&wr);
 	for (size_t i = 0; (alg = ssh_alg_at(CSFTP_SSH_ALG_HOSTKEY, i)); i++) {
-		if (i > 0)
-			wire_wr_u8(&wr, ',');
 		wire_wr_raw(&wr, alg->name, strlen(alg->name));
+		wire_wr_u8(&wr, ',');
 	}
+	wire_wr_raw(&wr, ssh_sk_alg.name, strlen(ssh_sk_alg.name));
 	wire_wr_close(&wr, mark);
 	ssh_reply(ssh, &wr);
 }

@@ -12,7 +12,8 @@
 /*
  * SSH 2 (RFC 4251 to 4254) with elliptic curves (RFC 5656, 8731), Ed25519
  * (RFC 8709), SHA-2 signatures of RSA keys (RFC 8332), extension negotiation
- * (RFC 8308) and strict key exchange (OpenSSH PROTOCOL, 1.10).
+ * (RFC 8308), strict key exchange (OpenSSH PROTOCOL, 1.10), and users' keys in
+ * hardware (OpenSSH PROTOCOL.u2f; Ed25519 only).
  *
  * The engine takes bytes and gives bytes and events.  It owns no descriptor,
  * no thread, no clock and no log.  The owner of the socket does
@@ -290,6 +291,13 @@ struct csftp_ssh_event {
 	struct csftp_ssh_bytes key; /* public, in SSH form (RFC 4253, 6.6) */
 	const char *algorithm;	    /* that it signs with */
 	bool query; /* would this key do?  Nothing is proved yet */
+	/*
+	 * Of a key in hardware (sk-...): whether its user has touched it for
+	 * this signature, and was asked for a PIN or the like.  True for all
+	 * other keys and for a query, so that an owner can just demand it.
+	 */
+	bool touched;
+	bool verified;
 
 	/* AUTH_PROMPTS: how many; read them with csftp_ssh_prompt(). */
 	uint32_t prompts;

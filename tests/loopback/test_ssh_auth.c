@@ -5,6 +5,7 @@
 #include "core/ssh/names.h"
 #include "tests/lib/ssh_rig.h"
 #include "tests/lib/test.h"
+#include "tests/lib/token.h"
 
 /* What the server's owner says to each question, and what it saw. */
 struct owner {
@@ -14,6 +15,8 @@ struct owner {
 	char user[64];
 	char password[64];
 	char algorithm[64];
+	bool touched;
+	bool verified;
 	struct csftp_ssh_bytes key;
 };
 
@@ -41,6 +44,8 @@ static bool decide(struct ssh_side *side, const struct csftp_ssh_event *event)
 		return false;
 	owner->asked++;
 	owner->queries += event->query;
+	owner->touched = event->touched;
+	owner->verified = event->verified;
 	copy(owner->user, event->user);
 	copy(owner->password, event->password);
 	if (event->algorithm)
@@ -151,6 +156,81 @@ static void rsa_signs_with_what_the_server_verifies(void **state)
 	assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_OK);
 	assert_string_equal(owner.algorithm, "rsa-sha2-256");
 	ssh_rig_stop(&rig);
+}
+
+/* PROTOCOL.u2f. */
+static void keys_in_hardware_tell_how_they_were_used(void **state)
+{
+	(void)state;
+	for (uint8_t flags = 0; flags <= 5; flags = flags ? flags + 4 : 1) {
+		struct csftp_ssh_signer signer;
+		struct token token;
+		struct ssh_rig rig;
+		struct owner owner;
+
+		signer = token_make(&token, flags);
+		start(&rig, &owner);
+		assert_int_equal(csftp_ssh_auth_try_key(rig.client.ssh, "anna",
+							signer.key),
+				 CSFTP_OK);
+		ssh_rig_run(&rig);
+		assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_KEY_OK);
+		assert_true(owner.touched && owner.verified);
+		assert_int_equal(
+			csftp_ssh_auth_key(rig.client.ssh, "anna", &signer),
+			CSFTP_OK);
+		ssh_rig_run(&rig);
+		assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_OK);
+		assert_int_equal(owner.touched, flags & 1);
+		assert_int_equal(owner.verified, flags >> 2 & 1);
+		assert_string_equal(owner.algorithm,
+				    "sk-ssh-ed25519@openssh.com");
+		ssh_rig_stop(&rig);
+	}
+}
+
+static void assert_token_refused(struct csftp_ssh_signer signer,
+				 const struct token *token)
+{
+	struct ssh_rig rig;
+	struct owner owner;
+
+	signer.key.len = token->blob_len;
+	start(&rig, &owner);
+	assert_int_equal(csftp_ssh_auth_key(rig.client.ssh, "anna", &signer),
+			 CSFTP_OK);
+	ssh_rig_run(&rig);
+	assert_int_equal(rig.client.last.kind, CSFTP_SSH_AUTH_FAILED);
+	assert_int_equal(owner.asked, 0);
+	ssh_rig_stop(&rig);
+}
+
+static void what_hardware_did_not_sign_is_refused(void **state)
+{
+	struct csftp_ssh_signer signer;
+	struct token token;
+
+	(void)state;
+	/* It was not touched, and says that it was. */
+	signer = token_make(&token, 0);
+	token.told = 1;
+	assert_token_refused(signer, &token);
+	/* It was made for somebody else. */
+	signer = token_make(&token, 1);
+	token.application = "https://example.com";
+	assert_token_refused(signer, &token);
+	/* Extensions would be in what is signed. */
+	signer = token_make(&token, 0x81);
+	assert_token_refused(signer, &token);
+	signer = token_make(&token, 0x41);
+	assert_token_refused(signer, &token);
+	/* A key that ends too early, or too late. */
+	signer = token_make(&token, 1);
+	token.blob_len--;
+	assert_token_refused(signer, &token);
+	signer = token_make(&token, 1);
+	token.blob[token.blob_len++] = 0;
+	assert_token_refused(signer, &token);
 }
 
 static enum csftp_err sign_wrongly(void *arg, const char *algorithm,
@@ -573,6 +653,8 @@ int main(void)
 		cmocka_unit_test(the_owner_decides_about_passwords),
 		cmocka_unit_test(keys_of_each_type_sign_the_session),
 		cmocka_unit_test(rsa_signs_with_what_the_server_verifies),
+		cmocka_unit_test(keys_in_hardware_tell_how_they_were_used),
+		cmocka_unit_test(what_hardware_did_not_sign_is_refused),
 		cmocka_unit_test(a_wrong_signature_is_refused_without_asking),
 		cmocka_unit_test(a_signature_is_for_one_session_only),
 		cmocka_unit_test(failures_have_a_bound),

@@ -97,9 +97,9 @@ static void the_first_line_that_grants_counts(void **state)
 	struct world *world = *state;
 
 	put(world, "# keys\n\n" OTHER "\nfrom=\"10.0.0.1\" " KEY
-		   "\nno-touch-required " KEY "\n" KEY "\n");
+		   "\ncommand=\"internal-sftp\" " KEY "\n" KEY "\n");
 	assert_said(world, true, "4: from= and an address that is not known|");
-	assert_false(world->grant.touch_required);
+	assert_true(world->grant.sftp_only);
 }
 
 static void the_last_line_needs_no_end(void **state)

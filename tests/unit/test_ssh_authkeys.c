@@ -20,6 +20,10 @@
 	"AAABBBK0KoQIz1Gk4E4wjq7qSOohefb/A0N0b7GLpceUd3gX9Q3BQKypSHaaP9fKQvb"  \
 	"wytqs+jc131hABfkAvB5l6zVM="
 
+#define SK                                                                     \
+	"AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAABAgMEBQYHCAkK"         \
+	"CwwNDg8QERITFBUWFxgZGhscHR4fAAAABHNzaDo="
+
 /* Who asks: with our key, from 192.0.2.7, at noon of 2026-11-22 in UTC. */
 static uint8_t our_blob[64];
 static struct ssh_authkeys_peer asker = {
@@ -91,8 +95,6 @@ static void a_key_alone_may_all_that_there_is(void **state)
 		assert_int_equal(look(lines[i]), SSH_AUTHKEYS_GRANTED);
 		assert_false(grant.sftp_only);
 		assert_int_equal(grant.arg_count, 0);
-		assert_true(grant.touch_required);
-		assert_false(grant.verify_required);
 	}
 }
 
@@ -427,14 +429,43 @@ static void a_command_that_does_not_fit_refuses_the_key(void **state)
 	assert_int_equal(look(line), SSH_AUTHKEYS_REFUSED);
 }
 
+static enum ssh_authkeys_verdict sk_with(const char *options, bool touched,
+					 bool verified)
+{
+	struct wire_bytes key = asker.key;
+	enum ssh_authkeys_verdict verdict;
+	uint8_t blob[128];
+	char line[512];
+	size_t len = 0;
+
+	assert_int_equal(ssh_base64(SK, strlen(SK), blob, &len), CSFTP_OK);
+	asker.key = (struct wire_bytes){blob, len};
+	asker.touched = touched;
+	asker.verified = verified;
+	(void)snprintf(line, sizeof(line),
+		       "%ssk-ssh-ed25519@openssh.com " SK " c", options);
+	verdict = look(line);
+	asker.key = key;
+	asker.touched = asker.verified = false;
+	return verdict;
+}
+
 static void keys_in_hardware_have_rules_of_their_own(void **state)
 {
 	(void)state;
+	assert_int_equal(sk_with("", true, false), SSH_AUTHKEYS_GRANTED);
+	assert_int_equal(sk_with("", false, true), SSH_AUTHKEYS_REFUSED);
+	assert_string_equal(why, "the key was not touched");
+	assert_int_equal(sk_with("no-touch-required ", false, false),
+			 SSH_AUTHKEYS_GRANTED);
+	assert_int_equal(sk_with("verify-required ", true, false),
+			 SSH_AUTHKEYS_REFUSED);
+	assert_string_equal(why, "the key's user was not verified");
+	assert_int_equal(sk_with("verify-required ", true, true),
+			 SSH_AUTHKEYS_GRANTED);
+	/* Of other keys nobody can say so. */
 	assert_granted("no-touch-required");
-	assert_false(grant.touch_required);
 	assert_granted("verify-required");
-	assert_true(grant.verify_required);
-	assert_true(grant.touch_required);
 }
 
 static void the_first_reason_is_told(void **state)

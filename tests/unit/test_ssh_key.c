@@ -7,10 +7,12 @@
 #include "core/ssh/key.h"
 #include "core/ssh/keyfile.h"
 #include "core/ssh/names.h"
+#include "core/ssh/sk.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/ssh_rig.h"
 #include "tests/lib/test.h"
+#include "tests/lib/token.h"
 
 static const struct {
 	const char *args;
@@ -219,6 +221,76 @@ static void signatures_verify_and_any_changed_byte_does_not(void **state)
 	}
 }
 
+static void hash_text(struct ssh_lib *lib, const char *text,
+		      uint8_t out[SSH_HASH_MAX])
+{
+	struct wire_bytes bytes = ssh_text(text);
+
+	assert_int_equal(ssh_hash(lib, SSH_SHA512, &bytes, 1, out), CSFTP_OK);
+}
+
+static void put_rules(struct wire_wr *wr)
+{
+	ssh_wr_text(wr, "test");
+	ssh_wr_text(wr, "");
+	ssh_wr_text(wr, "sha512");
+}
+
+/* OpenSSH PROTOCOL.sshsig: what is signed, and the file around it. */
+static void sshsig(struct files *files, const struct csftp_ssh_signer *signer,
+		   const uint8_t hash[64])
+{
+	uint8_t data[512], blob[1024], sig[CSFTP_SSH_SIGN_MAX];
+	struct wire_wr what = {.base = data, .cap = sizeof(data)};
+	struct wire_wr file = {.base = blob, .cap = sizeof(blob)};
+	char path[PROC_PATH_MAX + 16];
+	size_t len = 0;
+
+	wire_wr_raw(&what, "SSHSIG", 6);
+	wire_wr_raw(&file, "SSHSIG", 6);
+	wire_wr_u32(&file, 1);
+	wire_wr_string(&file, signer->key.ptr, signer->key.len);
+	put_rules(&what);
+	put_rules(&file);
+	wire_wr_string(&what, hash, 64);
+	assert_int_equal(signer->sign(signer->arg, ssh_sk_alg.name, data,
+				      what.len, sig, &len),
+			 CSFTP_OK);
+	wire_wr_string(&file, sig, len);
+	assert_int_equal(wire_wr_end(&file), CSFTP_OK);
+	proc_print(path, sizeof(path), "%s/blob", files->dir);
+	file_write(path, blob, file.len);
+	must_sh("cd '%s' && { echo '-----BEGIN SSH SIGNATURE-----' && "
+		"base64 -w 70 blob && echo '-----END SSH SIGNATURE-----'; "
+		"} >text.sig",
+		files->dir);
+}
+
+/* Both understand PROTOCOL.u2f alike: our token is good for OpenSSH, too. */
+static void ssh_keygen_takes_signatures_of_our_hardware(void **state)
+{
+	struct files *files = *state;
+	struct csftp_ssh_signer signer;
+	struct token token;
+	uint8_t hash[SSH_HASH_MAX];
+	struct ssh_lib *lib;
+
+	assert_int_equal(ssh_lib_new(&lib), CSFTP_OK);
+	hash_text(lib, "some text", hash);
+	ssh_lib_free(lib);
+	signer = token_make(&token, SSH_SK_TOUCHED | SSH_SK_VERIFIED);
+	sshsig(files, &signer, hash);
+	must_sh("cd '%s' && printf 'some text' | ssh-keygen -Y "
+		"check-novalidate -n test -s text.sig | grep -q ED25519-SK",
+		files->dir);
+	token.told = SSH_SK_TOUCHED;
+	sshsig(files, &signer, hash);
+	proc_sh(255,
+		"cd '%s' && printf 'some text' | ssh-keygen -Y "
+		"check-novalidate -n test -s text.sig",
+		files->dir);
+}
+
 /* RFC 8332, 3: the algorithm is part of what was agreed on. */
 static void a_signature_is_good_for_its_own_algorithm_only(void **state)
 {
@@ -313,6 +385,9 @@ int main(void)
 		cmocka_unit_test(base64_reads_what_it_should),
 		cmocka_unit_test(
 			signatures_verify_and_any_changed_byte_does_not),
+		cmocka_unit_test_setup_teardown(
+			ssh_keygen_takes_signatures_of_our_hardware, make_dir,
+			remove_dir),
 		cmocka_unit_test(
 			a_signature_is_good_for_its_own_algorithm_only),
 		cmocka_unit_test(each_prefix_of_a_public_key_is_refused),
