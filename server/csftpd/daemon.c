@@ -187,8 +187,10 @@ static void drained(void *arg)
 
 static void stop_accepting(struct daemon *daemon)
 {
-	for (uint32_t i = 0; i < daemon->acceptors; i++)
+	for (uint32_t i = 0; i < daemon->acceptors && daemon->acceptor; i++)
 		acceptor_stop(&daemon->acceptor[i]);
+	/* Who comes now is to be told at once. */
+	listen_close(daemon->config.listening);
 }
 
 static void end(struct daemon *daemon)

@@ -11,8 +11,8 @@ struct daemon_config {
 	struct settings *settings;     /* with its keys; taken over */
 	struct settings_source source; /* to read them again */
 	const char *key_path;	       /* settings_load_keys() */
-	const struct listening *listening;
-	int notify_fd; /* notify_open() */
+	struct listening *listening;   /* closed when it accepts no more */
+	int notify_fd;		       /* notify_open() */
 	bool to_stderr;
 	/* It serves now. */
 	void (*ready)(void *arg);

@@ -1,0 +1,733 @@
+/* csftpd as a program: settings, reload, drain, crowds and what it costs. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/lib/csftpd.h"
+#include "tests/lib/program.h"
+#include "tests/lib/test.h"
+
+enum { QUIET_MS = 60000, TEXT_MAX = 1 << 20 };
+
+struct state {
+	struct sshd sshd;
+	char dir[PROC_PATH_MAX]; /* for files of the test's */
+};
+
+static int make(void **state)
+{
+	struct state *all = calloc(1, sizeof(*all));
+
+	assert_non_null(all);
+	umask(022);
+	scratch_make(all->dir);
+	*state = all;
+	return 0;
+}
+
+static int drop(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_drop(&all->sshd);
+	scratch_remove(all->dir);
+	free(all);
+	return 0;
+}
+
+/* A shell's script with $config, $host, $port, $key, $dir and $csftpd. */
+__attribute__((format(printf, 2, 3))) static void sh(const struct state *all,
+						     const char *format, ...)
+{
+	char program[PROC_PATH_MAX], script[16384];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(script, sizeof(script), format, args);
+	va_end(args);
+	csftpd_program(program);
+	must_sh("dir='%s' config='%s' key='%s' port=%d host=" SSHD_HOST "\n"
+		"csftpd='%s' of='%s'\n"
+		"cd \"$dir\"\n"
+		"sftp() {\n"
+		"\tcommand sftp -q -F $config -b - \"$@\" $host\n"
+		"}\n"
+		"%s",
+		all->dir, all->sshd.client, all->sshd.key, all->sshd.port,
+		program, all->sshd.dir, script);
+}
+
+/* The number behind a key of "ctl status". */
+static unsigned long fact(const struct sshd *sshd, const char *key)
+{
+	char text[8192], wanted[64];
+	const char *line;
+
+	csftpd_ctl(sshd, text, sizeof(text), "status");
+	proc_print(wanted, sizeof(wanted), "\n%s ", key);
+	line = strstr(text, wanted);
+	if (!line)
+		fail_msg("no %s in: %s", key, text);
+	return strtoul(line + strlen(wanted), NULL, 10);
+}
+
+static void await_fact(const struct sshd *sshd, const char *key,
+		       unsigned long value)
+{
+	for (int waited = 0; waited < QUIET_MS; waited += 20) {
+		if (fact(sshd, key) == value)
+			return;
+		(void)poll(NULL, 0, 20);
+	}
+	fail_msg("%s does not get %lu, it is %lu", key, value, fact(sshd, key));
+}
+
+/* A connection that says nothing. */
+static int dial(const struct sshd *sshd)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)sshd->port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)),
+			 0);
+	return fd;
+}
+
+static void a_host_key_is_made_where_there_is_none(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	sh(all, "%s",
+	   "$csftpd -t -o Port=1 -h new/place/key 2>said\n"
+	   "grep -q 'made the host key new/place/key' said\n"
+	   "test \"$(stat -c %a new/place/key)\" = 600\n"
+	   "test \"$(stat -c %a new/place)\" = 700\n"
+	   "ssh-keygen -y -f new/place/key >line\n"
+	   "cut -d' ' -f1,2 <line >line2\n"
+	   "cut -d' ' -f1,2 <new/place/key.pub | cmp - line2\n"
+	   "cp new/place/key before\n"
+	   "$csftpd -t -h new/place/key 2>said\n"
+	   "test ! -s said\n"
+	   "cmp before new/place/key\n"
+	   "test \"$(ls new/place | wc -l)\" = 2\n"
+	   "chmod 644 new/place/key\n"
+	   "if $csftpd -t -h new/place/key 2>said; then exit 9; fi\n"
+	   "grep -q 'others can read it' said\n"
+	   "echo nonsense >bad\n"
+	   "chmod 600 bad\n"
+	   "if $csftpd -t -h bad 2>said; then exit 9; fi\n"
+	   "grep -q 'no private key' said\n");
+	csftpd_end_well(&all->sshd);
+}
+
+/* A line, and what is said of it behind "FILE:2: ". */
+static const struct {
+	const char *line;
+	const char *said;
+} wrong[] = {
+	{"Frobnicate yes", "Frobnicate: unknown or unsupported keyword"},
+	{"Match User x", "Match: unknown or unsupported keyword"},
+	{"Include other", "Include: unknown or unsupported keyword"},
+	{"Port", "Port: missing argument"},
+	{"Port 0", "Port: \"0\" is not a number from 1 to 65535"},
+	{"Port 65536", "Port: \"65536\" is not"},
+	{"Port 22 23", "Port: extra argument \"23\""},
+	{"PermitUserEnvironment yes", "PermitUserEnvironment: \"yes\" is not"},
+	{"PasswordAuthentication yes", "PasswordAuthentication: \"yes\" is"},
+	{"Ciphers 3des-cbc", "Ciphers: unknown or unsupported: \"3des-cbc\""},
+	{"MACs -hmac-sha2-256,nope", "MACs: unknown or unsupported: \"nope\""},
+	{"KexAlgorithms ", "KexAlgorithms: missing argument"},
+	{"AuthenticationMethods password", "\"password\" is not publickey"},
+	{"LogLevel LOUD", "LogLevel: \"LOUD\" is unknown"},
+	{"SyslogFacility KERN", "SyslogFacility: \"KERN\" is unknown"},
+	{"LoginGraceTime 5x", "LoginGraceTime: \"5x\" is not a time"},
+	{"Subsystem sftp /bin/sh", "\"/bin/sh\": only internal-sftp"},
+	{"Subsystem ftp internal-sftp", "Subsystem: only sftp is supported"},
+	{"AllowUsers a@b", "AllowUsers: \"a@b\": USER@HOST"},
+	{"View /x=rx", "View: --view: \"/x=rx\" does not end"},
+	{"Quota lots", "Quota: --quota: \"lots\" is not"},
+	{"ReadOnly maybe", "ReadOnly: \"maybe\" is not yes or no"},
+	{"PerSourcePenalties crash:1 whim:2", "\"whim\" is unknown"},
+	{"PerSourcePenaltyExemptList 10.0.0.1/8", "cannot be meant so"},
+	{"ListenAddress [::1", "ListenAddress: \"[::1\" is no address"},
+	{"HostKey \"half", "a quote has no end"},
+};
+
+static void wrong_settings_are_told_with_file_and_line(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char path[PROC_PATH_MAX + 16], line[256], said[4096];
+
+		proc_print(path, sizeof(path), "%s/conf", all->dir);
+		proc_print(line, sizeof(line), "# a comment\n%s\n",
+			   wrong[i].line);
+		file_write(path, line, strlen(line));
+		sh(all, "%s",
+		   "if $csftpd -t -h $of/host -f conf 2>said; then exit 9; "
+		   "fi\n");
+		proc_print(path, sizeof(path), "%s/said", all->dir);
+		said[file_read(path, said, sizeof(said) - 1)] = '\0';
+		if (!strstr(said, "csftpd: conf:2: ") ||
+		    !strstr(said, wrong[i].said))
+			fail_msg("%s: %s", wrong[i].line, said);
+	}
+	csftpd_end_well(&all->sshd);
+}
+
+static void settings_come_as_sshd_has_them(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	sh(all, "%s",
+	   "cat >conf <<'END'\n"
+	   "# as in sshd_config\n"
+	   "Port = 2022\n"
+	   "listenaddress \"127.0.0.1\"\n"
+	   "LISTENADDRESS [::1]:2023 # and a comment\n"
+	   "Ciphers ^aes128-ctr\n"
+	   "PasswordAuthentication no\n"
+	   "MaxStartups 10:30:100\n"
+	   "PerSourcePenalties crash:90s authfail:5s max:10m min:15s\n"
+	   "LoginGraceTime 1m30s\n"
+	   "Subsystem sftp internal-sftp -R\n"
+	   "Quota 1G\n"
+	   "END\n"
+	   "$csftpd -t -h $of/host -f conf\n"
+	   "if $csftpd -t -h $of/host -o Frob=1 2>said; then exit 9; fi\n"
+	   "grep -q '^csftpd: command line: Frob: unknown' said\n"
+	   "if $csftpd -t -f missing 2>said; then exit 9; fi\n"
+	   "grep -q 'missing: No such file' said\n"
+	   "$csftpd -V | grep -q '^csftpd [0-9]'\n"
+	   "$csftpd --help | grep -q '^Usage: csftpd'\n"
+	   "$csftpd ctl --help | grep -q '^Usage: csftpd ctl'\n"
+	   "if $csftpd -x 2>said; then exit 9; fi\n"
+	   "grep -q '^Usage' said\n"
+	   "if $csftpd ctl -s nowhere status 2>said; then exit 9; fi\n"
+	   "grep -q nowhere said\n");
+	csftpd_end_well(&all->sshd);
+}
+
+/* In the background; the file is there when the first process ends. */
+static void it_goes_to_the_background_once_it_serves(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	csftpd_end(&all->sshd);
+	sh(all, "%s",
+	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/pid\n"
+	   "pid=$(cat pid)\n"
+	   "ok=0\n"
+	   "echo pwd | sftp >said || ok=$?\n"
+	   "kill $pid\n"
+	   "while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
+	   "test $ok = 0\n"
+	   "test ! -e pid\n"
+	   "ok=0\n"
+	   "$csftpd -f $of/csftpd_config -o ListenAddress=192.0.2.1 2>said "
+	   "|| ok=$?\n"
+	   "test $ok = 1\n"
+	   "grep -q 'cannot listen on 192.0.2.1' said\n");
+}
+
+/* As systemd does it: LISTEN_FDS, here by a shell's redirection. */
+static void it_takes_a_socket_that_is_given(void **state)
+{
+	struct state *all = *state;
+	char path[PROC_PATH_MAX];
+
+	csftpd_start(&all->sshd, "%s", "");
+	csftpd_end(&all->sshd);
+	csftpd_program(path);
+	sh(all, "%s",
+	   "cat >give.py <<'END'\n"
+	   "import os, socket, sys\n"
+	   "s = socket.socket()\n"
+	   "s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
+	   "s.bind(('127.0.0.1', int(sys.argv[1])))\n"
+	   "s.listen(8)\n"
+	   "os.dup2(s.fileno(), 3)\n"
+	   "os.set_inheritable(3, True)\n"
+	   "os.environ['LISTEN_FDS'] = '1'\n"
+	   "os.environ['LISTEN_PID'] = str(os.getpid())\n"
+	   "os.execv(sys.argv[2], sys.argv[2:])\n"
+	   "END\n"
+	   "python3 give.py $port $csftpd -D -e -f $of/csftpd_config "
+	   "-o Port=1 -o LogLevel=INFO 2>log &\n"
+	   "pid=$!\n"
+	   "ok=0\n"
+	   "echo pwd | sftp >said || ok=$?\n"
+	   "kill $pid\n"
+	   "wait $pid\n"
+	   "test $ok = 0\n"
+	   "grep -q \"listening on 127.0.0.1 port $port\" log\n");
+}
+
+static void only_who_is_allowed_gets_in(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
+	sh(all, "%s",
+	   "ssh-keygen -q -t ed25519 -N '' -f other\n"
+	   "echo pwd | sftp >said\n"
+	   "denied() {\n"
+	   "\tif ssh -F $config \"$@\" $host echo 2>said; then exit 9; fi\n"
+	   "\tgrep -q 'Permission denied (publickey)' said\n"
+	   "}\n"
+	   "sed \"s|IdentityFile .*|IdentityFile $dir/other|\" $config "
+	   ">otherwise\n"
+	   "config=$dir/otherwise denied\n"
+	   "denied -o User=nobody\n"
+	   "denied -o User=../x\n"
+	   "denied -o IdentitiesOnly=yes -o PubkeyAuthentication=no\n"
+	   "if ssh -F $config -o PreferredAuthentications=none $host "
+	   "2>said; then exit 9; fi\n"
+	   "grep -q 'Permission denied (publickey)' said\n");
+	csftpd_await_log(&all->sshd, "Accepted publickey for ");
+	csftpd_await_log(&all->sshd, "Invalid user nobody from 127.0.0.1");
+	csftpd_await_log(&all->sshd, "Invalid user ../x from 127.0.0.1");
+	csftpd_end(&all->sshd);
+	csftpd_restart(&all->sshd, "%s",
+		       "AllowUsers al* !alice\n"
+		       "AuthenticationMethods none\n");
+	sh(all, "%s",
+	   "echo pwd | sftp -o User=alan -o PubkeyAuthentication=no >said\n"
+	   "if echo pwd | sftp -o User=alice 2>said; then exit 9; fi\n"
+	   "if echo pwd | sftp 2>said; then exit 9; fi\n");
+	csftpd_end(&all->sshd);
+}
+
+static void a_key_gets_what_its_line_says(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	sh(all, "%s",
+	   "ok() {\n"
+	   "\techo \"$1 $(cat $key.pub)\" >$of/user.pub.new\n"
+	   "\tmv $of/user.pub.new $of/user.pub\n"
+	   "\tshift\n"
+	   "\t{ for line; do echo \"$line\"; done; } | sftp >said 2>&1\n"
+	   "}\n"
+	   "cp $key.pub $of/saved.pub\n"
+	   "key=$of/saved\n"
+	   "ok 'from=\"127.0.0.0/8\"' pwd\n"
+	   "if ok 'from=\"10.0.0.0/8\"' pwd; then exit 9; fi\n"
+	   "if ok 'command=\"/bin/sh\"' pwd; then exit 9; fi\n"
+	   "mkdir here\n"
+	   "ok 'restrict,command=\"internal-sftp -R -d '$dir/here'\"' pwd\n"
+	   "grep -q \"$dir/here\" said\n"
+	   "if ok 'restrict,command=\"internal-sftp -R\"' \"mkdir $dir/no\"\n"
+	   "then exit 9; fi\n"
+	   "test ! -e no\n"
+	   "ok 'restrict,command=\"internal-sftp\"' \"mkdir $dir/yes\"\n"
+	   "test -d yes\n");
+	csftpd_end(&all->sshd);
+}
+
+static void reloading_changes_what_begins_later(void **state)
+{
+	struct state *all = *state;
+	char text[TEXT_MAX];
+
+	csftpd_start(&all->sshd, "%s", "");
+	/* A session goes on with what it has begun with. */
+	sh(all,
+	   "mkfifo in\n"
+	   "sftp <in >said 2>&1 &\n"
+	   "client=$!\n"
+	   "exec 9>in\n"
+	   "echo \"mkdir $dir/one\" >&9\n"
+	   "until test -d one; do sleep 0.05; done\n"
+	   "echo ReadOnly yes >>$of/csftpd_config\n"
+	   "$csftpd ctl -s $of/control reload\n"
+	   "if echo \"mkdir $dir/two\" | sftp; then exit 9; fi\n"
+	   "echo \"mkdir $dir/three\" >&9\n"
+	   "until test -d three; do sleep 0.05; done\n"
+	   "exec 9>&-\n"
+	   "wait $client\n"
+	   "test ! -e two\n"
+	   "echo Frob >>$of/csftpd_config\n"
+	   "if $csftpd ctl -s $of/control reload 2>said; then exit 9; fi\n"
+	   "grep -q 'csftpd_config:[0-9]*: Frob: unknown' said\n"
+	   "echo pwd | sftp >said\n"
+	   "sed -i '/Frob/d;/ReadOnly/d' $of/csftpd_config\n"
+	   "kill -HUP %d\n"
+	   "until echo \"mkdir $dir/four\" | sftp; do sleep 0.05; done\n",
+	   all->sshd.pid);
+	csftpd_log(&all->sshd, text, sizeof(text));
+	assert_non_null(strstr(text, "all stays as it was"));
+	csftpd_end(&all->sshd);
+}
+
+/* A transfer goes on to its end; who does nothing is not waited for. */
+static void draining_lets_transfers_end(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "Rate 4M\n");
+	sh(all,
+	   "head -c 6000000 /dev/urandom >big\n"
+	   "echo \"get $dir/big back\" | sftp &\n"
+	   "client=$!\n"
+	   "until test -s back; do sleep 0.05; done\n"
+	   "kill -TERM %d\n"
+	   "wait $client\n"
+	   "cmp big back\n",
+	   all->sshd.pid);
+	assert_int_equal(proc_wait(all->sshd.pid, QUIET_MS), 0);
+	all->sshd.pid = 0;
+}
+
+static void the_second_signal_does_not_wait(void **state)
+{
+	struct state *all = *state;
+	int silent, status;
+
+	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
+	silent = dial(&all->sshd);
+	await_fact(&all->sshd, "connections", 1);
+	sh(all,
+	   "mkfifo in\n"
+	   "sftp <in >said 2>&1 &\n"
+	   "client=$!\n"
+	   "exec 9>in\n"
+	   "echo \"mkdir $dir/one\" >&9\n"
+	   "until test -d one; do sleep 0.05; done\n"
+	   "kill -TERM %d\n"
+	   "until grep -q 'ending when' $of/log; do sleep 0.05; done\n"
+	   "if echo pwd | command sftp -o ConnectionAttempts=1 -q -F $config "
+	   "-b - $host; then exit 9; fi\n"
+	   "echo \"mkdir $dir/two\" >&9\n"
+	   "until test -d two; do sleep 0.05; done\n"
+	   "kill -TERM %d\n"
+	   "until grep -q '^ended' $of/log; do sleep 0.05; done\n"
+	   "echo \"mkdir $dir/three\" >&9\n"
+	   "exec 9>&-\n"
+	   "if wait $client; then exit 9; fi\n"
+	   "test ! -e three\n",
+	   all->sshd.pid, all->sshd.pid);
+	status = proc_wait(all->sshd.pid, QUIET_MS);
+	all->sshd.pid = 0;
+	close(silent);
+	assert_int_equal(status, 0);
+}
+
+static void it_is_asked_and_told_by_its_socket(void **state)
+{
+	struct state *all = *state;
+	char text[65536];
+	int silent;
+
+	csftpd_start(&all->sshd, "%s", "Workers 3\n");
+	silent = dial(&all->sshd);
+	await_fact(&all->sshd, "connections", 1);
+	assert_int_equal(fact(&all->sshd, "workers"), 3);
+	sh(all, "%s",
+	   "ctl() {\n"
+	   "\t$csftpd ctl -s $of/control \"$@\"\n"
+	   "}\n"
+	   "test \"$(stat -c %a $of/control)\" = 600\n"
+	   "for table in sessions workers pools; do\n"
+	   "\tctl $table --json >json\n"
+	   "\tpython3 -c 'import json, sys; "
+	   "assert isinstance(json.load(sys.stdin), list)' <json\n"
+	   "done\n"
+	   "ctl --json status | python3 -c 'import json, sys; "
+	   "assert json.load(sys.stdin)[\"workers\"] == 3'\n"
+	   "test $(ctl workers | wc -l) = 3\n"
+	   "ctl sessions | grep -q '^id=1 .*address=\"127.0.0.1\"'\n"
+	   "ctl log-level DEBUG2\n"
+	   "ctl status | grep -q 'log_level \"DEBUG2\"'\n"
+	   "if ctl log-level LOUD; then exit 9; fi\n"
+	   "if ctl frob; then exit 9; fi\n"
+	   "if ctl kill 77; then exit 9; fi\n"
+	   "if ctl kill; then exit 9; fi\n"
+	   "ctl kill 1\n");
+	await_fact(&all->sshd, "connections", 0);
+	/* What it was told, and then nothing more. */
+	while (recv(silent, text, sizeof(text), 0) > 0)
+		;
+	close(silent);
+	csftpd_end(&all->sshd);
+}
+
+/* Five hundred that say nothing, and a few who mean it. */
+static void half_open_connections_keep_nobody_out(void **state)
+{
+	enum { MANY = 500 };
+	struct state *all = *state;
+	int fds[MANY];
+
+	csftpd_start(&all->sshd, "%s", "MaxStartups 100\n");
+	for (size_t i = 0; i < MANY; i++)
+		fds[i] = dial(&all->sshd);
+	await_fact(&all->sshd, "dropped", MANY - 100);
+	assert_int_equal(fact(&all->sshd, "waiting"), 100);
+	sh(all, "%s", "for n in 1 2 3; do echo pwd | sftp >said; done\n");
+	assert_int_equal(fact(&all->sshd, "logins"), 3);
+	for (size_t i = 0; i < MANY; i++)
+		close(fds[i]);
+	await_fact(&all->sshd, "connections", 0);
+	csftpd_end_well(&all->sshd);
+}
+
+/* Places are few: who comes waits in the kernel until one is free. */
+static void connections_wait_for_a_place(void **state)
+{
+	struct state *all = *state;
+	int fds[4];
+
+	csftpd_start(&all->sshd, "%s",
+		     "MaxConnections 4\nWorkers 2\nAcceptors 2\n");
+	for (size_t i = 0; i < 4; i++)
+		fds[i] = dial(&all->sshd);
+	await_fact(&all->sshd, "connections", 4);
+	sh(all, "%s",
+	   "echo pwd | sftp >said &\n"
+	   "client=$!\n"
+	   "sleep 0.2\n"
+	   "kill -0 $client\n"
+	   "echo $client >pid\n");
+	for (size_t i = 0; i < 4; i++)
+		close(fds[i]);
+	await_fact(&all->sshd, "logins", 1);
+	await_fact(&all->sshd, "connections", 0);
+	csftpd_end_well(&all->sshd);
+}
+
+static unsigned long memory_kb(pid_t pid)
+{
+	char path[64], line[256];
+	unsigned long kb = 0;
+	FILE *file;
+
+	proc_print(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "Rss:", 4) == 0)
+			kb = strtoul(line + 4, NULL, 10);
+	fclose(file);
+	assert_true(kb > 0);
+	return kb;
+}
+
+/* Ten logins in a process of ssh's, and sessions that do nothing. */
+static void idle_sessions_cost_little(void **state)
+{
+	enum { FIRST = 10, MANY = 60 };
+	struct state *all = *state;
+	unsigned long before = 0, after;
+	pid_t pids[FIRST + MANY];
+	int in[2];
+
+	if (CSFTP_ASAN)
+		skip_because("AddressSanitizer's own memory is not ours");
+	csftpd_start(&all->sshd, "%s", "");
+	assert_int_equal(pipe(in), 0);
+	for (size_t i = 0; i < FIRST + MANY; i++) {
+		char ssh[] = "ssh", flag[] = "-F", sub[] = "-s";
+		char host[] = SSHD_HOST, name[] = "sftp";
+		char *argv[] = {ssh,  flag, all->sshd.client, sub, host,
+				name, NULL};
+
+		pids[i] = proc_start(argv, in[0], -1, -1);
+		await_fact(&all->sshd, "channels", i + 1);
+		if (i + 1 == FIRST)
+			before = memory_kb(all->sshd.pid);
+	}
+	after = memory_kb(all->sshd.pid);
+	close(in[0]);
+	close(in[1]);
+	for (size_t i = 0; i < FIRST + MANY; i++)
+		assert_int_equal(proc_wait(pids[i], QUIET_MS), 0);
+	csftpd_end_well(&all->sshd);
+	if (after > before + 24 * MANY)
+		fail_msg("%lu KiB more for %d sessions", after - before, MANY);
+}
+
+static void connections_come_and_go(void **state)
+{
+	const char *is_long = getenv("CSFTP_LONG");
+	unsigned many = is_long ? 100000 : 1000;
+	struct state *all = *state;
+	char text[65536];
+
+	csftpd_start(&all->sshd, "%s", "");
+	for (unsigned i = 0; i < many; i++) {
+		static const char hello[] = "SSH-2.0-x\r\n";
+		int fd = dial(&all->sshd);
+
+		/* Some say nothing, some half of a word, some hello. */
+		if (i % 3 == 1)
+			(void)!send(fd, hello, 4, MSG_NOSIGNAL);
+		if (i % 3 == 2)
+			(void)!send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL);
+		if (i % 7 == 0)
+			(void)!recv(fd, text, sizeof(text), 0);
+		close(fd);
+		if (i % 100 == 99)
+			sh(all, "%s", "echo pwd | sftp >said\n");
+	}
+	await_fact(&all->sshd, "connections", 0);
+	await_fact(&all->sshd, "waiting", 0);
+	assert_int_equal(fact(&all->sshd, "logins"), many / 100);
+	csftpd_end_well(&all->sshd);
+}
+
+static void who_does_not_log_in_in_time_is_dropped(void **state)
+{
+	struct state *all = *state;
+	char text[4096];
+	int silent;
+
+	csftpd_start(&all->sshd, "%s", "LoginGraceTime 1\nLogLevel INFO\n");
+	silent = dial(&all->sshd);
+	while (recv(silent, text, sizeof(text), 0) > 0)
+		;
+	close(silent);
+	csftpd_await_log(&all->sshd, "Timeout before authentication for "
+				     "127.0.0.1");
+	csftpd_end(&all->sshd);
+}
+
+static void a_client_that_is_gone_is_noticed(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s",
+		     "ClientAliveInterval 1\nClientAliveCountMax 2\n"
+		     "LogLevel INFO\n");
+	sh(all, "%s",
+	   "mkfifo in\n"
+	   "ssh -F $config -s $host sftp <in >said 2>&1 &\n"
+	   "client=$!\n"
+	   "exec 9>in\n"
+	   "until $csftpd ctl -s $of/control sessions | grep -q 'user=\"[^\"]';"
+	   " do sleep 0.05; done\n"
+	   "kill -STOP $client\n"
+	   "until grep -q 'Timeout, client not responding' $of/log; do "
+	   "sleep 0.05; done\n"
+	   "kill -KILL $client\n");
+	await_fact(&all->sshd, "connections", 0);
+	csftpd_end(&all->sshd);
+}
+
+static void guessing_has_its_price(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "PerSourcePenalties authfail:20s\n");
+	sh(all, "%s",
+	   "echo pwd | sftp >said\n"
+	   "if echo pwd | sftp -o User=nobody 2>said; then exit 9; fi\n"
+	   "once='command sftp -o ConnectionAttempts=1 -q -F'\n"
+	   "until test $($csftpd ctl -s $of/control status | "
+	   "sed -n 's/^penalties //p') = 1; do sleep 0.05; done\n"
+	   "if echo pwd | $once $config -b - $host; then exit 9; fi\n"
+	   "$csftpd ctl -s $of/control forgive\n"
+	   "echo pwd | sftp >said\n");
+	csftpd_end_well(&all->sshd);
+}
+
+/* Many sessions in one connection, and new keys every megabyte. */
+static void sessions_share_a_connection(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "RekeyLimit 1M\n");
+	sh(all, "%s",
+	   "head -c 20000000 /dev/urandom >big\n"
+	   "cat $config >shared\n"
+	   "echo 'ControlPath mux' >>shared\n"
+	   "ssh -F shared -o ControlMaster=yes -N -f -o RekeyLimit=1M $host\n"
+	   "config=$dir/shared\n"
+	   "for n in 1 2 3 4; do\n"
+	   "\techo \"get $dir/big back$n\" | sftp &\n"
+	   "\techo \"put big $dir/up$n\" | sftp &\n"
+	   "done\n"
+	   "wait\n"
+	   "ssh -F shared -O exit $host\n"
+	   "for n in 1 2 3 4; do cmp big back$n; cmp big up$n; done\n");
+	assert_int_equal(fact(&all->sshd, "logins"), 1);
+	csftpd_end_well(&all->sshd);
+}
+
+static void the_tree_is_what_the_settings_say(void **state)
+{
+	struct state *all = *state;
+
+	must_sh("cd '%s' && mkdir secret fixed && "
+		"head -c 600000 /dev/urandom >part",
+		all->dir);
+	csftpd_start(&all->sshd,
+		     "Root %s\nView /secret=none\nView /fixed=ro\n"
+		     "AtomicUpload yes\nAudit %s/trail\nQuota 1M\n",
+		     all->dir, all->dir);
+	sh(all, "%s",
+	   "printf 'ls -1 /\\nput part /part1\\n' | sftp >said\n"
+	   "if grep -q secret said; then exit 9; fi\n"
+	   "cmp part part1\n"
+	   "if echo 'put part /fixed/part' | sftp; then exit 9; fi\n"
+	   "if echo 'ls /secret' | sftp; then exit 9; fi\n"
+	   "if printf 'put part /part2\\nput part /part3\\n' | sftp; then "
+	   "exit 9; fi\n"
+	   "test ! -e part3\n"
+	   "grep -q '\"op\":\"session-open\"' trail\n"
+	   "grep -q '\"path\":\"/part1\"' trail\n"
+	   "test \"$(ssh -F $config $host echo hello)\" = hello\n"
+	   "ssh -F $config $host md5sum /part1 >sum\n"
+	   "test \"$(cut -c1-32 <sum)\" = \"$(md5sum <part | cut -c1-32)\"\n");
+	csftpd_end_well(&all->sshd);
+}
+
+#define DAEMON_TEST(claim) cmocka_unit_test_setup_teardown(claim, make, drop)
+
+int main(void)
+{
+	static const struct CMUnitTest claims[] = {
+		DAEMON_TEST(a_host_key_is_made_where_there_is_none),
+		DAEMON_TEST(wrong_settings_are_told_with_file_and_line),
+		DAEMON_TEST(settings_come_as_sshd_has_them),
+		DAEMON_TEST(it_goes_to_the_background_once_it_serves),
+		DAEMON_TEST(it_takes_a_socket_that_is_given),
+		DAEMON_TEST(only_who_is_allowed_gets_in),
+		DAEMON_TEST(a_key_gets_what_its_line_says),
+		DAEMON_TEST(reloading_changes_what_begins_later),
+		DAEMON_TEST(draining_lets_transfers_end),
+		DAEMON_TEST(the_second_signal_does_not_wait),
+		DAEMON_TEST(it_is_asked_and_told_by_its_socket),
+		DAEMON_TEST(half_open_connections_keep_nobody_out),
+		DAEMON_TEST(connections_wait_for_a_place),
+		DAEMON_TEST(idle_sessions_cost_little),
+		DAEMON_TEST(connections_come_and_go),
+		DAEMON_TEST(who_does_not_log_in_in_time_is_dropped),
+		DAEMON_TEST(a_client_that_is_gone_is_noticed),
+		DAEMON_TEST(guessing_has_its_price),
+		DAEMON_TEST(sessions_share_a_connection),
+		DAEMON_TEST(the_tree_is_what_the_settings_say),
+	};
+
+	cmocka_set_test_filter(getenv("CSFTP_TEST_CLAIM"));
+	return cmocka_run_group_tests(claims, NULL, NULL) != 0;
+}
