@@ -118,7 +118,7 @@ static void on_down(void *arg)
 static void on_question(void *arg, const char *order, FILE *to)
 {
 	struct mount *m = arg;
-	struct report report = {.to = to};
+	struct facts facts = {.to = to};
 
 	if (strncmp(order, "trace ", 6) == 0) {
 		m->status.tracing = strcmp(order + 6, "on") == 0;
@@ -130,8 +130,8 @@ static void on_question(void *arg, const char *order, FILE *to)
 	m->status.f = m->f;
 	m->status.layers = m->layers;
 	m->status.remote = line_remote(m->line);
-	report.form = strcmp(order, "json") == 0 ? REPORT_JSON : REPORT_TEXT;
-	status_tell(&m->status, &report);
+	facts.form = strcmp(order, "json") == 0 ? FACTS_JSON : FACTS_TEXT;
+	status_tell(&m->status, &facts);
 }
 
 static const char *host_name(const struct mount *m)

@@ -67,16 +67,16 @@ void status_ended(struct status *status, uint32_t slot, unsigned message,
  * Telling
  */
 
-static void tell_mount(const struct status *status, struct report *report)
+static void tell_mount(const struct status *status, struct facts *facts)
 {
-	report_section(report, "mount");
-	report_text(report, "source", status->options->target);
-	report_text(report, "point", status->options->mountpoint);
-	report_text(report, "version", CSFTP_VERSION);
-	report_number(report, "process", (uint64_t)getpid());
-	report_us(report, "age", now_us() - status->began_us);
-	report_text(report, "trace", status->tracing ? "on" : "off");
-	report_section_end(report);
+	facts_section(facts, "mount");
+	facts_text(facts, "source", status->options->target);
+	facts_text(facts, "point", status->options->mountpoint);
+	facts_text(facts, "version", CSFTP_VERSION);
+	facts_number(facts, "process", (uint64_t)getpid());
+	facts_us(facts, "age", now_us() - status->began_us);
+	facts_text(facts, "trace", status->tracing ? "on" : "off");
+	facts_section_end(facts);
 }
 
 static const char *transport_of(const struct options *options)
@@ -90,7 +90,7 @@ static const char *transport_of(const struct options *options)
 }
 
 /* The names of the bits of csftp_remote_extensions(), in one line. */
-static void tell_extensions(const struct status *status, struct report *report)
+static void tell_extensions(const struct status *status, struct facts *facts)
 {
 	uint32_t bits = csftp_remote_extensions(status->remote);
 	char text[1024] = "";
@@ -104,71 +104,71 @@ static void tell_extensions(const struct status *status, struct report *report)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
 					len > 0 ? " " : "", name);
 	}
-	report_text(report, "extensions", text);
+	facts_text(facts, "extensions", text);
 }
 
 /* What the server said of itself, as long as there is one. */
-static void tell_server(const struct status *status, struct report *report)
+static void tell_server(const struct status *status, struct facts *facts)
 {
 	const struct csftp_fs *fs;
 
 	if (!status->remote)
 		return;
 	fs = csftp_remote_fs(status->remote);
-	report_number(report, "largest_read", fs->max_read);
-	report_number(report, "largest_write", fs->max_write);
-	tell_extensions(status, report);
+	facts_number(facts, "largest_read", fs->max_read);
+	facts_number(facts, "largest_write", fs->max_write);
+	tell_extensions(status, facts);
 }
 
-static void tell_connection(const struct status *status, struct report *report)
+static void tell_connection(const struct status *status, struct facts *facts)
 {
 	const struct options *options = status->options;
 
-	report_section(report, "connection");
-	report_text(report, "state", status->up ? "up" : "lost");
-	report_us(report, "since", now_us() - status->connected_us);
-	report_number(report, "reconnects",
-		      status->connections > 0 ? status->connections - 1 : 0);
-	report_text(report, "transport", transport_of(options));
-	report_text(report, "peer",
-		    options->directport ? options->host : options->login);
+	facts_section(facts, "connection");
+	facts_text(facts, "state", status->up ? "up" : "lost");
+	facts_us(facts, "since", now_us() - status->connected_us);
+	facts_number(facts, "reconnects",
+		     status->connections > 0 ? status->connections - 1 : 0);
+	facts_text(facts, "transport", transport_of(options));
+	facts_text(facts, "peer",
+		   options->directport ? options->host : options->login);
 	if (options->directport || options->port)
-		report_text(report, "port",
-			    options->directport ? options->directport
-						: options->port);
-	tell_server(status, report);
-	report_section_end(report);
+		facts_text(facts, "port",
+			   options->directport ? options->directport
+					       : options->port);
+	tell_server(status, facts);
+	facts_section_end(facts);
 }
 
-static void tell_under_way(const struct status *status, struct report *report)
+static void tell_under_way(const struct status *status, struct facts *facts)
 {
 	struct writebehind_counts behind = {0};
 
 	if (status->layers)
 		behind = layers_counts(status->layers).writebehind;
-	report_section(report, "under_way");
-	report_number(report, "messages", status->in_flight);
-	report_number(report, "bytes_of_reads", status->read_bytes);
-	report_number(report, "bytes_of_writes", status->write_bytes);
-	report_number(report, "writes_behind", behind.steps);
-	report_number(report, "dirty_bytes", behind.bytes);
-	report_number(report, "callers", fusefs_callers(status->f));
-	report_section_end(report);
+	facts_section(facts, "under_way");
+	facts_number(facts, "messages", status->in_flight);
+	facts_number(facts, "bytes_of_reads", status->read_bytes);
+	facts_number(facts, "bytes_of_writes", status->write_bytes);
+	facts_number(facts, "writes_behind", behind.steps);
+	facts_number(facts, "dirty_bytes", behind.bytes);
+	facts_number(facts, "callers", fusefs_callers(status->f));
+	facts_section_end(facts);
 }
 
-static void tell_meter(struct report *report, const char *name,
+static void tell_meter(struct facts *facts, const char *name,
 		       const struct meter *meter)
 {
 	if (meter->count == 0)
 		return;
-	report_row(report, "name", name);
-	report_number(report, "count", meter->count);
-	report_number(report, "errors", meter->errors);
-	report_us(report, "mean", meter->total_us / meter->count);
-	report_us(report, "median", meter_percentile(meter, 50));
-	report_us(report, "p99", meter_percentile(meter, 99));
-	report_us(report, "longest", meter->most_us);
-	report_row_end(report);
+	facts_row(facts, "name", name);
+	facts_number(facts, "count", meter->count);
+	facts_number(facts, "errors", meter->errors);
+	facts_us(facts, "mean", meter->total_us / meter->count);
+	facts_us(facts, "median", meter_percentile(meter, 50));
+	facts_us(facts, "p99", meter_percentile(meter, 99));
+	facts_us(facts, "longest", meter->most_us);
+	facts_row_end(facts);
 }
 
 /* What carries data takes longer for that, and is no measure of the way. */
@@ -181,13 +181,13 @@ static void add_up(const struct status *status, struct meter *trips)
 	}
 }
 
-static void tell_trips(const struct status *status, struct report *report)
+static void tell_trips(const struct status *status, struct facts *facts)
 {
 	struct meter trips = {0};
 	char name[32];
 
 	add_up(status, &trips);
-	report_table(report, "round_trips");
+	facts_table(facts, "round_trips");
 	for (unsigned i = 0; i < METER_CLASSES; i++) {
 		uint64_t begin = meter_class_begin(i);
 
@@ -196,79 +196,79 @@ static void tell_trips(const struct status *status, struct report *report)
 		(void)snprintf(name, sizeof(name), "from %llu.%03llu ms",
 			       (unsigned long long)(begin / 1000),
 			       (unsigned long long)(begin % 1000));
-		report_row(report, "class", name);
-		if (report->form == REPORT_JSON)
-			report_us(report, "from", begin);
-		report_number(report, "count", trips.in_class[i]);
-		report_row_end(report);
+		facts_row(facts, "class", name);
+		if (facts->form == FACTS_JSON)
+			facts_us(facts, "from", begin);
+		facts_number(facts, "count", trips.in_class[i]);
+		facts_row_end(facts);
 	}
-	report_table_end(report);
+	facts_table_end(facts);
 }
 
-static void tell_meters(const struct status *status, struct report *report)
+static void tell_meters(const struct status *status, struct facts *facts)
 {
 	const struct meter *ops = layers_counts(status->layers).ops;
 
-	report_table(report, "operations");
+	facts_table(facts, "operations");
 	for (unsigned i = 0; i < CSFTP_OP_COUNT; i++)
-		tell_meter(report, csftp_op_name((enum csftp_op)i), &ops[i]);
-	report_table_end(report);
-	report_table(report, "messages");
+		tell_meter(facts, csftp_op_name((enum csftp_op)i), &ops[i]);
+	facts_table_end(facts);
+	facts_table(facts, "messages");
 	for (unsigned i = 0; i < SFTP_KINDS; i++)
-		tell_meter(report, csftp_remote_message(i),
+		tell_meter(facts, csftp_remote_message(i),
 			   &status->messages[i]);
-	report_table_end(report);
+	facts_table_end(facts);
 }
 
-static void tell_layers(const struct status *status, struct report *report)
+static void tell_layers(const struct status *status, struct facts *facts)
 {
 	const struct layers_counts counts = layers_counts(status->layers);
 
-	report_section(report, "cache");
-	report_number(report, "hits", counts.cache.answered);
-	report_number(report, "misses", counts.cache.asked);
-	report_number(report, "listed_ahead", counts.cache.ahead);
-	report_number(report, "of_these_used", counts.cache.ahead_used);
-	report_number(report, "bytes", counts.cache_bytes);
-	report_section_end(report);
-	report_section(report, "read_ahead");
-	report_number(report, "reads", counts.readahead.asked);
-	report_number(report, "bytes_used", counts.readahead.used);
-	report_number(report, "bytes_unused", counts.readahead.unused);
-	report_number(report, "bytes_held", counts.readahead.bytes);
-	report_number(report, "largest_window", counts.readahead.window);
-	report_section_end(report);
-	report_section(report, "prefetch");
-	report_number(report, "files", counts.prefetch.fetched);
-	report_number(report, "of_these_used", counts.prefetch.used);
-	report_number(report, "bytes_used", counts.prefetch.bytes_used);
-	report_number(report, "bytes_unused", counts.prefetch.bytes_unused);
-	report_number(report, "bytes_held", counts.prefetch.bytes);
-	report_section_end(report);
+	facts_section(facts, "cache");
+	facts_number(facts, "hits", counts.cache.answered);
+	facts_number(facts, "misses", counts.cache.asked);
+	facts_number(facts, "listed_ahead", counts.cache.ahead);
+	facts_number(facts, "of_these_used", counts.cache.ahead_used);
+	facts_number(facts, "bytes", counts.cache_bytes);
+	facts_section_end(facts);
+	facts_section(facts, "read_ahead");
+	facts_number(facts, "reads", counts.readahead.asked);
+	facts_number(facts, "bytes_used", counts.readahead.used);
+	facts_number(facts, "bytes_unused", counts.readahead.unused);
+	facts_number(facts, "bytes_held", counts.readahead.bytes);
+	facts_number(facts, "largest_window", counts.readahead.window);
+	facts_section_end(facts);
+	facts_section(facts, "prefetch");
+	facts_number(facts, "files", counts.prefetch.fetched);
+	facts_number(facts, "of_these_used", counts.prefetch.used);
+	facts_number(facts, "bytes_used", counts.prefetch.bytes_used);
+	facts_number(facts, "bytes_unused", counts.prefetch.bytes_unused);
+	facts_number(facts, "bytes_held", counts.prefetch.bytes);
+	facts_section_end(facts);
 }
 
 static void tell_caller(void *arg, const struct fusefs_caller *caller)
 {
-	struct report *report = arg;
+	struct facts *facts = arg;
 
-	report_row(report, "operation", caller->op);
-	report_number(report, "process", (uint64_t)caller->pid);
-	report_us(report, "age", caller->age_ms * 1000);
-	report_text(report, "path", caller->path);
-	report_row_end(report);
+	facts_row(facts, "operation", caller->op);
+	facts_number(facts, "process", (uint64_t)caller->pid);
+	facts_us(facts, "age", caller->age_ms * 1000);
+	facts_text(facts, "path", caller->path);
+	facts_row_end(facts);
 }
 
-void status_tell(const struct status *status, struct report *report)
+void status_tell(const struct status *status, struct facts *facts)
 {
-	report_begin(report);
-	tell_mount(status, report);
-	tell_connection(status, report);
-	tell_under_way(status, report);
-	tell_layers(status, report);
-	tell_trips(status, report);
-	tell_meters(status, report);
-	report_table(report, "waiting");
-	fusefs_each_caller(status->f, tell_caller, report);
-	report_table_end(report);
-	report_end(report);
+	facts_begin(facts);
+	tell_mount(status, facts);
+	tell_connection(status, facts);
+	tell_under_way(status, facts);
+	tell_layers(status, facts);
+	tell_trips(status, facts);
+	tell_meters(status, facts);
+	facts_table(facts, "waiting");
+	fusefs_each_caller(status->f, tell_caller, facts);
+	facts_table_end(facts);
+	facts_end(facts);
 }

@@ -9,10 +9,10 @@
 #include "core/layer/meter.h"
 #include "core/sftp/msg.h"
 #include "csftp/remote.h"
+#include "fusefs/facts.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
 #include "fusefs/options.h"
-#include "fusefs/report.h"
 
 /* As many as remotefs can have. */
 #define STATUS_SLOTS 1024U
@@ -59,6 +59,6 @@ void status_ended(struct status *status, uint32_t slot, unsigned message,
 		  bool failed);
 
 /* All of it. */
-void status_tell(const struct status *status, struct report *report);
+void status_tell(const struct status *status, struct facts *facts);
 
 #endif

@@ -219,6 +219,7 @@ static bool changes_something(const struct csftp_req *req)
 	case CSFTP_OP_REALPATH:
 	case CSFTP_OP_READ:
 	case CSFTP_OP_FSYNC:
+	case CSFTP_OP_FLUSH:
 	case CSFTP_OP_CLOSE:
 	case CSFTP_OP_OPENDIR:
 	case CSFTP_OP_READDIR:

@@ -1,4 +1,4 @@
-#include "fusefs/report.h"
+#include "fusefs/facts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,37 +6,37 @@
 #include "tests/lib/test.h"
 
 /* A bit of everything. */
-static char *told(enum report_form form, const char *text)
+static char *told(enum facts_form form, const char *text)
 {
 	char *said = NULL;
 	size_t len;
 	FILE *to = open_memstream(&said, &len);
-	struct report report = {.to = to, .form = form};
+	struct facts facts = {.to = to, .form = form};
 
 	assert_non_null(to);
-	report_begin(&report);
-	report_section(&report, "first");
-	report_text(&report, "a_text", text);
-	report_number(&report, "number", 7);
-	report_us(&report, "time", 1500);
-	report_section_end(&report);
-	report_table(&report, "none");
-	report_table_end(&report);
-	report_table(&report, "rows");
+	facts_begin(&facts);
+	facts_section(&facts, "first");
+	facts_text(&facts, "a_text", text);
+	facts_number(&facts, "number", 7);
+	facts_us(&facts, "time", 1500);
+	facts_section_end(&facts);
+	facts_table(&facts, "none");
+	facts_table_end(&facts);
+	facts_table(&facts, "rows");
 	for (unsigned i = 0; i < 2; i++) {
-		report_row(&report, "name", i ? "two" : "one");
-		report_number(&report, "n", i);
-		report_row_end(&report);
+		facts_row(&facts, "name", i ? "two" : "one");
+		facts_number(&facts, "n", i);
+		facts_row_end(&facts);
 	}
-	report_table_end(&report);
-	report_end(&report);
+	facts_table_end(&facts);
+	facts_end(&facts);
 	assert_int_equal(fclose(to), 0);
 	return said;
 }
 
 static void lines_are_for_people(void **state)
 {
-	char *said = told(REPORT_TEXT, "x");
+	char *said = told(FACTS_TEXT, "x");
 
 	(void)state;
 	assert_string_equal(said, "first:\n"
@@ -52,7 +52,7 @@ static void lines_are_for_people(void **state)
 
 static void json_is_one_object(void **state)
 {
-	char *said = told(REPORT_JSON, "x");
+	char *said = told(FACTS_JSON, "x");
 
 	(void)state;
 	assert_string_equal(said, "{\n"
@@ -68,7 +68,7 @@ static void json_is_one_object(void **state)
 	free(said);
 }
 
-static void assert_text(enum report_form form, const char *text,
+static void assert_text(enum facts_form form, const char *text,
 			const char *shown)
 {
 	char *said = told(form, text);
@@ -82,30 +82,30 @@ static void assert_text(enum report_form form, const char *text,
 static void no_text_breaks_out(void **state)
 {
 	(void)state;
-	assert_text(REPORT_JSON, "a\"b\\c\n\x1b",
+	assert_text(FACTS_JSON, "a\"b\\c\n\x1b",
 		    "\"a\\u0022b\\u005cc\\u000a\\u001b\"");
-	assert_text(REPORT_JSON, "\xc3\xa9 \xff\xc3",
+	assert_text(FACTS_JSON, "\xc3\xa9 \xff\xc3",
 		    "\"\xc3\xa9 \\ufffd\\ufffd\"");
 	/* Overlong, a surrogate, and beyond the last character. */
-	assert_text(REPORT_JSON, "\xc0\xaf", "\"\\ufffd\\ufffd\"");
-	assert_text(REPORT_JSON, "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");
-	assert_text(REPORT_JSON, "\xf4\x90\x80\x80", "\\ufffd\\ufffd\"");
-	assert_text(REPORT_TEXT, "a\"b\nfirst:", "a text: a\"b?first:\n");
+	assert_text(FACTS_JSON, "\xc0\xaf", "\"\\ufffd\\ufffd\"");
+	assert_text(FACTS_JSON, "\xed\xa0\x80", "\"\\ufffd\\ufffd\\ufffd\"");
+	assert_text(FACTS_JSON, "\xf4\x90\x80\x80", "\\ufffd\\ufffd\"");
+	assert_text(FACTS_TEXT, "a\"b\nfirst:", "a text: a\"b?first:\n");
 	/* A terminal takes the second as an escape of its own. */
-	assert_text(REPORT_TEXT, "\xc3\xa9\xc2\x9b", "a text: \xc3\xa9?\n");
+	assert_text(FACTS_TEXT, "\xc3\xa9\xc2\x9b", "a text: \xc3\xa9?\n");
 }
 
 static void times_have_a_unit_that_suits(void **state)
 {
 	char said[64] = "";
 	FILE *to = fmemopen(said, sizeof(said), "w");
-	struct report report = {.to = to, .form = REPORT_TEXT};
+	struct facts facts = {.to = to, .form = FACTS_TEXT};
 
 	(void)state;
 	assert_non_null(to);
-	report_us(&report, "a", 999);
-	report_us(&report, "b", 20000);
-	report_us(&report, "c", 61000000);
+	facts_us(&facts, "a", 999);
+	facts_us(&facts, "b", 20000);
+	facts_us(&facts, "c", 61000000);
 	assert_int_equal(fclose(to), 0);
 	assert_string_equal(said, "a: 999 us\nb: 20.0 ms\nc: 61.0 s\n");
 }
