@@ -21,7 +21,7 @@ static void parse(struct parsed *parsed, const char *option)
 {
 	char *text = strdup(option);
 	char *argv[] = {(char[]){"csftpfs"},
-			(char[]){"host:dir"},
+			(char[]){"host:/dir"},
 			(char[]){"/mnt"},
 			(char[]){"-o"},
 			text,
