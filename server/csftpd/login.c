@@ -66,12 +66,14 @@ static void say(void *arg, const char *path, unsigned line, const char *text)
 }
 
 static bool key_is_known(struct conn *conn, const char *user,
-			 struct csftp_ssh_bytes key,
+			 const struct csftp_ssh_event *event,
 			 struct ssh_authkeys_grant *grant)
 {
 	const struct settings *settings = conn->serving->settings;
 	struct ssh_authkeys_peer peer = {
-		.key = {key.ptr, key.len},
+		.key = {event->key.ptr, event->key.len},
+		.touched = event->touched,
+		.verified = event->verified,
 		.address = bytes_of(conn->address),
 	};
 	char path[4096];
@@ -124,7 +126,7 @@ enum csftp_ssh_answer login_judge(struct conn *conn,
 		good = serving->settings->auth_methods & CSFTP_SSH_AUTH_NONE;
 	else if (event->method == CSFTP_SSH_AUTH_PUBLICKEY)
 		good = key_is_known(conn, allowed ? user : serving->tree.user,
-				    event->key, &grant);
+				    event, &grant);
 	(void)log_quote(quoted, sizeof(quoted), user);
 	if (!allowed && !conn->tried)
 		log_say(&conn->worker->log, LEVEL_INFO,
