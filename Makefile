@@ -70,7 +70,8 @@ fresh := $(if $(filter check check-long demo bench%,$(MAKECMDGOALS)),deps)
 $(B)/fusefs/%.o $(B)/tests/%.o: own_cflags += $(call fuse_pkg,--cflags)
 $(B)/core/%.o: own_cflags += $(call lib_pkg,--cflags)
 $(B)/server/filter/%.o: own_cflags += $(call seccomp_pkg,--cflags)
-$(B)/server/csftpd/%.o: own_cflags += $(call uv_pkg,--cflags)
+$(B)/server/csftpd/%.o: own_cflags += $(call uv_pkg,--cflags) \
+	$(call seccomp_pkg,--cflags)
 $(B)/tests/%.o: own_cflags += $(call cmocka_pkg,--cflags)
 $(B)/tests/cage.o: own_cflags = -std=c11 -D_GNU_SOURCE $(WARN) $(WERROR)
 $(B)/%.o: %.c | $$(@D)/. $(fresh)
@@ -124,7 +125,8 @@ $(checked): $(call obj,server/csftp-server.c) $(B)/libserver.a $(B)/libcore.a
 $(B)/csftpd: $(call obj,server/csftpd/csftpd.c) $(B)/libserver.a \
 		$(B)/libcore.a
 	$(call say,LD,$@)
-	$(link) $(call uv_pkg,--libs) $(call lib_pkg,--libs)
+	$(link) $(call uv_pkg,--libs) $(call lib_pkg,--libs) \
+		$(call seccomp_pkg,--libs)
 $(B)/csftpfs: $(call obj,fusefs/csftpfs.c) $(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call fuse_pkg,--libs) $(call lib_pkg,--libs)
@@ -142,7 +144,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
 	$(link) $(call cmocka_pkg,--libs) $(call fuse_pkg,--libs) \
-		$(call lib_pkg,--libs) $(other)
+		$(call lib_pkg,--libs) $(call seccomp_pkg,--libs) $(other)
 $(B)/tests/interop/server/test_libssh: other = $(call ssh_pkg,--libs)
 
 # With what is installed, and nothing else.

@@ -91,7 +91,7 @@ static bool open_service(struct service *service,
 	log_open(&service->log, &options->log);
 	if (options->has_umask)
 		umask((mode_t)options->umask);
-	return tree_open(&service->tree, options, &service->log, 0) &&
+	return tree_open(&service->tree, options, &service->log, 0, NULL) &&
 	       session_open(&service->session, &config) &&
 	       enter_sandbox(&service->tree);
 }

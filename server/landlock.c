@@ -86,8 +86,20 @@ static int allow_below(int ruleset, const char *root, uint64_t allowed)
 	return err;
 }
 
+static int allow_reading(int ruleset, const char *const *path)
+{
+	int err = 0;
+
+	for (; err == 0 && path && *path; path++) {
+		err = allow_below(ruleset, *path, FS_READ_FILE | FS_READ_DIR);
+		if (err == ENOENT || err == ENOTDIR || err == EACCES)
+			err = 0;
+	}
+	return err;
+}
+
 int landlock_enter(const char *root, bool whole_tree, bool read_only,
-		   int *version)
+		   const char *const *readable, int *version)
 {
 	int known = create(NULL, 0, CREATE_VERSION);
 	struct ruleset set;
@@ -109,6 +121,8 @@ int landlock_enter(const char *root, bool whole_tree, bool read_only,
 	if (ruleset < 0)
 		return errno;
 	err = allow_below(ruleset, root, allowed);
+	if (err == 0 && !whole_tree)
+		err = allow_reading(ruleset, readable);
 	if (err == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0U) != 0)
 		err = errno;
 	close(ruleset);

@@ -32,12 +32,24 @@ static int enter_seccomp(int log_fd)
 	return 0;
 }
 
-static void missing(struct sandbox_state *state, const char *what, int err)
+void sandbox_missing(struct sandbox_state *state, const char *what, int err)
 {
 	size_t used = strlen(state->why);
 
 	(void)snprintf(state->why + used, sizeof(state->why) - used, "%s%s: %s",
 		       used > 0 ? "; " : "", what, strerror(err));
+}
+
+bool sandbox_files(const struct sandbox_config *config,
+		   struct sandbox_state *state)
+{
+	int err = landlock_enter(config->root ? config->root : "/",
+				 !config->root, config->read_only,
+				 config->readable, &state->landlock);
+
+	if (err != 0)
+		sandbox_missing(state, "Landlock", err);
+	return err == 0;
 }
 
 bool sandbox_enter(const struct sandbox_config *config,
@@ -48,17 +60,14 @@ bool sandbox_enter(const struct sandbox_config *config,
 	*state = (struct sandbox_state){0};
 	sandbox_harden();
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1) {
-		missing(state, "no_new_privs", EPERM);
+		sandbox_missing(state, "no_new_privs", EPERM);
 		return false;
 	}
 	/* First, as the other one forbids its calls. */
-	err = landlock_enter(config->root ? config->root : "/", !config->root,
-			     config->read_only, &state->landlock);
-	if (err != 0)
-		missing(state, "Landlock", err);
+	(void)sandbox_files(config, state);
 	err = enter_seccomp(config->log_fd);
 	if (err != 0)
-		missing(state, "seccomp", err);
+		sandbox_missing(state, "seccomp", err);
 	state->seccomp = err == 0;
 	return !state->why[0];
 }

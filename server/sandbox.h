@@ -34,6 +34,8 @@ struct sandbox_config {
 	const char *root; /* NULL: "/" */
 	bool read_only;
 	int log_fd; /* may be connected again; -1: none */
+	/* A daemon's: what its settings need, as landlock_enter() has it. */
+	const char *const *readable;
 };
 
 struct sandbox_state {
@@ -45,6 +47,16 @@ struct sandbox_state {
 /* True if all of it is in force; `state` says what is. */
 bool sandbox_enter(const struct sandbox_config *config,
 		   struct sandbox_state *state);
+
+/*
+ * Landlock by itself, after sandbox_harden(), for this thread and those that it
+ * starts later; server/csftpd/calls.h is the other part.
+ */
+bool sandbox_files(const struct sandbox_config *config,
+		   struct sandbox_state *state);
+
+/* Adds to state->why. */
+void sandbox_missing(struct sandbox_state *state, const char *what, int err);
 
 /* What is done whatever --sandbox says; harmless everywhere. */
 void sandbox_harden(void);

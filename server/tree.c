@@ -129,13 +129,19 @@ static bool add_names(struct tree *tree)
 }
 
 bool tree_open(struct tree *tree, const struct server_options *options,
-	       struct log *log, uint32_t handles)
+	       struct log *log, uint32_t handles, const struct tree *like)
 {
 	*tree = (struct tree){.options = options, .log = log};
 	/* Reads a file, now or when a time is told; that one is not in a jail. */
 	if (options->root)
 		tzset();
-	learn_user(tree);
+	if (like) {
+		tree->known = like->known;
+		memcpy(tree->user, like->user, sizeof(tree->user));
+		memcpy(tree->home, like->home, sizeof(tree->home));
+	} else {
+		learn_user(tree);
+	}
 	if (!open_files(tree, handles))
 		return false;
 	tree->top = tree->files;

@@ -34,12 +34,14 @@ struct tree {
 };
 
 /*
+ * like: another one, whose user and names it has as well, and which has to live
+ * as long; NULL: it looks for itself, which a sandbox does not let it do.
  * handles: files that all sessions together may have open; 0: as posixfs.
  * False if the tree cannot be had; that has been said by then.  In any case it
  * is to be closed.
  */
 bool tree_open(struct tree *tree, const struct server_options *options,
-	       struct log *log, uint32_t handles);
+	       struct log *log, uint32_t handles, const struct tree *like);
 
 /* After all sessions on it. */
 void tree_close(struct tree *tree);

@@ -103,6 +103,7 @@ static void *run(void *arg)
 {
 	struct acceptor *acceptor = arg;
 
+	acceptor->config.confine(acceptor->config.arg);
 	(void)uv_run(&acceptor->loop, UV_RUN_DEFAULT);
 	return NULL;
 }

@@ -18,6 +18,8 @@
 struct acceptor_config {
 	const int *sockets; /* not blocking */
 	size_t count;
+	/* The first that its thread does. */
+	void (*confine)(void *arg);
 	/*
 	 * Takes the descriptor over; false: there is no place for one, and the
 	 * caller still has it.  Any acceptor's thread.

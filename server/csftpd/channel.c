@@ -121,7 +121,8 @@ static struct tree *open_private(struct channel *channel)
 	}
 	private->log.config.level = private->options.log.level;
 	private->log.config.facility = private->options.log.facility;
-	if (!tree_open(&private->tree, &private->options, &private->log, 0))
+	if (!tree_open(&private->tree, &private->options, &private->log, 0,
+		       &conn->serving->tree))
 		return NULL;
 	return &private->tree;
 }
@@ -134,6 +135,7 @@ static bool start_session(struct channel *channel)
 					    : &conn->serving->tree,
 		.user = conn->user,
 		.address = conn->address,
+		.audit_to = conn->worker->config.audit_to,
 		.room = {channel->memory, worker_engine_get, worker_engine_put,
 			 conn->worker},
 	};

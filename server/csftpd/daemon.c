@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,10 +12,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/csftpd/confine.h"
 #include "server/csftpd/daemon_impl.h"
 #include "server/csftpd/notify.h"
 
 enum { WORKERS_MAX = 256 };
+
+#define AUDIT_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
 
 /* The one with the fewest connections; NULL: all are full. */
 static struct worker *least_loaded(struct daemon *daemon)
@@ -261,6 +265,42 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 			"only");
 }
 
+/* A file of the trail is opened once, as a sandbox may not let us later. */
+static bool open_audit(struct daemon *daemon)
+{
+	const char *target = daemon->settings->sftp.audit;
+
+	if (!target || strcmp(target, "syslog") == 0 ||
+	    strncmp(target, "fd:", 3) == 0)
+		return true;
+	daemon->audit_fd = open(target, AUDIT_FLAGS, 0600);
+	if (daemon->audit_fd < 0)
+		log_fatal(&daemon->log, "Audit %s: %s", target,
+			  strerror(errno));
+	(void)snprintf(daemon->audit_to, sizeof(daemon->audit_to), "fd:%d",
+		       daemon->audit_fd);
+	return daemon->audit_fd >= 0;
+}
+
+/* The file may have been moved away: from now on it is the new one. */
+static void open_audit_again(struct daemon *daemon)
+{
+	const char *target = daemon->settings->sftp.audit;
+	int fd;
+
+	if (daemon->audit_fd < 0 || !target || strncmp(target, "fd:", 3) == 0)
+		return;
+	fd = open(target, AUDIT_FLAGS, 0600);
+	if (fd < 0)
+		log_say(&daemon->log, LEVEL_ERROR,
+			"Audit %s: %s; it stays where it was", target,
+			strerror(errno));
+	else
+		(void)dup3(fd, daemon->audit_fd, O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+}
+
 static void take_settings(struct daemon *daemon, struct settings *settings)
 {
 	warn_of_fixed(daemon, settings);
@@ -279,6 +319,7 @@ static void take_settings(struct daemon *daemon, struct settings *settings)
 	settings_put(daemon->settings);
 	daemon->settings = settings;
 	daemon->log.config.level = settings->log_level;
+	open_audit_again(daemon);
 	log_say(&daemon->log, LEVEL_INFO, "settings were read again");
 }
 
@@ -382,6 +423,8 @@ static bool open_workers(struct daemon *daemon)
 		.settings = daemon->settings,
 		.log = log_config_of(daemon),
 		.parse_lock = &daemon->parse_lock,
+		.confine = confine_thread,
+		.audit_to = daemon->audit_fd >= 0 ? daemon->audit_to : NULL,
 		.place_free = place_free,
 		.heard = heard,
 		.leave = leave,
@@ -418,6 +461,7 @@ static bool start_acceptors(struct daemon *daemon)
 	const struct acceptor_config config = {
 		.sockets = daemon->config.listening->fd,
 		.count = daemon->config.listening->count,
+		.confine = confine_thread,
 		.place = place,
 		.has_place = has_place,
 		.failed = accept_failed,
@@ -453,12 +497,15 @@ static bool start(struct daemon *daemon)
 	daemon->acceptors = daemon->settings->acceptors;
 	daemon->acceptor = calloc(daemon->acceptors, sizeof(*daemon->acceptor));
 	if (!daemon->acceptor || !open_control(daemon) ||
-	    !open_sources(daemon) || !open_workers(daemon))
+	    !open_sources(daemon) || !open_audit(daemon) ||
+	    !open_workers(daemon) || !confine_files(daemon))
 		return false;
 	if (!start_workers(daemon) || !start_acceptors(daemon)) {
 		log_fatal(&daemon->log, "cannot start a thread");
 		return false;
 	}
+	if (!confine_wait(daemon, daemon->workers + daemon->acceptors))
+		return false;
 	for (size_t i = 0; i < listening->count; i++)
 		log_say(&daemon->log, LEVEL_INFO, "Server listening on %s.",
 			listening->name[i]);
@@ -491,6 +538,7 @@ int daemon_run(const struct daemon_config *config)
 	struct daemon daemon = {
 		.config = *config,
 		.settings = settings_get(config->settings),
+		.audit_fd = -1,
 	};
 	struct log_config log = log_config_of(&daemon);
 	bool good;
@@ -499,6 +547,7 @@ int daemon_run(const struct daemon_config *config)
 	pthread_mutex_init(&daemon.sources_lock, NULL);
 	log_open(&daemon.log, &log);
 	log_open(&daemon.accept_log, &log);
+	(void)uv_sem_init(&daemon.confined, 0);
 	good = open_loop(&daemon);
 	if (!good)
 		log_fatal(&daemon.log, "cannot make an event loop");
@@ -511,6 +560,9 @@ int daemon_run(const struct daemon_config *config)
 	log_say(&daemon.log, LEVEL_INFO, "ended");
 	log_close(&daemon.log);
 	log_close(&daemon.accept_log);
+	uv_sem_destroy(&daemon.confined);
+	if (daemon.audit_fd >= 0)
+		close(daemon.audit_fd);
 	settings_put(daemon.settings);
 	/* Until here, as the sources point into it. */
 	settings_put(config->settings);

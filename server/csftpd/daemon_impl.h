@@ -32,6 +32,10 @@ struct daemon {
 	struct sources *sources;
 	struct log accept_log; /* what acceptors have to say */
 	_Atomic uint32_t drained;
+	uv_sem_t confined; /* threads that are; see confine.h */
+	_Atomic bool unconfined;
+	int audit_fd; /* -1: none is open */
+	char audit_to[32];
 	bool draining;
 	char why[SETTINGS_WHY_MAX]; /* of the last reload */
 };

@@ -187,8 +187,10 @@ static struct serving *open_serving(struct worker *worker,
 	serving->log = worker->log;
 	serving->log.config.level = settings->sftp.log.level;
 	serving->log.config.facility = settings->sftp.log.facility;
-	if (err == CSFTP_OK && tree_open(&serving->tree, &settings->sftp,
-					 &serving->log, TREE_HANDLES))
+	if (err == CSFTP_OK &&
+	    tree_open(&serving->tree, &settings->sftp, &serving->log,
+		      TREE_HANDLES,
+		      worker->first ? &worker->first->tree : NULL))
 		return serving;
 	free_serving(serving);
 	return NULL;
@@ -445,6 +447,8 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 	worker->serving = open_serving(worker, config->settings);
 	if (!worker->serving)
 		return false;
+	worker->first = worker->serving;
+	worker->first->users++;
 	if (worker->mail && open_pools(worker))
 		return true;
 	log_fatal(&worker->log, "out of memory");
@@ -455,6 +459,7 @@ static void *run(void *arg)
 {
 	struct worker *worker = arg;
 
+	worker->config.confine(worker->config.arg);
 	(void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 	worker->config.drained(worker->config.arg);
 	return NULL;
@@ -488,6 +493,8 @@ bool worker_close(struct worker *worker)
 		settings_put(mail.settings);
 	if (worker->serving)
 		worker_put_serving(worker->serving);
+	if (worker->first)
+		worker_put_serving(worker->first);
 	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
 		if (pool_close(pools[i]))
 			continue;

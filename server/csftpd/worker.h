@@ -65,10 +65,16 @@ struct worker_config {
 	unsigned index;
 	struct settings *settings;
 	struct log_config log;
+	const char *audit_to; /* session_config.audit_to */
 	/* Connections that it can have. */
 	uint32_t places;
 	/* Held while getopt(3) reads options: its state is the process's. */
 	pthread_mutex_t *parse_lock;
+	/*
+	 * The first that its thread does: gives up what it does not need.  Who
+	 * waits for it to be done has to be told.
+	 */
+	void (*confine)(void *arg);
 	/* A connection is gone. */
 	void (*place_free)(void *arg);
 	/* Of a connection that is not logged in (sources.h). */
@@ -89,6 +95,8 @@ struct worker {
 	uv_idle_t again;
 	struct log log;
 	struct serving *serving;
+	/* The one that has looked for users and groups: it stays to the end. */
+	struct serving *first;
 	struct pool conns;
 	struct pool channels;
 	struct pool buffers;  /* SSH packets, and what sessions cannot take */

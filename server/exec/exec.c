@@ -226,7 +226,6 @@ static bool changes_something(const struct csftp_req *req)
 	case CSFTP_OP_STATFS:
 	case CSFTP_OP_HOMEDIR:
 	case CSFTP_OP_IDNAME:
-	case CSFTP_OP_FLUSH:
 	case CSFTP_OP_COUNT:
 		return false;
 	case CSFTP_OP_OPEN:

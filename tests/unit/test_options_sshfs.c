@@ -115,7 +115,7 @@ static void a_module_for_a_directory_goes_down(void **state)
 
 	(void)state;
 	assert_fine(&parsed, "modules=subdir,subdir=/a/b,norellinks");
-	assert_string_equal(parsed.options.dir, "dir/a/b");
+	assert_string_equal(parsed.options.dir, "/dir/a/b");
 	options_release(&parsed.options);
 	assert_refused("modules=subdir", "together");
 	assert_refused("subdir=x", "together");
