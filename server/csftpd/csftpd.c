@@ -23,7 +23,7 @@
 enum { GIVEN_MAX = 64 };
 
 static const char usage[] =
-	"Usage: csftpd [-DehTtV] [-f FILE] [-h HOST_KEY] [-o KEYWORD=VALUE]\n"
+	"Usage: csftpd [-DetV] [-f FILE] [-h HOST_KEY] [-o KEYWORD=VALUE]\n"
 	"              [-p PORT]\n"
 	"       csftpd ctl -s SOCKET COMMAND; see csftpd ctl --help\n"
 	"Serves files by SFTP over SSH, as the user who starts it.\n"

@@ -112,7 +112,4 @@ void settings_put(struct settings *settings);
 const char *settings_level_name(enum log_level level);
 bool settings_level(const char *text, enum log_level *out);
 
-/* All of it as lines that could be read again; 0 or an errno of stdout. */
-int settings_print(const struct settings *settings);
-
 #endif

@@ -70,6 +70,31 @@ static void the_readme_has_them_all(void **state)
 	}
 }
 
+/* Keywords stand in their table as {"Keyword", set_... */
+static void the_configuration_s_manual_has_every_keyword(void **state)
+{
+	static char source[TEXT_MAX];
+	const char *at = source;
+	unsigned count = 0;
+
+	(void)state;
+	read_page("server/csftpd/settings_words.c");
+	memcpy(source, text, sizeof(source));
+	read_page("man/csftpd_config.5");
+	while ((at = strstr(at, "\t{\""))) {
+		char word[64];
+
+		at += 3;
+		if (sscanf(at, "%63[A-Za-z0-9]\", set_", word) != 1 ||
+		    strncmp(at + strlen(word), "\", set_", 7) != 0)
+			continue;
+		count++;
+		if (!strstr(text, word))
+			fail_msg("%s is not in the manual", word);
+	}
+	assert_true(count > 50);
+}
+
 static int set_up(void **state)
 {
 	struct csftp_serve_config config = {.handles = 1};
@@ -95,6 +120,7 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		cmocka_unit_test(the_manual_lists_what_is_announced_in_order),
 		cmocka_unit_test(the_readme_has_them_all),
+		cmocka_unit_test(the_configuration_s_manual_has_every_keyword),
 	};
 
 	return cmocka_run_group_tests(claims, set_up, tear_down) != 0;
