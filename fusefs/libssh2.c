@@ -52,7 +52,7 @@ void libssh2_check(struct ssh_config *config)
 {
 	if (config->rekey_bytes > 0 || config->rekey_seconds > 0)
 		ssh_config_lacks(config, "rekeylimit");
-	if (config->send_env.count == 0 && config->set_env.count > 0)
+	if (config->set_env.count > 0)
 		ssh_config_lacks(config, "setenv");
 }
 

@@ -74,8 +74,20 @@ static void check_list(struct ssh_config *config, char *list,
 		ssh_config_lacks(config, keyword);
 }
 
+/*
+ * Who asks for a key exchange that withstands quantum computers is not given
+ * another one: what is recorded today can be read then.
+ */
+static bool wants_quantum(const char *kex)
+{
+	return (!strncmp(kex, "sntrup", 6) || !strncmp(kex, "mlkem", 5)) &&
+	       !knows(CSFTP_SSH_ALG_KEX, kex, strcspn(kex, ","));
+}
+
 void native_check(struct ssh_config *config)
 {
+	if (config->kex && wants_quantum(config->kex))
+		ssh_config_lacks(config, "kexalgorithms");
 	check_list(config, config->ciphers, CSFTP_SSH_ALG_CIPHER, "ciphers");
 	check_list(config, config->kex, CSFTP_SSH_ALG_KEX, "kexalgorithms");
 	check_list(config, config->hostkeys, CSFTP_SSH_ALG_HOSTKEY,

@@ -27,8 +27,8 @@ enum options_action {
 
 /* What carries SFTP to the server, unless it is `directport` or `passive`. */
 enum options_transport {
-	TRANSPORT_SSH,	  /* an ssh program */
 	TRANSPORT_AUTO,	  /* our own SSH where it can do what is asked for */
+	TRANSPORT_SSH,	  /* an ssh program */
 	TRANSPORT_NATIVE, /* our own SSH */
 	TRANSPORT_LIBSSH2
 };
