@@ -17,8 +17,9 @@
 #define LINE_MAX_ANSWER 1024
 #define SENTENCE_MAX	2048
 
-static void put(void (*to)(void *arg, const char *text), void *arg,
-		const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void
+put(void (*to)(void *arg, const char *text), void *arg, const char *format,
+    va_list args)
 {
 	char text[SENTENCE_MAX];
 
@@ -116,7 +117,7 @@ static bool terminal_open(struct terminal *terminal, enum talk_echo echo)
 	return true;
 }
 
-/* A signal that came meanwhile is delivered here, with the terminal in order. */
+/* A signal that came meanwhile finds the terminal in order. */
 static void terminal_close(struct terminal *terminal, enum talk_echo echo)
 {
 	(void)tcsetattr(terminal->fd, TCSAFLUSH, &terminal->modes);

@@ -30,8 +30,8 @@ enum talk_echo { TALK_HIDDEN, TALK_SHOWN };
 
 /*
  * Asks on the terminal, or by the program that SSH_ASKPASS names, as ssh(1)
- * does: SSH_ASKPASS_REQUIRE and DISPLAY decide.  The line without its end, to be
- * released by talk_forget(); NULL: nobody could be asked, or would answer.
+ * does: SSH_ASKPASS_REQUIRE and DISPLAY decide.  The line without its end, to
+ * be released by talk_forget(); NULL: nobody could be asked, or would answer.
  */
 char *talk_ask(const struct talk *talk, const char *prompt,
 	       enum talk_echo echo);

@@ -29,7 +29,7 @@ static void take(struct ssh_config *config, const char *const *lines)
 	assert_true(ssh_config_finish(config, "me@box", why));
 }
 
-static void lines_fill_their_fields(void **state)
+static void lines_say_how_to_get_there(void **state)
 {
 	static const char *const lines[] = {
 		"user you",
@@ -37,29 +37,13 @@ static void lines_fill_their_fields(void **state)
 		"port 2222",
 		"addressfamily inet6",
 		"bindaddress ::1",
-		"identitiesonly yes",
-		"identityagent /run/a b",
-		"stricthostkeychecking accept-new",
-		"hashknownhosts yes",
 		"serveraliveinterval 15",
 		"serveralivecountmax 2",
 		"connecttimeout 7",
 		"connectionattempts 4",
-		"numberofpasswordprompts 1",
-		"batchmode yes",
-		"passwordauthentication no",
-		"kbdinteractiveauthentication no",
-		"pubkeyauthentication true",
 		"tcpkeepalive yes",
 		"rekeylimit 1048576 3600",
-		"sendenv LANG",
-		"sendenv LC_*",
-		"setenv A=b",
-		"preferredauthentications password,publickey",
-		"userknownhostsfile /a \"/b c\"",
-		"globalknownhostsfile none",
 		"proxycommand none",
-		"hostkeyalias alias",
 		"no such keyword",
 		"",
 		NULL,
@@ -74,22 +58,52 @@ static void lines_fill_their_fields(void **state)
 	assert_int_equal(config.port, 2222);
 	assert_int_equal(config.family, AF_INET6);
 	assert_string_equal(config.bind_address, "::1");
-	assert_true(config.identities_only);
-	assert_string_equal(config.identity_agent, "/run/a b");
-	assert_int_equal(config.strict, SSH_STRICT_ACCEPT_NEW);
-	assert_true(config.hash_known_hosts);
 	assert_int_equal(config.alive_interval, 15);
 	assert_int_equal(config.alive_max, 2);
 	assert_int_equal(config.connect_timeout, 7);
 	assert_int_equal(config.attempts, 4);
+	assert_true(config.tcp_keepalive);
+	assert_int_equal(config.rekey_bytes, 1048576);
+	assert_int_equal(config.rekey_seconds, 3600);
+	assert_null(config.proxy_command);
+	assert_string_equal(config.lacks, "");
+	ssh_config_release(&config);
+}
+
+static void lines_say_who_is_who(void **state)
+{
+	static const char *const lines[] = {
+		"identitiesonly yes",
+		"identityagent /run/a b",
+		"stricthostkeychecking accept-new",
+		"hashknownhosts yes",
+		"numberofpasswordprompts 1",
+		"batchmode yes",
+		"passwordauthentication no",
+		"kbdinteractiveauthentication no",
+		"pubkeyauthentication true",
+		"sendenv LANG",
+		"sendenv LC_*",
+		"setenv A=b",
+		"preferredauthentications password,publickey",
+		"userknownhostsfile /a \"/b c\"",
+		"globalknownhostsfile none",
+		"hostkeyalias alias",
+		NULL,
+	};
+	struct ssh_config config;
+
+	(void)state;
+	take(&config, lines);
+	assert_true(config.identities_only);
+	assert_string_equal(config.identity_agent, "/run/a b");
+	assert_int_equal(config.strict, SSH_STRICT_ACCEPT_NEW);
+	assert_true(config.hash_known_hosts);
 	assert_int_equal(config.prompts, 1);
 	assert_true(config.batch_mode);
 	assert_false(config.password);
 	assert_false(config.keyboard);
 	assert_true(config.pubkey);
-	assert_true(config.tcp_keepalive);
-	assert_int_equal(config.rekey_bytes, 1048576);
-	assert_int_equal(config.rekey_seconds, 3600);
 	assert_int_equal(config.send_env.count, 2);
 	assert_string_equal(config.send_env.item[1], "LC_*");
 	assert_string_equal(config.set_env.item[0], "A=b");
@@ -97,7 +111,6 @@ static void lines_fill_their_fields(void **state)
 	assert_int_equal(config.user_known_hosts.count, 2);
 	assert_string_equal(config.user_known_hosts.item[1], "/b c");
 	assert_int_equal(config.global_known_hosts.count, 0);
-	assert_null(config.proxy_command);
 	assert_string_equal(config.host_key_alias, "alias");
 	assert_string_equal(config.lacks, "");
 	ssh_config_release(&config);
@@ -279,7 +292,8 @@ static void a_jump_is_a_command_of_ssh(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_fill_their_fields),
+		cmocka_unit_test(lines_say_how_to_get_there),
+		cmocka_unit_test(lines_say_who_is_who),
 		cmocka_unit_test(
 			options_are_taken_with_an_equals_sign_and_any_letters),
 		cmocka_unit_test(what_was_not_said_is_as_ssh_has_it),
