@@ -141,6 +141,8 @@ static bool choose(struct connector *connector)
 		libssh2_check(config);
 	else
 		native_check(config);
+	if (automatic && ssh_config_has_ticket(config))
+		ssh_config_lacks(config, "gssapiauthentication");
 	if (automatic)
 		connector->transport =
 			config->lacks[0] ? TRANSPORT_SSH : TRANSPORT_NATIVE;
@@ -264,6 +266,28 @@ static enum csftp_err run_ssh(struct connector *connector,
 	return err;
 }
 
+/*
+ * ssh has ways in that we have not, such as certificates with an agent; where
+ * nothing but keys was tried, it is given a chance.
+ */
+static enum csftp_err open_native(struct connector *connector,
+				  struct csftp_stream *stream)
+{
+	const struct options *options = connector->options;
+	const struct talk *talk = connector->talk;
+	enum csftp_err err = native_open(&connector->native, &connector->config,
+					 options, talk, stream);
+
+	if (err != CSFTP_ERR_DENIED || !connector->native.only_keys ||
+	    options->transport != TRANSPORT_AUTO || !talk->ask)
+		return err;
+	talk_detail(talk, "transport=ssh: it may have another way in");
+	if (run_ssh(connector, stream) != CSFTP_OK)
+		return err;
+	connector->transport = TRANSPORT_SSH;
+	return CSFTP_OK;
+}
+
 enum csftp_err connect_open(struct connector *connector,
 			    struct csftp_stream *stream)
 {
@@ -280,8 +304,7 @@ enum csftp_err connect_open(struct connector *connector,
 		return libssh2_open(&connector->native, &connector->config,
 				    options, connector->talk, stream);
 	if (connector->transport == TRANSPORT_NATIVE)
-		return native_open(&connector->native, &connector->config,
-				   options, connector->talk, stream);
+		return open_native(connector, stream);
 	return run_ssh(connector, stream);
 }
 

@@ -258,6 +258,7 @@ enum csftp_err native_open(struct native *native, struct ssh_config *config,
 	}
 	err = ssh_login_run(&login);
 	native->password = login.password;
+	native->only_keys = login.no_way_in && !login.asked;
 	if (err == CSFTP_OK)
 		err = start_sftp(&login, options, &channel);
 	if (err == CSFTP_OK) {

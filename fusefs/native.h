@@ -15,6 +15,8 @@
 struct native {
 	struct ssh_keyring keys;
 	char *password;
+	/* Of the last try: no key would do, and nobody was asked for more. */
+	bool only_keys;
 };
 
 /*

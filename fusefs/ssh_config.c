@@ -249,6 +249,7 @@ static const struct keyword keywords[] = {
 	{"controlpath", set_lack, 0, "none"},
 	{"fingerprinthash", set_lack, 0, "sha256"},
 	{"globalknownhostsfile", add_words, AT(global_known_hosts), NULL},
+	{"gssapiauthentication", set_flag, AT(gssapi), NULL},
 	{"hashknownhosts", set_flag, AT(hash_known_hosts), NULL},
 	{"hostbasedauthentication", set_lack, 0, "no false"},
 	{"hostkeyalgorithms", set_text, AT(hostkeys), NULL},
@@ -385,14 +386,16 @@ char *ssh_config_expand(struct ssh_config *config, const char *keyword,
 	char *out = NULL;
 	size_t len = 0;
 	bool ok = true;
+	/* In a command these are for the shell. */
+	bool is_path = strcmp(keyword, "proxycommand") != 0;
 
 	/* The homes of others, and variables of the environment. */
-	if ((text[0] == '~' && text[1] != '/' && text[1]) ||
-	    strstr(text, "${")) {
+	if (is_path && ((text[0] == '~' && text[1] != '/' && text[1]) ||
+			strstr(text, "${"))) {
 		(void)add_lack(config, keyword);
 		return NULL;
 	}
-	if (text[0] == '~') {
+	if (is_path && text[0] == '~') {
 		ok = append(&out, &len, config->home, strlen(config->home));
 		text++;
 	}
@@ -437,6 +440,27 @@ static bool expand_all(struct ssh_config *config, const char *keyword,
 	strings_release(list);
 	*list = done;
 	return ok;
+}
+
+/* One that cannot be expanded is in `lacks`, and stays as it is. */
+static void expand_one(struct ssh_config *config, const char *keyword,
+		       char **text)
+{
+	char *done = *text ? ssh_config_expand(config, keyword, *text) : NULL;
+
+	if (!done)
+		return;
+	free(*text);
+	*text = done;
+}
+
+/* IdentityAgent may also name a variable. */
+static void expand_agent(struct ssh_config *config)
+{
+	const char *agent = config->identity_agent;
+
+	if (agent && agent[0] != '$')
+		expand_one(config, "identityagent", &config->identity_agent);
 }
 
 /*
@@ -521,6 +545,17 @@ static bool knows_method(const char *preferred)
 	return false;
 }
 
+bool ssh_config_has_ticket(const struct ssh_config *config)
+{
+	char path[64];
+
+	if (!config->gssapi)
+		return false;
+	(void)snprintf(path, sizeof(path), "/tmp/krb5cc_%u",
+		       (unsigned)getuid());
+	return getenv("KRB5CCNAME") || access(path, F_OK) == 0;
+}
+
 bool ssh_config_finish(struct ssh_config *config, const char *login,
 		       char why[OPTIONS_WHY_MAX])
 {
@@ -544,6 +579,8 @@ bool ssh_config_finish(struct ssh_config *config, const char *login,
 
 	if (!ok)
 		return explain(why, "out of memory", "");
+	expand_one(config, "proxycommand", &config->proxy_command);
+	expand_agent(config);
 	if (config->port == 0 || config->port > 65535)
 		return explain(why, "the port is no number", "");
 	for (size_t i = 0; i < config->identity_files.count; i++)

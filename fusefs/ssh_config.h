@@ -56,6 +56,7 @@ struct ssh_config {
 	bool pubkey;
 	bool password;
 	bool keyboard;
+	bool gssapi;
 	bool trust_localhost; /* NoHostAuthenticationForLocalhost */
 
 	/*
@@ -72,6 +73,9 @@ struct ssh_config {
  */
 bool ssh_config_get(struct ssh_config *config, const struct options *options,
 		    char why[OPTIONS_WHY_MAX]);
+
+/* GSSAPI is allowed, and there seems to be a ticket of Kerberos for it. */
+bool ssh_config_has_ticket(const struct ssh_config *config);
 
 /* Adds one to what only ssh can do. */
 void ssh_config_lacks(struct ssh_config *config, const char *what);

@@ -157,10 +157,9 @@ static enum csftp_err dial_command(struct csftp_stream *stream,
 				   struct ssh_config *config)
 {
 	const char *shell = getenv("SHELL");
-	char *command = ssh_config_expand(config, "proxycommand",
-					  config->proxy_command);
-	size_t size = command ? strlen(command) + sizeof("exec ") : 0;
-	char *text = size > 0 ? malloc(size) : NULL;
+	const char *command = config->proxy_command;
+	size_t size = strlen(command) + sizeof("exec ");
+	char *text = malloc(size);
 	char flag[] = "-c";
 	char *argv[] = {strdup(shell && *shell ? shell : "/bin/sh"), flag, text,
 			NULL};
@@ -172,7 +171,6 @@ static enum csftp_err dial_command(struct csftp_stream *stream,
 	}
 	free(argv[0]);
 	free(text);
-	free(command);
 	return err;
 }
 

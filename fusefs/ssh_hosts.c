@@ -387,7 +387,8 @@ static enum ssh_hosts_verdict meet(const struct look *look)
 			  look->type, look->name);
 		return refuse(look);
 	}
-	if (look->config->strict == SSH_STRICT_ASK && !confirmed(look))
+	if (look->config->strict == SSH_STRICT_ASK &&
+	    (look->config->batch_mode || !confirmed(look)))
 		return refuse(look);
 	remember(look);
 	return SSH_HOSTS_FINE;

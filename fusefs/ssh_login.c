@@ -255,6 +255,7 @@ static enum outcome by_password(struct ssh_login *login, bool *partial)
 		if (i > 0)
 			talk_tell(login->talk,
 				  "Permission denied, please try again.");
+		login->asked = true;
 		answer = talk_ask(login->talk, prompt, TALK_HIDDEN);
 		if (!answer)
 			break;
@@ -268,7 +269,7 @@ static enum outcome by_password(struct ssh_login *login, bool *partial)
 }
 
 /* The server's words, so that nobody takes its question for one of ours. */
-static char *ask_prompt(const struct ssh_login *login,
+static char *ask_prompt(struct ssh_login *login,
 			const struct csftp_ssh_event *event, uint32_t n)
 {
 	struct csftp_ssh_bytes text;
@@ -277,6 +278,7 @@ static char *ask_prompt(const struct ssh_login *login,
 
 	if (csftp_ssh_prompt(event, n, &text, &echo) != CSFTP_OK)
 		return NULL;
+	login->asked = true;
 	talk_clean(shown, sizeof(shown), text.ptr, text.len);
 	(void)snprintf(prompt, sizeof(prompt), "(%.200s@%.200s) %s",
 		       login->config->user, login->config->host, shown);
@@ -440,5 +442,6 @@ enum csftp_err ssh_login_run(struct ssh_login *login)
 		return login->err;
 	talk_tell(login->talk, "%s@%s: Permission denied (%s).",
 		  login->config->user, login->config->host, login->methods);
+	login->no_way_in = true;
 	return CSFTP_ERR_DENIED;
 }

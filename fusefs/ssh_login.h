@@ -16,7 +16,9 @@ struct ssh_login {
 	struct ssh_keyring *keys;
 	char *password; /* that was right the last time; the caller's */
 
-	bool distrusted;   /* the host is not who it was: no passwords for it */
+	bool asked;	 /* for a password, or what the server wanted to know */
+	bool no_way_in;	 /* all that we could do was not enough */
+	bool distrusted; /* the host is not who it was: no passwords for it */
 	char methods[512]; /* that can go on, with commas */
 	enum csftp_err err;
 };

@@ -614,11 +614,37 @@ static void what_only_ssh_can_do_is_refused_or_left_to_ssh(void **state)
 			 1);
 	assert_says(place, "transport=ssh, for: compression");
 	argv[8] = NULL;
+	unsetenv("KRB5CCNAME");
 	assert_int_equal(proc_capture(argv, LIMIT_MS, place->text, TEXT_MAX),
 			 1);
 	assert_says(place, "transport=native: ");
 	assert_says(place, "authentication by publickey");
 	says_not(place, "transport=ssh");
+}
+
+/* It might have a certificate with the agent, or a ticket. */
+static void ssh_is_tried_where_no_key_of_ours_would_do(void **state)
+{
+	struct place *place = *state;
+	char key[] = "IdentityFile=/no/such/file", o[] = "-o";
+	char program[PROC_PATH_MAX], flag[] = "-F", config[PROC_PATH_MAX];
+	char talk[] = "-v", target[] = SSHD_HOST ":/";
+	char automatic[] = "transport=auto", none[] = "IdentitiesOnly=no";
+	char *argv[] = {program, flag,	    config, talk,
+			o,	 automatic, o,	    key,
+			o,	 none,	    target, place->mounted.point,
+			NULL};
+
+	unsetenv("KRB5CCNAME");
+	proc_mounter(program);
+	proc_print(config, sizeof(config), "%.4000s/bare", place->mounted.dir);
+	must_sh("sed '/IdentityFile/d' '%s' >'%s'", place->mounted.sshd.client,
+		config);
+	assert_int_equal(proc_capture(argv, LIMIT_MS, place->text, TEXT_MAX),
+			 1);
+	assert_says(place, "transport=native: ");
+	assert_says(place, "transport=ssh: it may have another way in");
+	assert_says(place, "ssh exited with status 255");
 }
 
 /*
@@ -740,6 +766,7 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(the_server_can_be_named_as_a_program),
 	CLAIM(data_survives_many_changes_of_keys),
 	CLAIM(what_only_ssh_can_do_is_refused_or_left_to_ssh),
+	CLAIM(ssh_is_tried_where_no_key_of_ours_would_do),
 	OTHER(passwords_are_asked_for_as_by_ssh),
 	OTHER(questions_of_the_server_are_asked),
 	OTHER(a_second_factor_is_given),

@@ -193,6 +193,10 @@ static void what_only_ssh_can_do_is_noticed(void **state)
 		{"hostkeyalgorithms ssh-dss", "hostkeyalgorithms"},
 		{"macs hmac-md5", "macs"},
 		{"identityfile %x", "identityfile"},
+		{"identityagent %x", "identityagent"},
+		{"identityagent $VARIABLE", ""},
+		{"proxycommand x %y", "proxycommand"},
+		{"proxycommand x ${Y}", ""},
 		{"identityfile ${HOME}/x", "identityfile"},
 		{"addkeystoagent true", "addkeystoagent"},
 	};
@@ -250,6 +254,10 @@ static void tokens_are_expanded(void **state)
 
 	(void)state;
 	take(&config, lines);
+	/* A shell expands what it is given. */
+	text = ssh_config_expand(&config, "proxycommand", "~/x ${A} %h");
+	assert_string_equal(text, "~/x ${A} 10.0.0.1");
+	free(text);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		text = ssh_config_expand(&config, "word", cases[i].text);
 		if (cases[i].result)
