@@ -24,9 +24,10 @@
  *   is held for the same if it is regular, has not shrunk, and, unless it was
  *   changed through this layer, has the size and the time of modification that
  *   it had, or has grown.  Otherwise, and where it cannot be opened, requests
- *   to the old handle fail with ESTALE or that error.  Where a mode forbids to
- *   open for writing what is open for it, it is changed for that moment.  So do those to a file
- *   that was removed or replaced while it was open: it has no path.
+ *   to the old handle fail with ESTALE or that error.  So do those to a file
+ *   that was removed or replaced while it was open: it has no path.  Where a
+ *   mode forbids to open for writing what is open for it, the mode is changed
+ *   for that moment.
  *   All that waits is asked in the order in which it came.
  *
  * Requests that may have been done already (those that were sent)

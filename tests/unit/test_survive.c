@@ -1,116 +1,11 @@
-/* Connections that die at any moment, and what is not seen of it. */
+/* What handles and requests become when their connection dies. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/layer/survive.h"
-#include "csftp/memfs.h"
-#include "tests/lib/cut.h"
 #include "tests/lib/fs_suite.h"
+#include "tests/lib/survive_rig.h"
 #include "tests/lib/test.h"
-
-#define READS	CSFTP_OPEN_READ
-#define WRITES	CSFTP_OPEN_WRITE
-#define MAKES	(CSFTP_OPEN_READ | CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT)
-#define APPENDS (CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND | CSFTP_OPEN_CREAT)
-
-#define SAID_MAX 16384
-
-struct rig {
-	struct csftp_fs *memfs;
-	struct cut cut;
-	struct survive *survive;
-	struct fs_caller caller; /* of the layer */
-	struct fs_caller other;	 /* of memfs, behind its back */
-	uint64_t now_ms;
-	/* Cuts of the connections to come, as in struct cut. */
-	unsigned next_at[4];
-	unsigned cuts;
-	bool stays_down;
-	char said[SAID_MAX];
-	size_t said_len;
-};
-
-static uint64_t now(void *arg)
-{
-	return ((struct rig *)arg)->now_ms;
-}
-
-static bool gone(void *arg)
-{
-	return cut_gone(&((struct rig *)arg)->cut);
-}
-
-static void reconnect(struct rig *rig)
-{
-	survive_detach(rig->survive);
-	cut_connect(&rig->cut);
-	if (rig->cuts < sizeof(rig->next_at) / sizeof(rig->next_at[0]))
-		rig->cut.at = rig->next_at[rig->cuts];
-	rig->cuts++;
-	survive_attach(rig->survive, &rig->cut.relay.fs);
-}
-
-static bool drive(void *arg)
-{
-	struct rig *rig = arg;
-
-	if (!rig->cut.dead)
-		return cut_run(&rig->cut);
-	if (rig->stays_down)
-		return false;
-	reconnect(rig);
-	return true;
-}
-
-static void settle(struct rig *rig)
-{
-	while (drive(rig))
-		continue;
-}
-
-static struct csftp_time wall_clock(void *arg)
-{
-	return (struct csftp_time){(int64_t)now(arg) / 1000, 0};
-}
-
-static struct rig *rig_new(const struct survive_config *wish)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-	const struct csftp_memfs_config memfs = {.clock = wall_clock,
-						 .arg = rig};
-	struct survive_config config =
-		wish ? *wish : (struct survive_config){0};
-
-	assert_non_null(rig);
-	rig->now_ms = 1700000000000;
-	assert_int_equal(csftp_memfs_new(&rig->memfs, &memfs), CSFTP_OK);
-	cut_init(&rig->cut, rig->memfs);
-	config.now_ms = now;
-	config.gone = gone;
-	config.arg = rig;
-	assert_int_equal(survive_new(&rig->survive, &config), CSFTP_OK);
-	survive_attach(rig->survive, &rig->cut.relay.fs);
-	rig->caller = (struct fs_caller){
-		.fs = survive_fs(rig->survive), .drive = drive, .arg = rig};
-	rig->other.fs = rig->memfs;
-	return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-	settle(rig);
-	survive_end(rig->survive);
-	if (!rig->cut.dead)
-		cut_now(&rig->cut);
-	survive_free(rig->survive);
-	cut_release(&rig->cut);
-	fs_caller_release(&rig->caller);
-	fs_caller_release(&rig->other);
-	csftp_memfs_free(rig->memfs);
-	free(rig);
-}
 
 static int setup(void **state)
 {
@@ -124,315 +19,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Cuts once all that was asked is done; with `lost` answers lost. */
-static void cut_here(struct rig *rig)
-{
-	settle(rig);
-	cut_now(&rig->cut);
-}
-
-/*
- * A script of all operations, and what its caller saw of it.
- */
-
-__attribute__((format(printf, 2, 3))) static void say(struct rig *rig,
-						      const char *format, ...)
-{
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(rig->said + rig->said_len, SAID_MAX - rig->said_len,
-			format, args);
-	va_end(args);
-	assert_in_range(len, 0, SAID_MAX - rig->said_len - 1);
-	rig->said_len += (size_t)len;
-}
-
-static void did(struct rig *rig, const char *what, int err)
-{
-	say(rig, "%s: %s\n", what, strerror(err));
-}
-
-static void show_attr(struct rig *rig, const char *path)
-{
-	int err = fs_lgetattr(&rig->caller, path);
-
-	did(rig, path, err);
-	if (!err)
-		say(rig, " %o %u\n", rig->caller.attr.mode,
-		    (unsigned)rig->caller.attr.size);
-}
-
-static void show_text(struct rig *rig, csftp_fh fh, uint64_t off, uint64_t len)
-{
-	int err = fs_read_all(&rig->caller, fh, off, len);
-
-	did(rig, "read", err);
-	say(rig, " \"%.*s\"\n", (int)rig->caller.data_len,
-	    rig->caller.data_len ? (const char *)rig->caller.data : "");
-}
-
-struct burst {
-	struct csftp_req req;
-	int err; /* -1: not answered */
-};
-
-static void burst_done(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	((struct burst *)req)->err = reply->err;
-}
-
-#define BURST 6
-
-/* Writes that are all out at a time, and CLOSE behind them. */
-static void burst(struct rig *rig, csftp_fh fh, const char *const text[BURST],
-		  bool closes)
-{
-	struct burst one[BURST + 1];
-	uint64_t off = 0;
-
-	for (size_t i = 0; i <= BURST; i++) {
-		size_t len = i < BURST ? strlen(text[i]) : 0;
-
-		one[i] = (struct burst){
-			.req = {.op = i < BURST ? CSFTP_OP_WRITE
-						: CSFTP_OP_CLOSE,
-				.done = burst_done,
-				.fh = fh,
-				.off = off,
-				.len = len,
-				.data = i < BURST ? text[i] : NULL},
-			.err = i < BURST || closes ? -1 : 0,
-		};
-		off += len;
-		if (one[i].err < 0)
-			csftp_submit(rig->caller.fs, &one[i].req);
-	}
-	for (size_t i = 0; i <= BURST; i++) {
-		while (one[i].err < 0)
-			assert_true(drive(rig));
-		did(rig, "burst", one[i].err);
-	}
-}
-
-static void script_names(struct rig *rig)
-{
-	struct fs_caller *c = &rig->caller;
-
-	did(rig, "mkdir", fs_mkdir(c, "/d"));
-	did(rig, "symlink", fs_symlink(c, "/d/link", "some/where"));
-	did(rig, "readlink", fs_readlink(c, "/d/link"));
-	say(rig, " %s\n", c->text);
-	did(rig, "put", fs_put(c, "/d/a", "text of a", 9));
-	did(rig, "link", fs_link(c, "/d/a", "/d/b"));
-	did(rig, "rename", fs_rename(c, "/d/b", "/d/c"));
-	did(rig, "rename to", fs_rename(c, "/d/a", "/d/link"));
-	did(rig, "replace", fs_replace(c, "/d/c", "/d/a"));
-	did(rig, "mkdir again", fs_mkdir(c, "/d/sub"));
-	did(rig, "rmdir of a file", fs_rmdir(c, "/d/a"));
-	did(rig, "rmdir", fs_rmdir(c, "/d/sub"));
-	did(rig, "unlink", fs_unlink(c, "/d/link"));
-	did(rig, "realpath", fs_realpath(c, "/d/../d"));
-	say(rig, " %s\n", c->text);
-	did(rig, "setattr",
-	    fs_setattr(c, "/d/a",
-		       &(struct csftp_attr){.mask = CSFTP_ATTR_MODE |
-						    CSFTP_ATTR_SIZE,
-					    .mode = 0600,
-					    .size = 4}));
-	show_attr(rig, "/d/a");
-	show_attr(rig, "/d/c");
-	show_attr(rig, "/none");
-}
-
-static void script_files(struct rig *rig)
-{
-	static const char *const text[BURST] = {"one ",	 "two ",  "three ",
-						"four ", "five ", "six"};
-	struct fs_caller *c = &rig->caller;
-	csftp_fh fh, fh2;
-
-	did(rig, "open", fs_open(c, "/f", MAKES | CSFTP_OPEN_EXCL));
-	fh = c->fh;
-	did(rig, "write", fs_write(c, fh, 0, "0123456789", 10));
-	did(rig, "rename open", fs_rename(c, "/f", "/d/f"));
-	did(rig, "write", fs_write(c, fh, 5, "abcdefgh", 8));
-	show_text(rig, fh, 0, 100);
-	did(rig, "open", fs_open(c, "/g", MAKES));
-	fh2 = c->fh;
-	burst(rig, fh2, text, false);
-	did(rig, "copy",
-	    fs_copy_range(c,
-			  &(struct csftp_req){
-				  .fh = fh2, .len = 8, .fh2 = fh, .off2 = 20}));
-	did(rig, "fsync", fs_fsync(c, fh));
-	did(rig, "fsetattr",
-	    fs_fsetattr(
-		    c, fh,
-		    &(struct csftp_attr){.mask = CSFTP_ATTR_SIZE, .size = 24}));
-	did(rig, "rename above", fs_rename(c, "/d", "/e"));
-	did(rig, "fgetattr", fs_fgetattr(c, fh));
-	say(rig, " %u\n", (unsigned)c->attr.size);
-	show_text(rig, fh, 18, 100);
-	did(rig, "close", fs_close(c, fh));
-	burst(rig, fh2, text, true);
-	did(rig, "open to empty", fs_open(c, "/g", WRITES | CSFTP_OPEN_TRUNC));
-	burst(rig, c->fh, text, true);
-	did(rig, "open a directory", fs_open(c, "/e", WRITES));
-	did(rig, "statfs", fs_statfs(c, "/"));
-}
-
-static void script_appends(struct rig *rig)
-{
-	static const char *const same[BURST] = {"x\n", "x\n", "x\n",
-						"x\n", "x\n", "x\n"};
-	static const char *const lines[BURST] = {"alpha\n", "beta\n",  "beta\n",
-						 "gamma\n", "alpha\n", "end\n"};
-	struct fs_caller *c = &rig->caller;
-	csftp_fh fh;
-
-	did(rig, "put", fs_put(c, "/log", "x\nx\n", 4));
-	did(rig, "open", fs_open(c, "/log", APPENDS));
-	fh = c->fh;
-	burst(rig, fh, same, false);
-	burst(rig, fh, lines, false);
-	did(rig, "append", fs_write(c, fh, 0, "more\n", 5));
-	burst(rig, fh, same, true);
-	did(rig, "open new", fs_open(c, "/new", APPENDS | CSFTP_OPEN_EXCL));
-	burst(rig, c->fh, lines, true);
-	did(rig, "open", fs_open(c, "/log", READS));
-	show_text(rig, c->fh, 0, 1000);
-	did(rig, "close", fs_close(c, c->fh));
-	did(rig, "open", fs_open(c, "/new", READS));
-	show_text(rig, c->fh, 0, 1000);
-	did(rig, "close", fs_close(c, c->fh));
-}
-
-static void script_lists(struct rig *rig)
-{
-	struct fs_caller *c = &rig->caller;
-	struct fs_names names = {0};
-	char path[32];
-	csftp_fh fh;
-
-	did(rig, "mkdir", fs_mkdir(c, "/many"));
-	for (int i = 0; i < 12; i++) {
-		(void)snprintf(path, sizeof(path), "/many/%d", i);
-		did(rig, path, fs_mkdir(c, path));
-	}
-	did(rig, "opendir", fs_opendir(c, "/many"));
-	fh = c->fh;
-	did(rig, "readdir", fs_readdir_all(c, fh, &names, 3));
-	did(rig, "closedir", fs_close(c, fh));
-	for (int i = 0; i < 12; i++) {
-		(void)snprintf(path, sizeof(path), "%d", i);
-		say(rig, " %s %zu\n", path, fs_names_find(&names, path, NULL));
-	}
-	say(rig, " %zu\n", names.count);
-	fs_names_release(&names);
-}
-
-static void script(struct rig *rig)
-{
-	script_names(rig);
-	script_files(rig);
-	script_appends(rig);
-	script_lists(rig);
-	settle(rig);
-	show_attr(rig, "/g");
-	show_attr(rig, "/e/f");
-	assert_int_equal(survive_stale(rig->survive), 0);
-}
-
-/* The text that a run without a cut says. */
-static struct rig *plain_run(bool vague)
-{
-	struct rig *rig = rig_new(NULL);
-
-	rig->cut.vague = vague;
-	script(rig);
-	assert_int_equal(rig->cuts, 0);
-	return rig;
-}
-
-static void compare(const struct rig *rig, const struct rig *plain, unsigned at,
-		    unsigned lost, unsigned then)
-{
-	if (strcmp(rig->said, plain->said) == 0)
-		return;
-	for (size_t i = 0; rig->said[i]; i++) {
-		if (rig->said[i] == plain->said[i])
-			continue;
-		while (i > 0 && rig->said[i - 1] != '\n')
-			i--;
-		fail_msg("cut at %u, %u answers lost, then %u:\n%.150s\nnot\n"
-			 "%.150s",
-			 at, lost, then, rig->said + i, plain->said + i);
-	}
-}
-
-/* One run for each moment; returns how many there were. */
-static unsigned cut_everywhere(const struct rig *plain, unsigned lost,
-			       unsigned then, bool vague)
-{
-	unsigned at = 0;
-	bool cut;
-
-	do {
-		struct rig *rig = rig_new(NULL);
-
-		at++;
-		rig->cut.vague = vague;
-		rig->cut.at = at + lost;
-		rig->cut.lost = lost;
-		for (size_t i = 0; i < 4; i++)
-			rig->next_at[i] = then;
-		script(rig);
-		compare(rig, plain, at, lost, then);
-		cut = rig->cuts > 0;
-		rig_free(rig);
-	} while (cut);
-	return at;
-}
-
-static void a_cut_at_any_request_is_not_seen(void **state)
-{
-	struct rig *plain = plain_run(false);
-	unsigned runs = 0;
-
-	(void)state;
-	for (unsigned lost = 0; lost <= BURST; lost++)
-		runs += cut_everywhere(plain, lost, 0, false);
-	assert_true(runs > 500);
-	rig_free(plain);
-}
-
-static void a_cut_is_not_seen_with_servers_that_have_one_code(void **state)
-{
-	struct rig *plain = plain_run(true);
-
-	(void)state;
-	for (unsigned lost = 0; lost < 3; lost++)
-		(void)cut_everywhere(plain, lost, 0, true);
-	rig_free(plain);
-}
-
-static void connections_that_die_while_they_recover_are_not_seen(void **state)
-{
-	struct rig *plain = plain_run(false);
-
-	(void)state;
-	for (unsigned lost = 0; lost <= 3; lost++)
-		for (unsigned then = 1; then <= 9; then++)
-			(void)cut_everywhere(plain, lost, then, false);
-	rig_free(plain);
-}
-
-/*
- * Single claims
- */
-
 /* A file of ten bytes, opened; it is known by the time of a cut. */
 static csftp_fh open_known(struct rig *rig, const char *path, uint32_t flags)
 {
@@ -440,7 +26,7 @@ static csftp_fh open_known(struct rig *rig, const char *path, uint32_t flags)
 	assert_int_equal(fs_open(&rig->caller, path, flags), 0);
 	rig->now_ms += 1000;
 	(void)survive_tick(rig->survive);
-	settle(rig);
+	rig_settle(rig);
 	return rig->caller.fh;
 }
 
@@ -487,7 +73,7 @@ static void a_file_that_has_shrunk_or_gone_is_stale(void **state)
 	const struct csftp_attr five = {.mask = CSFTP_ATTR_SIZE, .size = 5};
 
 	assert_int_equal(fs_write(c, shrunk, 0, "x", 1), 0);
-	cut_here(rig);
+	rig_cut(rig);
 	assert_int_equal(fs_setattr(&rig->other, "/a", &five), 0);
 	assert_int_equal(fs_unlink(&rig->other, "/b"), 0);
 	assert_int_equal(fs_read(c, shrunk, 0, 10), ESTALE);
@@ -510,7 +96,7 @@ static void a_file_that_was_removed_here_is_stale(void **state)
 	assert_int_equal(fs_replace(c, "/c", "/b"), 0);
 	/* It is open below, until then. */
 	assert_int_equal(fs_read(c, fh, 0, 10), 0);
-	cut_here(rig);
+	rig_cut(rig);
 	assert_int_equal(fs_write(c, fh, 0, "x", 1), ESTALE);
 	assert_int_equal(fs_write(c, over, 0, "x", 1), ESTALE);
 	assert_int_equal(fs_close(c, fh), 0);
@@ -527,10 +113,13 @@ static void close_waits_for_what_was_written(void **state)
 	struct rig *rig = *state;
 	struct fs_caller *c = &rig->caller;
 	csftp_fh fh = open_known(rig, "/a", WRITES);
+	int err[BURST + 1];
 
 	rig->cut.at = rig->cut.done + 3;
 	rig->cut.lost = 3;
-	burst(rig, fh, text, true);
+	rig_burst(rig, fh, text, true, err);
+	for (size_t i = 0; i <= BURST; i++)
+		assert_int_equal(err[i], 0);
 	assert_int_equal(rig->cuts, 1);
 	assert_int_equal(fs_open(c, "/a", READS), 0);
 	assert_int_equal(fs_read_all(c, c->fh, 0, 100), 0);
@@ -551,13 +140,13 @@ static void close_of_what_was_only_read_does_not_wait(void **state)
 	rig->stays_down = false;
 	cut_connect(&rig->cut);
 	survive_attach(rig->survive, &rig->cut.relay.fs);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(rig->cut.opened, 0);
 }
 
 static void down(struct rig *rig)
 {
-	cut_here(rig);
+	rig_cut(rig);
 	survive_detach(rig->survive);
 	rig->stays_down = true;
 }
@@ -567,7 +156,7 @@ static void up(struct rig *rig)
 	rig->stays_down = false;
 	cut_connect(&rig->cut);
 	survive_attach(rig->survive, &rig->cut.relay.fs);
-	settle(rig);
+	rig_settle(rig);
 }
 
 static void who_waits_can_be_cancelled_and_has_a_deadline(void **state)
@@ -696,7 +285,7 @@ static void others_may_append_meanwhile(void **state)
 	assert_int_equal(fs_open(&rig->other, "/log", APPENDS), 0);
 	assert_int_equal(fs_write(&rig->other, rig->other.fh, 0, "others\n", 7),
 			 0);
-	settle(rig);
+	rig_settle(rig);
 	for (size_t i = 0; i < BURST; i++)
 		assert_int_equal(one[i].err, 0);
 	assert_int_equal(fs_open(&rig->other, "/log", READS), 0);
@@ -724,7 +313,7 @@ static void a_torn_append_is_completed(void **state)
 	assert_int_equal(fs_open(&rig->other, "/log", APPENDS), 0);
 	assert_int_equal(fs_write(&rig->other, rig->other.fh, 0, "whole", 5),
 			 0);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(one.err, 0);
 	assert_int_equal(fs_open(c, "/log", READS), 0);
 	assert_int_equal(fs_read_all(c, c->fh, 0, 100), 0);
@@ -757,7 +346,7 @@ static void what_others_made_is_not_taken_for_ours(void **state)
 	assert_int_equal(fs_put(&rig->other, "/lock", "pid", 3), 0);
 	assert_int_equal(fs_put(&rig->other, "/d", "", 0), 0);
 	assert_int_equal(fs_symlink(&rig->other, "/s", "theirs"), 0);
-	settle(rig);
+	rig_settle(rig);
 	assert_int_equal(made.err, EEXIST);
 	assert_int_equal(dir.err, EEXIST);
 	assert_int_equal(link.err, EEXIST);
@@ -771,7 +360,7 @@ static void what_was_not_sent_is_not_taken_for_done(void **state)
 {
 	struct rig *rig = *state;
 
-	cut_here(rig); /* not detached yet: ENOTCONN */
+	rig_cut(rig); /* not detached yet: ENOTCONN */
 	assert_int_equal(fs_mkdir(&rig->other, "/d"), 0);
 	assert_int_equal(fs_mkdir(&rig->caller, "/d"), EEXIST);
 	assert_int_equal(fs_unlink(&rig->caller, "/none"), ENOENT);
@@ -800,7 +389,7 @@ static void a_mode_that_forbids_it_is_no_hindrance(void **state)
 		fh = c->fh;
 		assert_int_equal(fs_write(c, fh, 0, "one ", 4), 0);
 		rig->next_at[0] = then; /* in the middle of it, again */
-		cut_here(rig);
+		rig_cut(rig);
 		assert_int_equal(fs_write(c, fh, 4, "two", 3), 0);
 		assert_int_equal(fs_close(c, fh), 0);
 		assert_int_equal(fs_getattr(&rig->other, "/f"), 0);
@@ -853,11 +442,6 @@ static void a_suite_passes_over_the_layer(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_cut_at_any_request_is_not_seen),
-		cmocka_unit_test(
-			a_cut_is_not_seen_with_servers_that_have_one_code),
-		cmocka_unit_test(
-			connections_that_die_while_they_recover_are_not_seen),
 		CLAIM(a_handle_of_a_file_that_was_replaced_is_stale),
 		CLAIM(a_file_that_has_grown_is_the_same),
 		CLAIM(a_file_that_has_shrunk_or_gone_is_stale),

@@ -1,0 +1,128 @@
+#include "tests/lib/survive_rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "csftp/memfs.h"
+#include "tests/lib/test.h"
+
+static uint64_t now(void *arg)
+{
+	return ((struct rig *)arg)->now_ms;
+}
+
+static bool gone(void *arg)
+{
+	return cut_gone(&((struct rig *)arg)->cut);
+}
+
+static void reconnect(struct rig *rig)
+{
+	survive_detach(rig->survive);
+	cut_connect(&rig->cut);
+	if (rig->cuts < sizeof(rig->next_at) / sizeof(rig->next_at[0]))
+		rig->cut.at = rig->next_at[rig->cuts];
+	rig->cuts++;
+	survive_attach(rig->survive, &rig->cut.relay.fs);
+}
+
+bool rig_drive(void *arg)
+{
+	struct rig *rig = arg;
+
+	if (!rig->cut.dead)
+		return cut_run(&rig->cut);
+	if (rig->stays_down)
+		return false;
+	reconnect(rig);
+	return true;
+}
+
+void rig_settle(struct rig *rig)
+{
+	while (rig_drive(rig))
+		continue;
+}
+
+static struct csftp_time wall_clock(void *arg)
+{
+	return (struct csftp_time){(int64_t)now(arg) / 1000, 0};
+}
+
+struct rig *rig_new(const struct survive_config *wish)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	const struct csftp_memfs_config memfs = {.clock = wall_clock,
+						 .arg = rig};
+	struct survive_config config =
+		wish ? *wish : (struct survive_config){0};
+
+	assert_non_null(rig);
+	rig->now_ms = 1700000000000;
+	assert_int_equal(csftp_memfs_new(&rig->memfs, &memfs), CSFTP_OK);
+	cut_init(&rig->cut, rig->memfs);
+	config.now_ms = now;
+	config.gone = gone;
+	config.arg = rig;
+	assert_int_equal(survive_new(&rig->survive, &config), CSFTP_OK);
+	survive_attach(rig->survive, &rig->cut.relay.fs);
+	rig->caller = (struct fs_caller){
+		.fs = survive_fs(rig->survive), .drive = rig_drive, .arg = rig};
+	rig->other.fs = rig->memfs;
+	return rig;
+}
+
+void rig_free(struct rig *rig)
+{
+	rig_settle(rig);
+	survive_end(rig->survive);
+	if (!rig->cut.dead)
+		cut_now(&rig->cut);
+	survive_free(rig->survive);
+	cut_release(&rig->cut);
+	fs_caller_release(&rig->caller);
+	fs_caller_release(&rig->other);
+	csftp_memfs_free(rig->memfs);
+	free(rig);
+}
+
+void rig_cut(struct rig *rig)
+{
+	rig_settle(rig);
+	cut_now(&rig->cut);
+}
+
+void burst_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	((struct burst *)req)->err = reply->err;
+}
+
+void rig_burst(struct rig *rig, csftp_fh fh, const char *const text[BURST],
+	       bool closes, int err[BURST + 1])
+{
+	struct burst one[BURST + 1];
+	uint64_t off = 0;
+
+	for (size_t i = 0; i <= BURST; i++) {
+		size_t len = i < BURST ? strlen(text[i]) : 0;
+
+		one[i] = (struct burst){
+			.req = {.op = i < BURST ? CSFTP_OP_WRITE
+						: CSFTP_OP_CLOSE,
+				.done = burst_done,
+				.fh = fh,
+				.off = off,
+				.len = len,
+				.data = i < BURST ? text[i] : NULL},
+			.err = i < BURST || closes ? -1 : 0,
+		};
+		off += len;
+		if (one[i].err < 0)
+			csftp_submit(rig->caller.fs, &one[i].req);
+	}
+	for (size_t i = 0; i <= BURST; i++) {
+		while (one[i].err < 0)
+			assert_true(rig_drive(rig));
+		err[i] = one[i].err;
+	}
+}

@@ -1,0 +1,282 @@
+/* A script of all operations, with a cut at every moment of it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/survive_rig.h"
+#include "tests/lib/test.h"
+
+__attribute__((format(printf, 2, 3))) static void say(struct rig *rig,
+						      const char *format, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(rig->said + rig->said_len, RIG_SAID_MAX - rig->said_len,
+			format, args);
+	va_end(args);
+	assert_in_range(len, 0, RIG_SAID_MAX - rig->said_len - 1);
+	rig->said_len += (size_t)len;
+}
+
+static void did(struct rig *rig, const char *what, int err)
+{
+	say(rig, "%s: %s\n", what, strerror(err));
+}
+
+static void show_attr(struct rig *rig, const char *path)
+{
+	int err = fs_lgetattr(&rig->caller, path);
+
+	did(rig, path, err);
+	if (!err)
+		say(rig, " %o %u\n", rig->caller.attr.mode,
+		    (unsigned)rig->caller.attr.size);
+}
+
+static void show_text(struct rig *rig, csftp_fh fh, uint64_t off, uint64_t len)
+{
+	int err = fs_read_all(&rig->caller, fh, off, len);
+
+	did(rig, "read", err);
+	say(rig, " \"%.*s\"\n", (int)rig->caller.data_len,
+	    rig->caller.data_len ? (const char *)rig->caller.data : "");
+}
+
+static void burst(struct rig *rig, csftp_fh fh, const char *const text[BURST],
+		  bool closes)
+{
+	int err[BURST + 1];
+
+	rig_burst(rig, fh, text, closes, err);
+	for (size_t i = 0; i <= BURST; i++)
+		did(rig, "burst", err[i]);
+}
+
+static void script_names(struct rig *rig)
+{
+	struct fs_caller *c = &rig->caller;
+
+	did(rig, "mkdir", fs_mkdir(c, "/d"));
+	did(rig, "symlink", fs_symlink(c, "/d/link", "some/where"));
+	did(rig, "readlink", fs_readlink(c, "/d/link"));
+	say(rig, " %s\n", c->text);
+	did(rig, "put", fs_put(c, "/d/a", "text of a", 9));
+	did(rig, "link", fs_link(c, "/d/a", "/d/b"));
+	did(rig, "rename", fs_rename(c, "/d/b", "/d/c"));
+	did(rig, "rename to", fs_rename(c, "/d/a", "/d/link"));
+	did(rig, "replace", fs_replace(c, "/d/c", "/d/a"));
+	did(rig, "mkdir again", fs_mkdir(c, "/d/sub"));
+	did(rig, "rmdir of a file", fs_rmdir(c, "/d/a"));
+	did(rig, "rmdir", fs_rmdir(c, "/d/sub"));
+	did(rig, "unlink", fs_unlink(c, "/d/link"));
+	did(rig, "realpath", fs_realpath(c, "/d/../d"));
+	say(rig, " %s\n", c->text);
+	did(rig, "setattr",
+	    fs_setattr(c, "/d/a",
+		       &(struct csftp_attr){.mask = CSFTP_ATTR_MODE |
+						    CSFTP_ATTR_SIZE,
+					    .mode = 0600,
+					    .size = 4}));
+	show_attr(rig, "/d/a");
+	show_attr(rig, "/d/c");
+	show_attr(rig, "/none");
+}
+
+static void script_files(struct rig *rig)
+{
+	static const char *const text[BURST] = {"one ",	 "two ",  "three ",
+						"four ", "five ", "six"};
+	struct fs_caller *c = &rig->caller;
+	csftp_fh fh, fh2;
+
+	did(rig, "open", fs_open(c, "/f", MAKES | CSFTP_OPEN_EXCL));
+	fh = c->fh;
+	did(rig, "write", fs_write(c, fh, 0, "0123456789", 10));
+	did(rig, "rename open", fs_rename(c, "/f", "/d/f"));
+	did(rig, "write", fs_write(c, fh, 5, "abcdefgh", 8));
+	show_text(rig, fh, 0, 100);
+	did(rig, "open", fs_open(c, "/g", MAKES));
+	fh2 = c->fh;
+	burst(rig, fh2, text, false);
+	did(rig, "copy",
+	    fs_copy_range(c,
+			  &(struct csftp_req){
+				  .fh = fh2, .len = 8, .fh2 = fh, .off2 = 20}));
+	did(rig, "fsync", fs_fsync(c, fh));
+	did(rig, "fsetattr",
+	    fs_fsetattr(
+		    c, fh,
+		    &(struct csftp_attr){.mask = CSFTP_ATTR_SIZE, .size = 24}));
+	did(rig, "rename above", fs_rename(c, "/d", "/e"));
+	did(rig, "fgetattr", fs_fgetattr(c, fh));
+	say(rig, " %u\n", (unsigned)c->attr.size);
+	show_text(rig, fh, 18, 100);
+	did(rig, "close", fs_close(c, fh));
+	burst(rig, fh2, text, true);
+	did(rig, "open to empty", fs_open(c, "/g", WRITES | CSFTP_OPEN_TRUNC));
+	burst(rig, c->fh, text, true);
+	did(rig, "open a directory", fs_open(c, "/e", WRITES));
+	did(rig, "statfs", fs_statfs(c, "/"));
+}
+
+static void script_appends(struct rig *rig)
+{
+	static const char *const same[BURST] = {"x\n", "x\n", "x\n",
+						"x\n", "x\n", "x\n"};
+	static const char *const lines[BURST] = {"alpha\n", "beta\n",  "beta\n",
+						 "gamma\n", "alpha\n", "end\n"};
+	struct fs_caller *c = &rig->caller;
+	csftp_fh fh;
+
+	did(rig, "put", fs_put(c, "/log", "x\nx\n", 4));
+	did(rig, "open", fs_open(c, "/log", APPENDS));
+	fh = c->fh;
+	burst(rig, fh, same, false);
+	burst(rig, fh, lines, false);
+	did(rig, "append", fs_write(c, fh, 0, "more\n", 5));
+	burst(rig, fh, same, true);
+	did(rig, "open new", fs_open(c, "/new", APPENDS | CSFTP_OPEN_EXCL));
+	burst(rig, c->fh, lines, true);
+	did(rig, "open", fs_open(c, "/log", READS));
+	show_text(rig, c->fh, 0, 1000);
+	did(rig, "close", fs_close(c, c->fh));
+	did(rig, "open", fs_open(c, "/new", READS));
+	show_text(rig, c->fh, 0, 1000);
+	did(rig, "close", fs_close(c, c->fh));
+}
+
+static void script_lists(struct rig *rig)
+{
+	struct fs_caller *c = &rig->caller;
+	struct fs_names names = {0};
+	char path[32];
+	csftp_fh fh;
+
+	did(rig, "mkdir", fs_mkdir(c, "/many"));
+	for (int i = 0; i < 12; i++) {
+		(void)snprintf(path, sizeof(path), "/many/%d", i);
+		did(rig, path, fs_mkdir(c, path));
+	}
+	did(rig, "opendir", fs_opendir(c, "/many"));
+	fh = c->fh;
+	did(rig, "readdir", fs_readdir_all(c, fh, &names, 3));
+	did(rig, "closedir", fs_close(c, fh));
+	for (int i = 0; i < 12; i++) {
+		(void)snprintf(path, sizeof(path), "%d", i);
+		say(rig, " %s %zu\n", path, fs_names_find(&names, path, NULL));
+	}
+	say(rig, " %zu\n", names.count);
+	fs_names_release(&names);
+}
+
+static void script(struct rig *rig)
+{
+	script_names(rig);
+	script_files(rig);
+	script_appends(rig);
+	script_lists(rig);
+	rig_settle(rig);
+	show_attr(rig, "/g");
+	show_attr(rig, "/e/f");
+	assert_int_equal(survive_stale(rig->survive), 0);
+}
+
+/* The text that a run without a cut says. */
+static struct rig *plain_run(bool vague)
+{
+	struct rig *rig = rig_new(NULL);
+
+	rig->cut.vague = vague;
+	script(rig);
+	assert_int_equal(rig->cuts, 0);
+	return rig;
+}
+
+static void compare(const struct rig *rig, const struct rig *plain, unsigned at,
+		    unsigned lost, unsigned then)
+{
+	if (strcmp(rig->said, plain->said) == 0)
+		return;
+	for (size_t i = 0; rig->said[i]; i++) {
+		if (rig->said[i] == plain->said[i])
+			continue;
+		while (i > 0 && rig->said[i - 1] != '\n')
+			i--;
+		fail_msg("cut at %u, %u answers lost, then %u:\n%.150s\nnot\n"
+			 "%.150s",
+			 at, lost, then, rig->said + i, plain->said + i);
+	}
+}
+
+/* One run for each moment; returns how many there were. */
+static unsigned cut_everywhere(const struct rig *plain, unsigned lost,
+			       unsigned then, bool vague)
+{
+	unsigned at = 0;
+	bool cut;
+
+	do {
+		struct rig *rig = rig_new(NULL);
+
+		at++;
+		rig->cut.vague = vague;
+		rig->cut.at = at + lost;
+		rig->cut.lost = lost;
+		for (size_t i = 0; i < 4; i++)
+			rig->next_at[i] = then;
+		script(rig);
+		compare(rig, plain, at, lost, then);
+		cut = rig->cuts > 0;
+		rig_free(rig);
+	} while (cut);
+	return at;
+}
+
+static void a_cut_at_any_request_is_not_seen(void **state)
+{
+	struct rig *plain = plain_run(false);
+	unsigned runs = 0;
+
+	(void)state;
+	for (unsigned lost = 0; lost <= BURST; lost++)
+		runs += cut_everywhere(plain, lost, 0, false);
+	assert_true(runs > 500);
+	rig_free(plain);
+}
+
+static void a_cut_is_not_seen_with_servers_that_have_one_code(void **state)
+{
+	struct rig *plain = plain_run(true);
+
+	(void)state;
+	for (unsigned lost = 0; lost < 3; lost++)
+		(void)cut_everywhere(plain, lost, 0, true);
+	rig_free(plain);
+}
+
+static void connections_that_die_while_they_recover_are_not_seen(void **state)
+{
+	struct rig *plain = plain_run(false);
+
+	(void)state;
+	for (unsigned lost = 0; lost <= 3; lost++)
+		for (unsigned then = 1; then <= 9; then++)
+			(void)cut_everywhere(plain, lost, then, false);
+	rig_free(plain);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cut_at_any_request_is_not_seen),
+		cmocka_unit_test(
+			a_cut_is_not_seen_with_servers_that_have_one_code),
+		cmocka_unit_test(
+			connections_that_die_while_they_recover_are_not_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
