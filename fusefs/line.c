@@ -207,6 +207,7 @@ enum csftp_err line_begin(struct line *line)
 		.arg = line,
 		.max_read = fs ? fs->max_read : USUAL_MAX,
 		.max_write = fs ? fs->max_write : USUAL_MAX,
+		.traits = CSFTP_FS_PARTS,
 		.timeout_ms = line->config.timeout_ms,
 		.fail = line->config.fail,
 	};

@@ -383,7 +383,8 @@ enum csftp_err survive_new(struct survive **out,
 	survive->config = *config;
 	survive->nothing = (struct csftp_fs){.ops = &survive->no_ops,
 					     .max_read = config->max_read,
-					     .max_write = config->max_write};
+					     .max_write = config->max_write,
+					     .traits = config->traits};
 	relay_init(&survive->relay, &survive->nothing,
 		   sizeof(struct survive_job), submit);
 	survive->relay.ops.cancel = cancel;

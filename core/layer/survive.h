@@ -72,6 +72,7 @@ struct survive_config {
 	/* What is promised above; WRITE is split where below takes less. */
 	uint32_t max_read;
 	uint32_t max_write;
+	uint32_t traits;     /* CSFTP_FS_PARTS, where all below have it */
 	uint64_t timeout_ms; /* 0: requests wait for ever */
 	bool fail;	     /* they do not wait at all; handles live on */
 };

@@ -62,30 +62,51 @@ static uint64_t torn(const struct survive_file *file, size_t from,
 		       : 0;
 }
 
-static void match(struct survive_file *file)
+/* The payload that is left in one piece: room is for what is in several. */
+static const uint8_t *payload(const struct survive_job *job, size_t len,
+			      uint8_t *room)
+{
+	struct csftp_slice part[CSFTP_PARTS_MAX];
+	uint32_t count = survive_payload(job->job.asked, job->done, len, part);
+	size_t at = 0;
+
+	if (count == 1)
+		return part[0].ptr;
+	for (uint32_t i = 0; i < count; at += part[i++].len)
+		memcpy(room + at, part[i].ptr, part[i].len);
+	return room;
+}
+
+/* False: one of them is not there, and none of those behind it. */
+static bool match_one(struct survive_file *file, struct survive_job *job,
+		      uint8_t *room, size_t *from)
+{
+	size_t len = (size_t)(job->job.asked->len - job->done);
+	const uint8_t *bytes;
+	size_t at;
+
+	job->already = len == 0;
+	if (len == 0)
+		return true;
+	bytes = payload(job, len, room);
+	at = find(file, *from, bytes, len);
+	if (at == file->tail_got) {
+		job->done += torn(file, *from, bytes, len);
+		return false;
+	}
+	job->already = true;
+	*from = at + len;
+	return true;
+}
+
+static void match(struct survive_file *file, uint8_t *room)
 {
 	struct survive_job *job = file->survive->first;
 	size_t from = 0;
 
-	for (; job; job = job->next) {
-		const uint8_t *bytes = job->job.asked->data;
-		size_t len = (size_t)(job->job.asked->len - job->done);
-		size_t at;
-
-		if (!is_ours(job, file))
-			continue;
-		bytes += len > 0 ? job->done : 0;
-		job->already = len == 0;
-		if (len == 0)
-			continue;
-		at = find(file, from, bytes, len);
-		if (at == file->tail_got) {
-			job->done += torn(file, from, bytes, len);
+	for (; job; job = job->next)
+		if (is_ours(job, file) && !match_one(file, job, room, &from))
 			return;
-		}
-		job->already = true;
-		from = at + len;
-	}
 }
 
 /* The content cannot be had, so that the size alone has to tell. */
@@ -133,6 +154,7 @@ static void got(struct csftp_req *req, const struct csftp_reply *reply)
 	struct survive_file *file = (struct survive_file *)req;
 	uint8_t *room = file->tail + file->tail_got;
 	size_t len = reply->data.len;
+	uint8_t *joined;
 
 	if (survive_lost(file->survive, reply)) {
 		finish(file);
@@ -148,10 +170,12 @@ static void got(struct csftp_req *req, const struct csftp_reply *reply)
 		read_on(file);
 		return;
 	}
-	if (reply->err)
-		match_by_size(file);
+	joined = reply->err ? NULL : malloc((size_t)doubtful_bytes(file));
+	if (joined)
+		match(file, joined);
 	else
-		match(file);
+		match_by_size(file);
+	free(joined);
 	ask(file, (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = file->reader},
 	    closed);
 }

@@ -93,6 +93,8 @@ struct survive_job {
 	struct survive_handle *handle; /* OPEN: to be put into the map */
 	uint64_t seen_changes; /* GETATTR: those of the node at that time */
 	uint64_t done;	       /* WRITE: so many bytes are acknowledged */
+	uint64_t appended;     /* ... of which the file's size counts so many */
+	struct csftp_slice parts[CSFTP_PARTS_MAX]; /* WRITE: what is left */
 	int err; /* while it is looked whether it was done all the same */
 	bool waiting;
 	bool counted;  /* among those that a phase waits for */
@@ -188,6 +190,13 @@ void survive_names_add(struct survive_names *names,
 bool survive_names_has(const struct survive_names *names,
 		       const struct csftp_slice *name);
 void survive_names_settle(struct survive_names *names);
+
+/*
+ * The payload of a WRITE from an offset on, at most max bytes, in pieces; how
+ * many pieces there are.
+ */
+uint32_t survive_payload(const struct csftp_req *asked, uint64_t from,
+			 uint64_t max, struct csftp_slice out[CSFTP_PARTS_MAX]);
 
 /* Asks what the file is, if nothing else is being asked of it. */
 void survive_look(struct survive_file *file);

@@ -18,11 +18,23 @@ static void grew(struct survive_job *job, uint64_t off, uint64_t len)
 	struct survive_node *node = file->node;
 
 	if (file->flags & CSFTP_OPEN_APPEND) {
-		node->size += len;
-		node->appended += len;
+		node->size += len - job->appended;
+		node->appended += len - job->appended;
 	} else if (off + len > node->size) {
 		node->size = off + len;
 	}
+}
+
+/* What comes behind it has to be looked for behind it. */
+static void grew_in_part(struct survive_job *job, uint64_t len)
+{
+	struct survive_node *node = job->file->node;
+
+	if (!(job->file->flags & CSFTP_OPEN_APPEND))
+		return;
+	node->size += len;
+	node->appended += len;
+	job->appended += len;
 }
 
 static void after_write(struct survive_job *job, struct csftp_reply *reply)
@@ -181,7 +193,10 @@ static bool is_whole(struct survive_job *job, const struct csftp_reply *reply)
 		return true;
 	if (asked->op == CSFTP_OP_WRITE) {
 		job->done += job->job.req.len;
-		return job->done == asked->len;
+		if (job->done == asked->len)
+			return true;
+		grew_in_part(job, job->job.req.len);
+		return false;
 	}
 	/* All names had been handed up before: that is no answer. */
 	return asked->op != CSFTP_OP_READDIR || reply->eof || job->passed ||
@@ -225,18 +240,49 @@ static bool on_entry(struct csftp_req *req, const struct csftp_entry *entry)
 	return true;
 }
 
+uint32_t survive_payload(const struct csftp_req *asked, uint64_t from,
+			 uint64_t max, struct csftp_slice out[CSFTP_PARTS_MAX])
+{
+	const struct csftp_slice whole = {asked->data, asked->len};
+	const struct csftp_slice *part = asked->parts ? asked->parts : &whole;
+	uint32_t left = asked->parts ? asked->part_count : 1;
+	uint32_t count = 0;
+
+	for (; left > 0 && max > 0 && count < CSFTP_PARTS_MAX; left--, part++) {
+		size_t len = part->len;
+
+		if (from >= len) {
+			from -= len;
+			continue;
+		}
+		len -= (size_t)from;
+		len = len < max ? len : (size_t)max;
+		out[count++] = (struct csftp_slice){
+			(const char *)part->ptr + from, len};
+		max -= len;
+		from = 0;
+	}
+	return count;
+}
+
 static void say_write(struct survive_job *job)
 {
 	const struct survive *survive = survive_of(job);
 	const uint32_t max = survive->relay.under->max_write;
+	const struct csftp_req *asked = job->job.asked;
 	struct csftp_req *req = &job->job.req;
 
 	req->off += job->done;
 	req->len -= job->done;
-	if (job->done > 0)
-		req->data = (const char *)req->data + job->done;
 	if (max > 0 && req->len > max)
 		req->len = max;
+	if (req->len == asked->len)
+		return;
+	req->part_count =
+		survive_payload(asked, job->done, req->len, job->parts);
+	req->data = req->part_count == 1 ? job->parts[0].ptr : NULL;
+	req->parts = req->part_count == 1 ? NULL : job->parts;
+	req->part_count = req->parts ? req->part_count : 0;
 }
 
 /* A handle that could not be kept.  What was closed without a loss is well. */

@@ -501,7 +501,7 @@ static void what_was_not_written_is_said_at_the_end(void **state)
 	status = proc_wait(away->mounted.pid, 60000);
 	(void)close(fd);
 	assert_no_mount_left(away, status, 1);
-	must_sh("! pgrep -f 'oPor[t]=%d'", away->proxy.port);
+	must_sh("! pgrep -f 'oPort[=]%d'", away->proxy.port);
 	assert_true(is_logged(away, "/out: Input/output error"));
 	assert_true(is_logged(away, "could not be reported"));
 }

@@ -1,6 +1,7 @@
 #include "tests/lib/cut.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "core/errmap.h"
 #include "tests/lib/test.h"
@@ -125,10 +126,27 @@ static csftp_fh below(const struct cut *cut, csftp_fh fh)
 	return shown(cut, fh);
 }
 
-static void say(const struct cut *cut, struct csftp_req *req)
+/* memfs wants it in one piece. */
+static void join(struct cut *cut, struct csftp_req *req)
+{
+	size_t at = 0;
+
+	if (!req->parts)
+		return;
+	assert_in_range(req->len, 1, sizeof(cut->joined));
+	assert_null(req->data);
+	for (uint32_t i = 0; i < req->part_count; at += req->parts[i++].len)
+		memcpy(cut->joined + at, req->parts[i].ptr, req->parts[i].len);
+	assert_int_equal(at, req->len);
+	req->data = cut->joined;
+	req->parts = NULL;
+}
+
+static void say(struct cut *cut, struct csftp_req *req)
 {
 	bool opens = req->op == CSFTP_OP_OPEN || req->op == CSFTP_OP_OPENDIR;
 
+	join(cut, req);
 	if (!req->path && !opens)
 		req->fh = below(cut, req->fh);
 	if (req->op == CSFTP_OP_COPY_RANGE)
@@ -231,7 +249,7 @@ void cut_init(struct cut *cut, struct csftp_fs *memfs)
 	*cut = (struct cut){.connection = 1};
 	relay_init(&cut->relay, memfs, sizeof(struct relay_job), enqueue);
 	cut->relay.ops.cancel = cancel;
-	cut->relay.fs.traits = 0;
+	cut->relay.fs.traits = CSFTP_FS_PARTS;
 }
 
 void cut_release(struct cut *cut)

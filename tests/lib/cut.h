@@ -29,6 +29,7 @@ struct cut {
 	unsigned all;		    /* on all of them */
 	csftp_fh open[CUT_HANDLES]; /* below */
 	unsigned opened;
+	char joined[4096]; /* the payload of a WRITE in pieces */
 	bool guarded; /* modes count for OPEN, as they do for all but root */
 	bool vague;   /* refusals have one code, as most servers have */
 };

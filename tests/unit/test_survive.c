@@ -423,6 +423,49 @@ static void writes_are_split_where_a_server_takes_less(void **state)
 	rig_free(rig);
 }
 
+#define PIECES 5
+
+/* Every moment, and pieces cut in the middle by a server that takes less. */
+static void payload_in_pieces_is_written_once(void **state)
+{
+	static const char text[] = "alpha beta gamma delta epsilon";
+	static const size_t len[PIECES] = {6, 5, 6, 6, 7};
+
+	(void)state;
+	for (unsigned run = 0; run < 16; run++) {
+		const struct survive_config config = {.max_write = 100,
+						      .traits = CSFTP_FS_PARTS};
+		struct rig *rig = rig_new(&config);
+		uint32_t flags = run % 2 ? APPENDS : MAKES;
+		struct csftp_slice part[PIECES];
+		struct burst one = {.err = -1};
+		size_t at = 0;
+
+		for (size_t i = 0; i < PIECES; at += len[i++])
+			part[i] = (struct csftp_slice){text + at, len[i]};
+		rig->cut.relay.fs.max_write = run < 8 ? 0 : 8;
+		assert_int_equal(fs_open(&rig->caller, "/f", flags), 0);
+		one.req = (struct csftp_req){.op = CSFTP_OP_WRITE,
+					     .fh = rig->caller.fh,
+					     .parts = part,
+					     .part_count = PIECES,
+					     .len = at,
+					     .done = burst_done};
+		rig->cut.at = rig->cut.done + 1 + run / 2 % 4;
+		rig->cut.lost = 1;
+		csftp_submit(rig->caller.fs, &one.req);
+		rig_settle(rig);
+		assert_int_equal(one.err, 0);
+		assert_true(rig->cuts == 1 || (run > 1 && run < 8));
+		assert_int_equal(fs_open(&rig->other, "/f", READS), 0);
+		assert_int_equal(
+			fs_read_all(&rig->other, rig->other.fh, 0, 100), 0);
+		assert_int_equal(rig->other.data_len, at);
+		assert_memory_equal(rig->other.data, text, at);
+		rig_free(rig);
+	}
+}
+
 static void a_suite_passes_over_the_layer(void **state)
 {
 	struct rig *rig = rig_new(NULL);
@@ -459,6 +502,7 @@ int main(void)
 		CLAIM(what_was_not_sent_is_not_taken_for_done),
 		cmocka_unit_test(a_mode_that_forbids_it_is_no_hindrance),
 		cmocka_unit_test(writes_are_split_where_a_server_takes_less),
+		cmocka_unit_test(payload_in_pieces_is_written_once),
 		cmocka_unit_test(a_suite_passes_over_the_layer),
 	};
 
