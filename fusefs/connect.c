@@ -176,20 +176,24 @@ enum csftp_err connect_new(struct connector **out,
 	return CSFTP_OK;
 }
 
-/* Nothing may be asked for, and nothing may wait for ever. */
+/*
+ * Nothing may be asked for, but a password that is there, and nothing may wait
+ * for ever.
+ */
 static bool connect_alone(const struct options *options, struct strings *argv)
 {
 	static const char *const alone[] = {
-		"-oBatchMode=yes",
 		"-oConnectTimeout=15",
+		"-oBatchMode=yes",
 	};
+	size_t count = options->password_stdin ? 1 : 2;
 	size_t at = options->ssh_command.count;
 	struct strings words = {0};
 	bool ok = connect_argv(options, &words);
 
 	at = at > 0 ? at : 1;
 	for (size_t i = 0; ok && i < words.count; i++) {
-		for (size_t k = 0; ok && i == at && k < 2; k++)
+		for (size_t k = 0; ok && i == at && k < count; k++)
 			ok = strings_add(argv, alone[k]);
 		ok = ok && strings_add(argv, words.item[i]);
 	}

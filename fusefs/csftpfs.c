@@ -20,6 +20,7 @@
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
 #include "fusefs/line.h"
+#include "fusefs/lines.h"
 #include "fusefs/options.h"
 #include "fusefs/owners.h"
 #include "fusefs/reactor.h"
@@ -31,7 +32,8 @@ struct mount {
 	struct options options;
 	struct talk talk;
 	struct connector *connector;
-	struct line *line;
+	struct line *line;   /* the first */
+	struct lines *lines; /* with it */
 	struct layers *layers;
 	struct fusefs *f;
 	struct status status;
@@ -122,7 +124,7 @@ static void on_question(void *arg, const char *order, FILE *to)
 
 	if (strncmp(order, "trace ", 6) == 0) {
 		m->status.tracing = strcmp(order + 6, "on") == 0;
-		line_set_trace(m->line, m->status.tracing ? on_log : NULL);
+		lines_set_trace(m->lines, m->status.tracing ? on_log : NULL);
 		(void)fprintf(to, "trace is %s\n",
 			      m->status.tracing ? "on" : "off");
 		return;
@@ -410,9 +412,24 @@ static bool take_root(struct mount *m)
 /* From here on the connection may die, and nobody is asked for a password. */
 static bool begin_line(struct mount *m)
 {
+	const struct lines_config config = {
+		.first = m->line,
+		.max = m->options.max_conns,
+		.options = &m->options,
+		.talk = &m->talk,
+		.host = host_name(m),
+		.timeout_ms = (uint64_t)(m->options.timeout * 1000),
+		.fail = m->options.fail_at_once,
+		.log = on_log,
+		.arg = m,
+	};
 	enum csftp_err err = line_begin(m->line);
 
 	m->talk.ask = false;
+	if (!err)
+		err = lines_new(&m->lines, &config);
+	if (!err)
+		lines_set_trace(m->lines, m->options.verbose ? on_trace : NULL);
 	if (err)
 		say(m, "the connection: %s", csftp_strerror(err));
 	return !err;
@@ -448,7 +465,7 @@ static bool make_layers(struct mount *m)
 	struct owners owners = {0};
 	char why[OPTIONS_WHY_MAX];
 	const struct layers_config config = {
-		.under = line_fs(m->line),
+		.under = lines_fs(m->lines),
 		.root = m->root,
 		.attr_timeout = options->no_cache ? 0 : options->stat_timeout,
 		.link_timeout = options->no_cache ? 0 : options->link_timeout,
@@ -557,7 +574,7 @@ static bool serve(struct mount *m)
 	const struct reactor_config config = {
 		.f = m->f,
 		.layers = m->layers,
-		.line = m->line,
+		.lines = m->lines,
 		.mountpoint = m->options.mountpoint,
 		.log = on_log,
 		.answer = on_question,
@@ -612,10 +629,13 @@ static bool connect_now(struct mount *m)
 static void release(struct mount *m)
 {
 	/* The line first: what is outstanding is answered by that. */
-	if (m->line)
+	if (m->lines)
+		lines_end(m->lines);
+	else if (m->line)
 		line_end(m->line);
 	fusefs_free(m->f);
 	layers_free(m->layers);
+	lines_free(m->lines);
 	line_free(m->line);
 	connect_free(m->connector);
 }
@@ -630,8 +650,8 @@ static int run(struct mount *m)
 	     begin_line(m) && make_layers(m) && hold_signals(m) &&
 	     mount_it(m) && leave_terminal(m) && serve(m);
 	/* A thread that tries to connect has no end that can be waited for. */
-	if (m->line && line_is_connecting(m->line)) {
-		line_end(m->line);
+	if (m->lines && lines_are_connecting(m->lines)) {
+		lines_end(m->lines);
 		fusefs_unmount(m->f);
 		(void)fflush(NULL);
 		_exit(ok ? 0 : 1);

@@ -154,6 +154,16 @@ bool line_is_up(const struct line *line)
 	return line->state == LINE_UP && survive_is_up(line->survive);
 }
 
+bool line_is_waited_for(const struct line *line)
+{
+	return line->state != LINE_UP && survive_waiting(line->survive) > 0;
+}
+
+bool line_has_failed(const struct line *line)
+{
+	return line->state == LINE_DOWN && line->tries > 0 && !line->was_there;
+}
+
 bool line_is_connecting(const struct line *line)
 {
 	return line->connecting;
@@ -172,6 +182,7 @@ void line_retry(struct line *line)
 {
 	if (line->state != LINE_DOWN)
 		return;
+	line->delayed = false;
 	line->try_ms = 0;
 	line->wait_ms = 0;
 }

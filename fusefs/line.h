@@ -102,6 +102,12 @@ void line_watch(struct line *line, enum line_output output);
 /* Whether all that was asked has a server to answer it. */
 bool line_is_up(const struct line *line);
 
+/* Whether requests wait for a connection. */
+bool line_is_waited_for(const struct line *line);
+
+/* Whether the very first one was tried to be made, and could not be. */
+bool line_has_failed(const struct line *line);
+
 /* Whether another thread is at it, for which the loop would have to wait. */
 bool line_is_connecting(const struct line *line);
 

@@ -686,19 +686,20 @@ static bool set_letter(struct options *options, int letter, const char *value,
 	}
 }
 
+static const struct option long_names[] = {
+	{"debug", no_argument, NULL, 'd'},
+	{"help", no_argument, NULL, 'h'},
+	{"verbose", no_argument, NULL, 'v'},
+	{"version", no_argument, NULL, 'V'},
+	{"status", required_argument, NULL, STATUS},
+	{"json", no_argument, NULL, JSON},
+	{"trace", required_argument, NULL, TRACE},
+	{NULL, 0, NULL, 0},
+};
+
 enum options_action options_parse(struct options *options, int argc,
 				  char *const argv[], char why[OPTIONS_WHY_MAX])
 {
-	static const struct option names[] = {
-		{"debug", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{"verbose", no_argument, NULL, 'v'},
-		{"version", no_argument, NULL, 'V'},
-		{"status", required_argument, NULL, STATUS},
-		{"json", no_argument, NULL, JSON},
-		{"trace", required_argument, NULL, TRACE},
-		{NULL, 0, NULL, 0},
-	};
 	struct question question = {0};
 	int letter;
 
@@ -712,12 +713,13 @@ enum options_action options_parse(struct options *options, int argc,
 		.dir_timeout = 20,
 		.timeout = 120,
 		.contain_links = true,
+		.max_conns = 1,
 	};
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
 	for (;;) {
-		letter =
-			getopt_long(argc, argv, ":1CdfF:ho:p:svV", names, NULL);
+		letter = getopt_long(argc, argv, ":1CdfF:ho:p:svV", long_names,
+				     NULL);
 		if (letter == -1)
 			break;
 		if (letter == 'h')
@@ -770,99 +772,4 @@ void options_release(struct options *options)
 	strings_release(&options->ssh_options);
 	strings_release(&options->mount_flags);
 	*options = (struct options){0};
-}
-
-static const char help[] =
-	"usage: csftpfs [user@]host:[dir] mountpoint [options]\n"
-	"\n"
-	"Mounts a directory of an SFTP server.  Without dir it is the\n"
-	"directory where the session starts.  An IPv6 address stands\n"
-	"in brackets.  Unmount with: fusermount3 -u mountpoint\n"
-	"\n"
-	"  -p PORT              port of the SSH server\n"
-	"  -F FILE              ssh's configuration file\n"
-	"  -C                   compress\n"
-	"  -f                   stay in the foreground\n"
-	"  -d, --debug          show each FUSE request; implies -f\n"
-	"  -v, --verbose        say how the server is reached, and why so,\n"
-	"                       and show each SFTP message\n"
-	"  -h, --help           show this\n"
-	"  -V, --version        show the version\n"
-	"  --status MOUNTPOINT  show what goes on in a mount; with --json,\n"
-	"                       for programs\n"
-	"  --trace MOUNTPOINT on|off  log each SFTP message of a mount\n"
-	"  -o OPT[,OPT...]      options; \"\\,\" is a comma in a "
-	"value\n"
-	"\n"
-	"connection:\n"
-	"  port=PORT            as -p\n"
-	"  transport=auto       native where it can do what is asked for,\n"
-	"                       otherwise ssh; default\n"
-	"  transport=native     csftpfs speaks SSH itself\n"
-	"  transport=libssh2    ... by the library libssh2\n"
-	"  transport=ssh        an ssh program carries the session\n"
-	"  ssh_command=CMD      instead of ssh; words, not a shell "
-	"line\n"
-	"  sftp_server=SERVER   a subsystem, or the path of a program\n"
-	"  directport=PORT      SFTP without SSH, by TCP to that port\n"
-	"  on_disconnect=wait|fail  what calls do without a connection,\n"
-	"                       until there is a new one; default wait\n"
-	"  timeout=SECS         how long they wait; default 120, and 0 is\n"
-	"                       without end\n"
-	"  reconnect            as on_disconnect=wait\n"
-	"  delay_connect        connect when the mount is used first\n"
-	"  KEYWORD=VALUE        of ssh_config(5), such as "
-	"IdentityFile\n"
-	"                       or ProxyJump\n"
-	"\n"
-	"files:\n"
-	"  uid=N, gid=N         show all files as this owner's, "
-	"group's\n"
-	"  umask=BITS           permission bits that are not shown\n"
-	"  dir_cache=yes|no     whether csftpfs remembers what is "
-	"there;\n"
-	"                       default yes\n"
-	"  dcache_timeout=SECS  how long; default 20\n"
-	"  dcache_stat_timeout=SECS, dcache_link_timeout=SECS,\n"
-	"  dcache_dir_timeout=SECS  the same, of attributes, links\n"
-	"                       and listings alone\n"
-	"  dcache_max_size=N    how many names; default about 75000\n"
-	"  dcache_clean_interval=SECS, dcache_min_clean_interval=SECS\n"
-	"                       change nothing\n"
-	"  cache=, cache_timeout=, cache_stat_timeout=,\n"
-	"  cache_link_timeout=, cache_dir_timeout=, cache_max_size=,\n"
-	"  cache_clean_interval=, cache_min_clean_interval=  the old\n"
-	"                       names of these\n"
-	"  entry_timeout=SECS   how long the kernel remembers names;\n"
-	"                       default 1\n"
-	"  attr_timeout=SECS    ... and attributes; default 1\n"
-	"  negative_timeout=SECS  ... and absence; default 0\n"
-	"  max_read=BYTES       the largest read\n"
-	"  no_readahead         nothing is read before it is asked for\n"
-	"  durability=close, fsync, sync or async: what waits for the\n"
-	"                       server: close; its disk at close; each\n"
-	"                       write (as sshfs_sync); nothing but fsync\n"
-	"  write_behind_max=BYTES  written here and not there, at most\n"
-	"  kernel_cache         what the kernel has of a file is kept when\n"
-	"                       it is opened; for files that do not change\n"
-	"  direct_io            the kernel keeps no content\n"
-	"  disable_hardlink     link(2) is refused\n"
-	"  no_check_root        mount even if dir is not there\n"
-	"\n"
-	"mount:\n"
-	"  ro, rw, nosuid, suid, nodev, dev, noexec, exec, noatime,\n"
-	"  atime, sync, async, dirsync  see mount(8)\n"
-	"  allow_other          other users may use the mount, too\n"
-	"  allow_root           only root may, too\n"
-	"  auto_cache           content is dropped when the file changed; it\n"
-	"                       is so in any case\n"
-	"  auto_unmount         unmounted even if csftpfs is killed\n"
-	"  default_permissions  the kernel checks modes as shown;\n"
-	"                       with allow_other you will want it\n"
-	"  fsname=NAME, subtype=NAME  what mount(8) and df(1) show\n";
-
-void options_help(FILE *to)
-{
-	(void)fputs(help, to);
-	(void)fputs(options_sshfs_help, to);
 }

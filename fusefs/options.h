@@ -75,6 +75,7 @@ struct options {
 	uint32_t umask;
 	uint32_t max_read;
 	enum options_transport transport;
+	uint32_t max_conns; /* connections at once; 1: one */
 	uint32_t max_write;
 	uint32_t max_readahead;
 	uint32_t max_background;

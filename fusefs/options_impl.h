@@ -24,9 +24,8 @@ static inline void *member(struct options *options,
 	return (char *)options + keyword->offset;
 }
 
-/* Those that came from sshfs last, and the words of fstab(5); ends with NULL. */
+/* Those that came from sshfs last, words of fstab(5); ends with NULL. */
 extern const struct keyword options_sshfs[];
-extern const char options_sshfs_help[];
 
 /* What is only known when all was read: false, and why. */
 bool options_sshfs_check(struct options *options, char *why);

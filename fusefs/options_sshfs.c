@@ -64,6 +64,18 @@ static bool keep_mask(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
+static bool keep_conns(struct options *options, const struct keyword *keyword,
+		       const char *value, char *why)
+{
+	uint64_t count;
+
+	if (!number(value, 10, 16, &count) || count == 0)
+		return explain(why, "%s=%s: 1 to 16 are wanted", keyword->name,
+			       value);
+	options->max_conns = (uint32_t)count;
+	return true;
+}
+
 /* Seconds of something that there is not. */
 static bool keep_no_seconds(struct options *options,
 			    const struct keyword *keyword, const char *value,
@@ -334,6 +346,7 @@ const struct keyword options_sshfs[] = {
 	{"intr", ALONE, keep_default, 0},
 	{"large_read", ALONE, keep_default, 0},
 	{"max_background", VALUE, keep_u32, OFFSET(max_background)},
+	{"max_conns", VALUE, keep_conns, 0},
 	{"max_idle_threads", VALUE, keep_no_number, 0},
 	{"max_readahead", VALUE, keep_u32, OFFSET(max_readahead)},
 	{"max_threads", VALUE, keep_no_number, 0},
@@ -413,6 +426,9 @@ bool options_sshfs_check(struct options *options, char *why)
 	if (ways > 1)
 		return explain(why, "passive, directport and vsock exclude "
 				    "each other");
+	if (options->passive && options->max_conns > 1)
+		return explain(why, "passive is one connection, and max_conns "
+				    "has no more");
 	if (ways > 0 && options->password_stdin)
 		return explain(why, "password_stdin: without ssh nobody asks "
 				    "for a password");
@@ -431,57 +447,3 @@ bool options_sshfs_check(struct options *options, char *why)
 		return explain(why, "nomap is for idmap=file and idmap=name");
 	return !options->subdir || go_down(options, why);
 }
-
-const char options_sshfs_help[] =
-	"\n"
-	"owners:\n"
-	"  idmap=none|user|file|name  whose files are shown as whose: as the\n"
-	"                       server numbers them (default); yours there as\n"
-	"                       yours here; by uidfile and gidfile; by name\n"
-	"  uidfile=FILE, gidfile=FILE  name:number, a line each: a user or\n"
-	"                       group here, and its number there\n"
-	"  nomap=ignore|error|nobody  what has no other number: its own; an\n"
-	"                       error (default of file); nobody (of name)\n"
-	"  owner=login|caller   what is made belongs to who logged in\n"
-	"                       (default), or is given to who made it\n"
-	"\n"
-	"links and names:\n"
-	"  symlinks=contain|rebase|raw|follow  the text of symbolic links:\n"
-	"                       none leads out of the mount (default);\n"
-	"                       absolute ones that can become relative, "
-	"others\n"
-	"                       stay; all stay; links are shown as what they\n"
-	"                       lead to\n"
-	"  contain_symlinks, no_contain_symlinks, transform_symlinks,\n"
-	"  follow_symlinks      the same, one by one\n"
-	"  modules=subdir,subdir=DIR  DIR in the directory is mounted\n"
-	"  rellinks, norellinks  with it: as transform_symlinks, or not\n"
-	"  fmask=BITS, dmask=BITS  as umask, of files or directories alone\n"
-	"\n"
-	"more of the connection:\n"
-	"  passive, slave       SFTP over standard input and output;\n"
-	"                       implies -f\n"
-	"  vsock=CID:PORT       SFTP without SSH, to a virtual machine or "
-	"host\n"
-	"  password_stdin       the password is read from standard input\n"
-	"  ssh_protocol=2       there is no other\n"
-	"  debug, sshfs_debug, sshfs_verbose  as -d and -v\n"
-	"  sync_readdir         listings are asked for piece by piece\n"
-	"  sync_read            ... and so is the content of files\n"
-	"  workaround=LIST      rename: files are replaced in two steps where\n"
-	"                       the server has no better; none\n"
-	"  max_write=BYTES, max_readahead=BYTES, max_background=N,\n"
-	"  congestion_threshold=N  limits of the kernel's requests\n"
-	"\n"
-	"words that change nothing, as it is so in any case:\n"
-	"  ac_attr_timeout=SECS, async_read, atomic_o_trunc, big_writes,\n"
-	"  clone_fd, hard_remove, intr, large_read, max_idle_threads=N,\n"
-	"  max_threads=N, no_auto_cache, no_remote_flock, no_remote_lock,\n"
-	"  no_remote_posix_lock, no_rofd_flush, no_splice_move,\n"
-	"  no_splice_read, no_splice_write, no_writeback_cache,\n"
-	"  noauto_cache, noforget, nonempty, readdir_ino, remember=SECS,\n"
-	"  unreliable_append, use_ino, writeback_cache=no\n"
-	"words of fstab(5), for others to read:\n"
-	"  _netdev, auto, comment=TEXT, defaults, diratime, group, noauto,\n"
-	"  nodiratime, nofail, norelatime, nouser, owner, relatime, user,\n"
-	"  users, x-...\n";

@@ -27,7 +27,7 @@ struct watch {
 
 struct reactor {
 	struct reactor_config config;
-	struct line *line;
+	struct lines *lines;
 	uv_loop_t loop;
 	struct watch fuse;
 	uv_timer_t timer;
@@ -70,7 +70,7 @@ static void flush(struct reactor *r, enum haste haste)
 {
 	bool urgent = fusefs_take_urgent(r->config.f);
 
-	if (!line_wants_out(r->line))
+	if (!lines_want_out(r->lines))
 		return;
 	if (haste == LATER && !urgent && !fusefs_ended(r->config.f)) {
 		if (!uv_is_active((uv_handle_t *)&r->patience))
@@ -80,7 +80,7 @@ static void flush(struct reactor *r, enum haste haste)
 	}
 	if (uv_is_active((uv_handle_t *)&r->patience))
 		uv_timer_stop(&r->patience);
-	line_write(r->line);
+	lines_write(r->lines);
 }
 
 static void on_kernel(uv_poll_t *poll, int status, int events)
@@ -118,11 +118,11 @@ static void on_signal(uv_signal_t *signal, int number)
 	struct reactor *r = signal->data;
 
 	if (number == SIGUSR1) {
-		line_retry(r->line);
+		lines_retry(r->lines);
 	} else {
 		/* The second one: who sent it does not want to wait. */
 		if (fusefs_ended(r->config.f))
-			line_end(r->line);
+			lines_end(r->lines);
 		fusefs_end(r->config.f);
 	}
 	turn(r, NOW);
@@ -133,7 +133,7 @@ static void set_timer(struct reactor *r)
 	uint64_t now = uv_now(&r->loop);
 	uint64_t next = fusefs_tick(r->config.f, now);
 	uint64_t layers = layers_tick(r->config.layers);
-	uint64_t line = line_tick(r->line, now);
+	uint64_t line = lines_tick(r->lines, now);
 
 	if (line && (!next || line < next))
 		next = line;
@@ -157,13 +157,13 @@ static void set_watches(struct reactor *r)
 
 	watch_for(&r->fuse, fusefs_wants_input(r->config.f) ? UV_READABLE : 0,
 		  on_kernel);
-	line_watch(r->line, kept ? LINE_OUTPUT_HELD : LINE_OUTPUT_NOW);
+	lines_watch(r->lines, kept ? LINE_OUTPUT_HELD : LINE_OUTPUT_NOW);
 }
 
 /* What is known is good while nobody can be asked. */
 static void hold_layers(struct reactor *r)
 {
-	if (line_is_up(r->line))
+	if (lines_are_up(r->lines))
 		layers_go_on(r->config.layers);
 	else
 		layers_hold(r->config.layers);
@@ -174,14 +174,14 @@ static void bound_drain(struct reactor *r)
 {
 	uint64_t now = uv_now(&r->loop);
 
-	if (!fusefs_ended(r->config.f) || line_is_up(r->line)) {
+	if (!fusefs_ended(r->config.f) || lines_are_up(r->lines)) {
 		r->drain_ms = 0;
 	} else if (!r->drain_ms) {
 		r->drain_ms = now + DRAIN_MS;
-		line_say_draining(r->line, DRAIN_MS / 1000U);
+		lines_say_draining(r->lines, DRAIN_MS / 1000U);
 	} else if (now >= r->drain_ms) {
 		r->drain_ms = 0;
-		line_end(r->line);
+		lines_end(r->lines);
 	}
 }
 
@@ -207,7 +207,7 @@ static void drain(struct reactor *r)
 /* After each event: everything that it may have made possible. */
 static void turn(struct reactor *r, enum haste haste)
 {
-	line_work(r->line);
+	lines_work(r->lines);
 	flush(r, haste);
 	hold_layers(r);
 	bound_drain(r);
@@ -277,7 +277,7 @@ static int open_all(struct reactor *r)
 	if (!err)
 		err = watch_open(r, &r->fuse, fusefs_fd(r->config.f));
 	if (!err)
-		err = line_start(r->line, &r->loop, on_line, r);
+		err = lines_start(r->lines, &r->loop, on_line, r);
 	if (!err)
 		open_control(r);
 	return err;
@@ -287,14 +287,14 @@ static int open_all(struct reactor *r)
 static bool close_all(struct reactor *r)
 {
 	watch_close(&r->fuse);
-	line_stop(r->line);
+	lines_stop(r->lines);
 	control_close(r->control);
 	uv_close((uv_handle_t *)&r->timer, NULL);
 	uv_close((uv_handle_t *)&r->patience, NULL);
 	for (size_t i = 0; i < SIGNALS; i++)
 		uv_close((uv_handle_t *)&r->signals[i], NULL);
 	/* Who connects in another thread can be at it for long. */
-	if (line_is_connecting(r->line)) {
+	if (lines_are_connecting(r->lines)) {
 		uv_run(&r->loop, UV_RUN_NOWAIT);
 		return false;
 	}
@@ -311,7 +311,7 @@ enum csftp_err reactor_run(const struct reactor_config *config)
 	if (!r)
 		return CSFTP_ERR_NOMEM;
 	r->config = *config;
-	r->line = config->line;
+	r->lines = config->lines;
 	if (uv_loop_init(&r->loop) != 0) {
 		free(r);
 		return CSFTP_ERR_IO;

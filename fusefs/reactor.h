@@ -6,12 +6,12 @@
 
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
-#include "fusefs/line.h"
+#include "fusefs/lines.h"
 
 struct reactor_config {
 	struct fusefs *f;
 	struct layers *layers;
-	struct line *line; /* that was begun */
+	struct lines *lines;
 	const char *mountpoint;
 	/* A sentence without newline. */
 	void (*log)(void *arg, const char *text);
@@ -27,7 +27,7 @@ struct reactor_config {
  * for one for 20 seconds; then what is out fails.  A second signal does not
  * wait for the server.  SIGUSR1 tries to connect at once.
  *
- * The line may be in use by another thread on return: line_is_connecting().
+ * A line may be in use by another thread on return: lines_are_connecting().
  *
  * CSFTP_ERR_IO: the loop could not be set up.
  */

@@ -26,9 +26,9 @@
  *
  * A listing whose time is over is not read again where the directory's mtime
  * shows that the names are still the same: where it is the one that had been
- * there for two seconds or more when the listing began.  Then the names hold for
- * another time, up to sixteen in all, with their types; attributes have to be
- * asked for.  Where they are, the directory is listed the next time.
+ * there for two seconds or more when the listing began.  Then the names hold
+ * for another time, up to sixteen in all, with their types; attributes have to
+ * be asked for.  Where they are, the directory is listed the next time.
  *
  * Attributes of a file that is open for writing are always asked for.  When a
  * file is opened to be read, what is known of it for longer than a second is

@@ -19,13 +19,13 @@
  * a server does; lanes do not wait for each other.  Therefore
  *   - a file is opened on the lane where the same path is open already;
  *   - what is asked of a path goes where something that may change it (by that
- *     path, or one above or below it, or by a handle that was opened so) has not
- *     been answered yet; if that is so on two lanes, it waits until it is on
- *     one.
- * So what is asked behind a change finds it, as on one lane, without waiting for
- * its answer.  The reverse is not promised: a question may find what was changed
- * behind it.  Links are not seen through: two names of one file may be on two
- * lanes.
+ *     path, or one above or below it, or by a handle that was opened so) has
+ *     not been answered yet; if that is so on two lanes, it waits until it is
+ *     on one.
+ * So what is asked behind a change finds it, as on one lane, without waiting
+ * for its answer.  The reverse is not promised: a question may find what was
+ * changed behind it.  Links are not seen through: two names of one file may be
+ * on two lanes.
  *
  * COPY_RANGE between files on two lanes answers EOPNOTSUPP.  One thread.
  */

@@ -232,6 +232,7 @@ static void a_password_comes_from_standard_input(void **state)
 		"#!/bin/sh -e\n"
 		"echo \"$*\" >'%s/args.txt'\n"
 		"test \"$SSH_ASKPASS_REQUIRE\" = force\n"
+		"echo $$ >'%s/server.txt'\n"
 		"\"$SSH_ASKPASS\" \"me@host's password: \" >'%s/said.txt'\n"
 		"! \"$SSH_ASKPASS\" 'continue (yes/no/[fingerprint])? '\n"
 		"! \"$SSH_ASKPASS\" \"Enter passphrase for key '/k': \"\n"
@@ -242,18 +243,109 @@ static void a_password_comes_from_standard_input(void **state)
 		"chmod 755 ssh.txt\n"
 		"printf 'a, \"se$cret\\nnot this\\n' | '%s' -o "
 		"password_stdin,ssh_command='%s/ssh.txt' host:'%s' '%s'\n"
+		"! grep BatchMode args.txt && rm args.txt said.txt\n"
+		"echo text >served/file && kill -KILL $(cat server.txt)\n"
+		"test \"$(cat point/file)\" = text\n"
+		"! grep BatchMode args.txt\n"
 		"fusermount3 -u '%s'\n"
 		"test \"$(cat said.txt)\" = 'a, \"se$cret'\n"
 		"! grep 'se.cret' args.txt env.txt",
-		mounted.dir, mounted.dir, mounted.dir, mounted.dir, server,
-		mounter, mounted.dir, mounted.served, mounted.point,
+		mounted.dir, mounted.dir, mounted.dir, mounted.dir, mounted.dir,
+		server, mounter, mounted.dir, mounted.served, mounted.point,
 		mounted.point);
 }
 
 /*
+ * For the shell: the servers, one for each connection, and files that are
+ * written while the first server stands still, so that there is as much on the
+ * way as there can be, until there is another server.
+ */
+#define WRITERS                                                                \
+	"writer() { exec >point/$1; : >$1.ready.txt\n"                         \
+	"until [ -e go.txt ]; do sleep 0.1; done; cat data.txt; }\n"           \
+	"stand_still() { for i in 1 2 3; do\n"                                 \
+	"until [ -e $i.ready.txt ]; do sleep 0.1; done; done\n"                \
+	"kill -STOP $1; : >go.txt; }\n"
+
+static void write_without_an_answer(const char *then)
+{
+	int pid = mounted.direct.pid;
+
+	must_sh("cd '%s' && servers() { cat /proc/%d/task/%d/children; }\n"
+		"count() { servers | tr ' ' '\\n' | grep -c .; }\n"
+		"nth() { servers | cut -d ' ' -f $1; }\n" WRITERS
+		"test $(count) = 1 && head -c 20m /dev/urandom >data.txt\n"
+		"for i in 1 2 3; do writer $i & done\n"
+		"stand_still $(nth 1)\n"
+		"until [ $(count) -gt 1 ]; do sleep 0.1; done\n"
+		"kill -CONT $(nth 1) && wait\n"
+		"%s\n"
+		"for i in 1 2 3 4 5 6; do\n"
+		"	cmp data.txt point/$i && cmp data.txt served/$i\n"
+		"done\n"
+		"cd point && mv 1 7 && cmp 7 ../data.txt && rm 2 && ! test -e "
+		"2",
+		mounted.dir, pid, pid, then);
+}
+
+static void files_side_by_side_have_connections_of_their_own(void **state)
+{
+	(void)state;
+	need_mounts();
+	mounted_mount(&mounted, "max_conns=3");
+	write_without_an_answer(
+		"for i in 4 5 6; do cp data.txt point/$i & done; wait\n"
+		"test $(count) -le 3");
+	mounted_unmount(&mounted);
+}
+
+static void a_connection_of_several_that_dies_is_made_again(void **state)
+{
+	(void)state;
+	need_mounts();
+	mounted_mount(&mounted, "max_conns=2");
+	write_without_an_answer(
+		"old=$(nth 2); kill -STOP $old\n"
+		"for i in 4 5 6; do cp data.txt point/$i & done\n"
+		"kill -KILL $old && wait");
+	mounted_unmount(&mounted);
+}
+
+static void one_connection_is_enough_where_there_can_be_no_more(void **state)
+{
+	char mounter[PROC_PATH_MAX];
+	char server[PROC_PATH_MAX];
+
+	(void)state;
+	need_mounts();
+	proc_mounter(mounter);
+	proc_server(server);
+	/* It lets in once. */
+	must_sh("cd '%s' && head -c 20m /dev/urandom >data.txt\n" WRITERS
+		"cat >ssh.txt <<'end'\n"
+		"#!/bin/sh\n"
+		"cd '%s' && mkdir once.txt && echo $$ >server.txt && exec "
+		"'%s'\n"
+		"end\n"
+		"chmod 755 ssh.txt\n"
+		"'%s' -f -o max_conns=3,ssh_command='%s/ssh.txt' host:'%s' "
+		"'%s' 2>said.txt &\n"
+		"until mountpoint -q point; do sleep 0.1; done\n"
+		"for i in 1 2 3; do writer $i & pids=\"$pids $!\"; done\n"
+		"server=$(cat server.txt) && stand_still $server\n"
+		"until grep 'no further' said.txt; do sleep 0.1; done\n"
+		"kill -CONT $server && wait $pids\n"
+		"for i in 1 2 3; do cmp data.txt served/$i; done\n"
+		"fusermount3 -u point && wait\n"
+		"grep 'no further connection; it stays at 1' said.txt",
+		mounted.dir, mounted.dir, server, mounter, mounted.dir,
+		mounted.served, mounted.point);
+}
+
+/*
  * mount(8) has a PATH of its own, where a program is not that is not installed:
- * so here it is "/the/path/csftpfs#host:dir", which mount.fuse3 takes as well as
- * the type fuse.csftpfs.
+ * so here it is "/the/path/csftpfs#host:dir", which mount.fuse3 takes as well
+ * as the type fuse.csftpfs.
  */
 static void provide_program(void)
 {
@@ -362,6 +454,9 @@ int main(void)
 		CLEAN_TEST(a_file_of_owners_has_to_be_right_and_safe),
 		CLEAN_TEST(what_users_make_can_belong_to_them),
 		CLEAN_TEST(a_password_comes_from_standard_input),
+		CLEAN_TEST(files_side_by_side_have_connections_of_their_own),
+		CLEAN_TEST(a_connection_of_several_that_dies_is_made_again),
+		CLEAN_TEST(one_connection_is_enough_where_there_can_be_no_more),
 		CLEAN_TEST(mount_8_mounts_it),
 		CLEAN_TEST(a_line_of_fstab_mounts_it),
 		CLEAN_TEST(a_mount_that_fails_says_so_at_once),

@@ -120,7 +120,7 @@ static void a_listing_is_forgotten_after_its_time(void **state)
 	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
 }
 
-/* /d, listed when its mtime has been known for two seconds; now that is over. */
+/* /d, listed when its mtime has been known for two seconds; that is over. */
 static void list_and_wait(struct rig *rig)
 {
 	make_tree(rig);

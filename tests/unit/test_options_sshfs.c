@@ -164,6 +164,15 @@ static void the_connection_can_be_another(void **state)
 	assert_refused("vsock=3:1,passive", "exclude");
 	assert_refused("passive,password_stdin", "password");
 	assert_refused("ssh_protocol=1", "none but 2");
+	assert_fine(&parsed, "max_conns=16");
+	assert_int_equal(parsed.options.max_conns, 16);
+	options_release(&parsed.options);
+	assert_fine(&parsed, "ro");
+	assert_int_equal(parsed.options.max_conns, 1);
+	options_release(&parsed.options);
+	assert_refused("max_conns=0", "1 to 16");
+	assert_refused("max_conns=17", "1 to 16");
+	assert_refused("passive,max_conns=2", "one connection");
 }
 
 static void a_password_is_asked_for_once(void **state)
