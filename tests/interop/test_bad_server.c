@@ -68,7 +68,7 @@ static int remove_place(void **state)
 static struct mounted start_mount(const struct place *place, int port)
 {
 	struct mounted mounted = {.transport = DIRECT_CSFTP};
-	const char *const append[] = {"-f", NULL};
+	const char *const append[] = {"-f", "-o", "on_disconnect=fail", NULL};
 	char log[PROC_PATH_MAX];
 	char **argv;
 	int err;
