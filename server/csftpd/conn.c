@@ -282,7 +282,7 @@ static void set_poll(struct conn *conn)
 	unsigned wants = csftp_ssh_wants(conn->ssh);
 	int events = 0;
 
-	if (wants & CSFTP_WANT_IN && !conn->held_by)
+	if (wants & CSFTP_WANT_IN && !conn->held_by && !conn->dry)
 		events |= UV_READABLE;
 	if (wants & CSFTP_WANT_OUT)
 		events |= UV_WRITABLE;
@@ -364,7 +364,8 @@ void conn_turn(struct conn *conn)
 		return;
 	}
 	do_work(conn);
-	if (csftp_ssh_starved(conn->ssh) || conn->held_by || is_hungry(conn))
+	if (csftp_ssh_starved(conn->ssh) || conn->held_by || conn->dry ||
+	    is_hungry(conn))
 		worker_wait_buffer(conn);
 	set_poll(conn);
 	set_timer(conn);
@@ -378,7 +379,9 @@ static bool read_in(struct conn *conn, bool *more)
 	ssize_t got;
 
 	*more = false;
-	if (room == 0)
+	/* The pool is empty: the socket is left alone until it is not. */
+	conn->dry = room == 0;
+	if (conn->dry)
 		return true;
 	got = recv(conn->fd, in, room, 0);
 	if (csftp_ssh_in_ack(conn->ssh, got > 0 ? (size_t)got : 0) != CSFTP_OK)
@@ -431,7 +434,7 @@ void conn_end(struct conn *conn, enum csftp_ssh_reason reason, const char *text)
 
 void conn_drop(struct conn *conn)
 {
-	log_say(&conn->worker->log, LEVEL_INFO,
+	log_say(&conn->worker->log, LEVEL_VERBOSE,
 		"Dropped %s port %u [preauth]: too many wait to log in",
 		conn->address, conn->port);
 	/* It has no ticket any more. */

@@ -90,6 +90,7 @@ struct conn {
 	bool named; /* user is set; under the lock of the list */
 	bool closing;
 	bool over; /* the engine has said its last */
+	bool dry;  /* there was no buffer to read to */
 	struct channel *channels;
 	/* Data of an event that nobody has taken yet; the engine waits. */
 	struct channel *held_by;

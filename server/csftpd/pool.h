@@ -38,6 +38,12 @@ bool pool_close(struct pool *pool);
 void *pool_get(struct pool *pool);
 void pool_put(struct pool *pool, void *object);
 
+/* Whether there is one now. */
+static inline bool pool_has(const struct pool *pool)
+{
+	return pool->free || pool->fresh < pool->count;
+}
+
 static inline uint64_t pool_used(const struct pool *pool)
 {
 	return atomic_load_explicit(&pool->acquired, memory_order_relaxed) -

@@ -58,14 +58,22 @@ void *worker_buf_get(void *arg)
 	return pool_get(&worker->buffers);
 }
 
-/* Who waits for one is called from the loop, not from here. */
+/*
+ * Who waits is called from the loop, not from here; all of them, as they wait
+ * for different things.
+ */
+static void wake_starved(struct worker *worker)
+{
+	while (worker->starved)
+		worker_again(worker->starved);
+}
+
 void worker_buf_put(void *arg, void *buf)
 {
 	struct worker *worker = arg;
 
 	pool_put(&worker->buffers, buf);
-	if (worker->starved)
-		worker_again(worker->starved);
+	wake_starved(worker);
 }
 
 void *worker_engine_get(void *arg)
@@ -80,8 +88,7 @@ void worker_engine_put(void *arg, void *buf)
 	struct worker *worker = arg;
 
 	pool_put(&worker->engines, buf);
-	if (worker->starved)
-		worker_again(worker->starved);
+	wake_starved(worker);
 }
 
 static void *serving_buf_get(void *arg)
@@ -150,8 +157,12 @@ static enum csftp_err open_env(struct serving *serving)
 		.keys = (const struct csftp_ssh_key *const *)serving->key,
 		.key_count = settings->key_count,
 		.channels = settings->sessions,
-		/* What a session may have to keep; see channel.c. */
-		.window_max = 2U << 20,
+		/*
+		 * What a session may have to keep; see channel.c.  One that is
+		 * slowed down does keep it.
+		 */
+		.window = settings->sftp.rate > 0 ? 256U << 10 : 2U << 20,
+		.window_max = settings->sftp.rate > 0 ? 256U << 10 : 2U << 20,
 		.rekey_bytes = settings->rekey_bytes,
 		.rekey_ms = settings->rekey_ms,
 		.auth_tries = settings->auth_tries,
@@ -236,6 +247,7 @@ static void on_again(uv_idle_t *idle)
 
 		list = conn->next_queued;
 		conn->queue = CONN_UNQUEUED;
+		conn->dry = false;
 		conn_turn(conn);
 	}
 	if (!worker->runnable)
@@ -255,8 +267,15 @@ void worker_again(struct conn *conn)
 
 void worker_wait_buffer(struct conn *conn)
 {
-	if (conn->queue == CONN_UNQUEUED && !conn->closing)
-		enqueue(conn->worker, conn, CONN_STARVED);
+	struct worker *worker = conn->worker;
+
+	if (conn->queue != CONN_UNQUEUED || conn->closing)
+		return;
+	/* One may have come back meanwhile, and no other may follow. */
+	if (pool_has(&worker->buffers) && pool_has(&worker->engines))
+		worker_again(conn);
+	else
+		enqueue(worker, conn, CONN_STARVED);
 }
 
 bool worker_mail(struct worker *worker, const struct mail *mail)

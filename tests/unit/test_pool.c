@@ -19,6 +19,7 @@ static void it_gives_what_it_has_and_then_nothing(void **state)
 		assert_int_equal((uintptr_t)object[i] % 64, 0);
 		memset(object[i], (int)i, SIZE);
 	}
+	assert_false(pool_has(&pool));
 	assert_null(pool_get(&pool));
 	assert_int_equal(pool.refused, 1);
 	for (size_t i = 0; i < COUNT; i++)
