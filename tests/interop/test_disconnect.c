@@ -615,8 +615,6 @@ int main(void)
 		BY_SSH(a_connection_can_be_made_when_it_is_needed),
 		BY_NATIVE(a_connection_can_be_made_when_it_is_needed),
 		DIRECTLY(a_connection_can_be_made_when_it_is_needed),
-		BY_NATIVE(a_refusal_is_no_reason_to_try_and_try),
-		BY_LIBSSH2(a_refusal_is_no_reason_to_try_and_try),
 	};
 
 	umask(022);
