@@ -1,15 +1,28 @@
 #!/bin/bash
-# mount.sh BUILD: csftpfs against sshfs, through the same sshd to the same
-# sftp-server (OpenSSH's; and once more to ours), with the same cipher.
+# mount.sh BUILD: csftpfs against sshfs and rclone, through the same sshd to the
+# same sftp-server (OpenSSH's; and csftpfs once more to ours), with the same
+# cipher, over round trips of several lengths.
 #
 # What is served lies on a tmpfs where there is one.  The mounts take turns and
 # are made anew for each measurement, so that no cache helps; what was moved is
 # verified.  Medians of CSFTP_BENCH_ROUNDS.  Nothing here is asserted of speed.
+#
+# CSFTP_BENCH_RTT      milliseconds of a round trip: "0 5 20 100"
+# CSFTP_BENCH_ONLY     a pattern of measurements: "*"
+# CSFTP_BENCH_WAYS     "sshfs:sftp rclone:sftp csftpfs:sftp csftpfs:csftp"
+# CSFTP_BENCH_MIB      of the large file: 256
+# CSFTP_BENCH_FILES    small files that are made and read: 1000
+# CSFTP_BENCH_CIPHER   aes128-gcm@openssh.com
+# CSFTP_BENCH_ROUNDS   3
 set -eu
 build=$(cd "$1" && pwd)
 rounds=${CSFTP_BENCH_ROUNDS:-3}
-size_mib=${CSFTP_BENCH_MIB:-1024}
-ciphers=${CSFTP_BENCH_CIPHERS:-default aes128-gcm@openssh.com}
+size_mib=${CSFTP_BENCH_MIB:-256}
+files=${CSFTP_BENCH_FILES:-1000}
+cipher=${CSFTP_BENCH_CIPHER:-aes128-gcm@openssh.com}
+rtts=${CSFTP_BENCH_RTT:-0 5 20 100}
+only=${CSFTP_BENCH_ONLY:-*}
+ways=${CSFTP_BENCH_WAYS:-sshfs:sftp rclone:sftp csftpfs:sftp csftpfs:csftp}
 
 base=${TMPDIR:-/tmp}
 if [ -w /dev/shm ] && [ "$(df --output=avail -m /dev/shm | tail -1)" -gt \
@@ -19,12 +32,15 @@ fi
 dir=$(mktemp -d "$base/csftp-bench.XXXXXX")
 point=$dir/mount
 sshd=
+delay=
 
 leave()
 {
 	status=$?
 	trap - EXIT INT TERM
+	cd /
 	! mountpoint -q "$point" || fusermount3 -uz "$point" || :
+	[ -z "$delay" ] || kill "$delay" || :
 	[ -z "$sshd" ] || kill "$sshd" || :
 	rm -rf --one-file-system "$dir"
 	exit $status
@@ -38,7 +54,7 @@ start_sshd()
 	ssh-keygen -q -t ed25519 -N '' -C '' -f "$dir/host"
 	ssh-keygen -q -t ed25519 -N '' -C '' -f "$dir/user"
 	[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
-	local attempt port
+	local attempt
 	for attempt in 1 2 3 4 5; do
 		port=$((20000 + (RANDOM + attempt) % 10000))
 		cat >"$dir/sshd_config" <<-END
@@ -62,6 +78,7 @@ start_sshd()
 				IdentitiesOnly yes
 				IdentityAgent none
 				StrictHostKeyChecking no
+				Ciphers $cipher
 				UserKnownHostsFile /dev/null
 				GlobalKnownHostsFile /dev/null
 				ConnectionAttempts 20
@@ -77,121 +94,236 @@ start_sshd()
 	exit 1
 }
 
-# mount_it PROGRAM SUBSYSTEM CIPHER
+# A long way to it, of so many milliseconds there and back; all go that way.
+start_delay()
+{
+	local port_there
+	mkfifo "$dir/delay.in"
+	"$build/tests/bench/delay" "$port" "$(awk "BEGIN { print $1 / 2 }")" \
+		<"$dir/delay.in" >"$dir/delay.port" &
+	delay=$!
+	exec 9>"$dir/delay.in"
+	until [ -s "$dir/delay.port" ]; do sleep 0.05; done
+	port_there=$(cat "$dir/delay.port")
+	sed "s/Port $port/Port $port_there/" "$dir/ssh_config" >"$dir/far_config"
+	far_port=$port_there
+}
+
+stop_delay()
+{
+	exec 9>&-
+	wait "$delay" || :
+	delay=
+	rm "$dir/delay.in" "$dir/delay.port"
+}
+
+# mount_it PROGRAM:SUBSYSTEM
 mount_it()
 {
-	local program=sshfs options=()
-	[ "$1" = sshfs ] || program=$build/csftpfs
-	[ "$2" = sftp ] || options+=(-o "sftp_server=$2")
-	[ "$3" = default ] || options+=(-o "Ciphers=$3")
-	"$program" -F "$dir/ssh_config" "${options[@]}" \
+	local program=${1%:*} options=()
+	[ "${1#*:}" = sftp ] || options+=(-o "sftp_server=${1#*:}")
+	case $program in
+	rclone)
+		# Without a cache of files what is written is written at its
+		# close, as with the others.
+		rclone mount ":sftp:$dir/served" "$point" --daemon \
+			--config /dev/null --sftp-host 127.0.0.1 \
+			--sftp-port "$far_port" --sftp-user "$(id -un)" \
+			--sftp-key-file "$dir/user" \
+			--sftp-set-modtime=false --log-file "$dir/rclone.log"
+		return
+		;;
+	csftpfs) program=$build/csftpfs ;;
+	esac
+	"$program" -F "$dir/far_config" "${options[@]}" \
 		"bench:$dir/served" "$point"
 }
 
+# A program that looks at new mounts may hold it for a moment.
 unmount_it()
 {
-	fusermount3 -u "$point"
+	local attempt
+	for attempt in 1 2 3 4 5 6 7 8 9 10; do
+		! fusermount3 -u "$point" 2>/dev/null || break
+		sleep 0.2
+	done
+	! mountpoint -q "$point" || fusermount3 -uz "$point"
+	: "$attempt"
 }
 
-# timed COMMAND...: the seconds it took.
+# timed COMMAND...: the seconds it took; nothing if it failed.
 timed()
 {
-	local from=$EPOCHREALTIME
-	"$@" >/dev/null
-	awk -v from="$from" -v to="$EPOCHREALTIME" \
-		'BEGIN { printf "%.3f\n", to - from }'
+	local from=$EPOCHREALTIME to
+	"$@" >/dev/null 2>"$dir/err" || { echo "$* failed:" >&2
+		head -3 "$dir/err" >&2; return 0; }
+	to=$EPOCHREALTIME
+	awk -v from="$from" -v to="$to" 'BEGIN { printf "%.3f\n", to - from }'
 }
 
-write_large() { dd if="$dir/large" of="$point/large" bs=1M status=none; }
-read_large() { dd if="$point/large" of=/dev/null bs=1M status=none; }
-walk() { find "$point/tree" -printf '%s %m %T@\n'; }
-list_long() { ls -lR "$point/tree"; }
-search() { grep -r 'no such text' "$point/tree" || :; }
-remove() { rm -r "$point/copy"; }
+fio_read()
+{
+	fio --name=r --filename="$point/large" --rw=randread --bs=4k \
+		--numjobs="$1" --thread --io_size="$2" --size="${size_mib}M" \
+		--ioengine=psync --direct=0 --invalidate=1 --randseed=1 \
+		--output-format=terse
+}
+
+# Those that take part of a mount that is warm have a first part.
+first_status_warm() { git -C "$point/repo" status; }
+first_stats() { ls "$point/tree"; }
+
+write_large() { dd if="$dir/large" of="$point/large.copy" bs=1M status=none; }
+read_large() { dd if="$point/large" of="$dir/large.back" bs=1M status=none; }
+random_1() { fio_read 1 200k; }
+random_16() { fio_read 16 40k; }
 copy_in() { cp -r "$dir/tree" "$point/copy"; }
 copy_out() { cp -r "$point/tree" "$dir/out"; }
+walk() { find "$point/tree" -printf '%s %m %T@\n'; }
+list_long() { ls -lR "$point/tree"; }
+search() { ! grep -r 'no such text' "$point/tree"; }
+status_cold() { git -C "$point/repo" status; }
+status_warm() { git -C "$point/repo" status; }
+remove() { rm -rf "$point/copy"; }
+create()
+{
+	mkdir "$point/copy"
+	local i
+	for ((i = 0; i < files / 5; i++)); do echo "$i" >"$point/copy/$i"; done
+}
+cold_reads() { cat "$point"/small/*; }
+untar() { tar -xf "$dir/tree.tar" -C "$point"; }
+clone() { git clone -q "$dir/repo" "$point/copy"; }
+stats()
+{
+	local i
+	for ((i = 0; i < files; i++)); do
+		[ -e "$point/tree/no-such-$i" ] || [ -e "$point/tree/f0" ] || :
+	done
+}
 
 verify()
 {
 	case $1 in
-	write_large) cmp "$dir/large" "$dir/served/large" ;;
-	read_large) cmp "$dir/large" "$point/large" ;;
+	write_large) cmp "$dir/large" "$dir/served/large.copy" ;;
+	read_large) cmp "$dir/large" "$dir/large.back" ;;
 	copy_in) diff -r "$dir/tree" "$dir/served/copy" ;;
+	untar) diff -r "$dir/tree" "$dir/served/copy" ;;
 	copy_out) diff -r "$dir/tree" "$dir/out" ;;
+	create) [ "$(cat "$dir/served/copy"/* | wc -l)" = $((files / 5)) ] ;;
+	clone) git -C "$dir/served/copy" fsck >/dev/null 2>&1 ;;
 	remove) [ ! -e "$dir/served/copy" ] ;;
 	esac
-	rm -rf "$dir/out" "$dir/served/copy"
 }
 
 median()
 {
 	sort -n | awk '{ v[NR] = $1 }
-		END { print NR % 2 ? v[(NR + 1) / 2] : \
+		END { if (NR) print NR % 2 ? v[(NR + 1) / 2] : \
 			(v[NR / 2] + v[NR / 2 + 1]) / 2 }'
 }
 
+# 100 directories with ten files of 2 KiB each, as sources are.
 prepare()
 {
-	mkdir "$dir/served" "$point"
-	cp -rL /usr/include/linux "$dir/tree"
-	cp -rL /usr/include/*-linux-gnu "$dir/tree/arch"
+	local i
+	mkdir "$dir/served" "$point" "$dir/tree" "$dir/served/small"
+	for ((i = 0; i < files; i++)); do
+		mkdir -p "$dir/tree/d$((i % 100))"
+		head -c 1500 /dev/urandom | base64 >"$dir/tree/d$((i % 100))/f$i"
+	done
+	for ((i = 0; i < files; i++)); do
+		echo "text $i" >"$dir/served/small/$i"
+	done
 	cp -r "$dir/tree" "$dir/served/tree"
+	cp -r "$dir/tree" "$dir/copy"
+	tar -cf "$dir/tree.tar" -C "$dir" copy
+	rm -r "$dir/copy"
+	git init -q "$dir/repo"
+	cp -r "$dir/tree" "$dir/repo/src"
+	git -C "$dir/repo" add .
+	git -C "$dir/repo" -c user.name=b -c user.email=b@b commit -qm all
+	cp -r "$dir/repo" "$dir/served/repo"
+	git -C "$dir/served/repo" update-index -q --refresh
+	git config --file "$dir/gitconfig" safe.directory '*'
 	head -c "${size_mib}M" /dev/urandom >"$dir/large"
+	cp "$dir/large" "$dir/served/large"
 }
 
-all='write_large read_large walk list_long search copy_in copy_out remove'
+all='write_large read_large random_1 random_16 copy_in copy_out walk list_long
+	search status_cold status_warm remove create cold_reads untar clone stats'
+selected=
+read -ra patterns <<<"$only"
+for what in $all; do
+	for pattern in "${patterns[@]}"; do
+		# shellcheck disable=SC2254 # a pattern is what it is meant to be
+		case $what in $pattern) selected="$selected $what"; break ;; esac
+	done
+done
 
-# The three ways take turns, each measurement on a mount of its own.
+measure_one()
+{
+	local rtt=$1 way=$2 what=$3
+	rm -rf "$dir/out" "$dir/served/copy" "$dir/served/large.copy" \
+		"$dir/large.back"
+	[ "$what" != remove ] || cp -r "$dir/tree" "$dir/served/copy"
+	mount_it "$way"
+	if [ "$(type -t "first_$what")" = function ]; then
+		"first_$what" >/dev/null 2>&1 || :
+	fi
+	timed "$what" >>"$dir/$rtt.$way.$what"
+	unmount_it
+	verify "$what" >/dev/null ||
+		echo "bench: $way $what is not what it should be" >&2
+}
+
+# The ways take turns, each measurement on a mount of its own.
 measure()
 {
-	local cipher=$1 round way what
+	local rtt=$1 round way what
+	start_delay "$rtt"
 	for ((round = 0; round < rounds; round++)); do
-		for way in sshfs:sftp csftpfs:sftp csftpfs:csftp; do
-			for what in $all; do
-				[ "$what" != remove ] ||
-					cp -r "$dir/tree" "$dir/served/copy"
-				mount_it "${way%:*}" "${way#*:}" "$cipher"
-				timed "$what" >>"$dir/$cipher.$way.$what"
-				unmount_it
-				mount_it "${way%:*}" "${way#*:}" "$cipher"
-				verify "$what"
-				unmount_it
+		for what in $selected; do
+			for way in $ways; do
+				measure_one "$rtt" "$way" "$what"
 			done
-			printf '.' >&2
 		done
+		printf '.' >&2
 	done
 	echo >&2
+	stop_delay
 }
 
 show()
 {
-	local cipher=$1 what a b c
-	printf '\n%s, medians of %d; files in the tree: %d\n' "cipher: $cipher" \
-		"$rounds" "$(find "$dir/tree" -type f | wc -l)"
-	printf '%-14s %12s %12s %12s %8s %8s\n' '' 'sshfs' 'csftpfs' \
-		'both ours' 'ratio' 'ratio'
-	for what in $all; do
-		a=$(median <"$dir/$cipher.sshfs:sftp.$what")
-		b=$(median <"$dir/$cipher.csftpfs:sftp.$what")
-		c=$(median <"$dir/$cipher.csftpfs:csftp.$what")
-		awk -v what="$what" -v a="$a" -v b="$b" -v c="$c" \
-			-v mib="$size_mib" 'BEGIN {
-			large = what ~ /large/
-			format = large ? "%7.0f MiB/s" : "%10.2f s"
-			printf "%-14s", what
-			printf format format format, large ? mib / a : a,
-				large ? mib / b : b, large ? mib / c : c
-			printf " %7.2fx %7.2fx\n", a / b, a / c
-		}'
+	local rtt=$1 what way first value
+	printf '\nround trip: %s ms; seconds, and times as fast as %s\n' \
+		"$rtt" "${ways%% *}"
+	printf '%-12s' ''
+	for way in $ways; do printf ' %18s' "$way"; done
+	echo
+	for what in $selected; do
+		printf '%-12s' "$what"
+		first=
+		for way in $ways; do
+			value=$(median <"$dir/$rtt.$way.$what")
+			[ "$way" != "${ways%% *}" ] || first=$value
+			awk -v value="$value" -v first="$first" 'BEGIN {
+				if (value == "") printf " %18s", "failed"
+				else printf " %9.2f %7sx", value, \
+					value > 0 && first != "" ? \
+					sprintf("%.1f", first / value) : "?" }'
+		done
+		echo
 	done
 }
 
 start_sshd
 prepare
-for cipher in $ciphers; do
-	measure "$cipher"
-	show "$cipher"
+export GIT_CONFIG_GLOBAL=$dir/gitconfig
+for rtt in $rtts; do
+	measure "$rtt"
+	show "$rtt"
 done
-echo
-echo 'csftpfs: to the same sftp-server as sshfs; both ours: to csftp-server.'
-echo 'ratio: how many times as fast as sshfs.'
+printf '\ncipher %s; medians of %s; %s MiB; %s files in 100 directories\n' \
+	"$cipher" "$rounds" "$size_mib" "$files"
