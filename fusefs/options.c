@@ -231,51 +231,6 @@ static bool keep_max_read(struct options *options,
 	return true;
 }
 
-static bool keep_behind_max(struct options *options,
-			    const struct keyword *keyword, const char *value,
-			    char *why)
-{
-	if (!number(value, 10, (uint64_t)1 << 32, &options->behind_max) ||
-	    options->behind_max < 1U << 20)
-		return explain(why,
-			       "%s=%s: 1048576 to 4294967296 bytes are "
-			       "wanted",
-			       keyword->name, value);
-	return true;
-}
-
-static bool keep_durability(struct options *options,
-			    const struct keyword *keyword, const char *value,
-			    char *why)
-{
-	static const char *const names[] = {
-		[WRITEBEHIND_CLOSE] = "close",
-		[WRITEBEHIND_FSYNC] = "fsync",
-		[WRITEBEHIND_SYNC] = "sync",
-		[WRITEBEHIND_ASYNC] = "async",
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(value, names[i]) != 0)
-			continue;
-		options->durability = (enum writebehind_durability)i;
-		return true;
-	}
-	return explain(why, "%s=%s: it is close, fsync, sync or async",
-		       keyword->name, value);
-}
-
-/* Of sshfs. */
-static bool keep_sync(struct options *options, const struct keyword *keyword,
-		      const char *value, char *why)
-{
-	(void)keyword;
-	(void)value;
-	(void)why;
-	options->durability = WRITEBEHIND_SYNC;
-	return true;
-}
-
 static bool keep_transport(struct options *options,
 			   const struct keyword *keyword, const char *value,
 			   char *why)
@@ -397,7 +352,7 @@ static const struct keyword keywords[] = {
 	{"dirsync", ALONE, keep_mount, 0},
 	{"disable_hardlink", ALONE, keep_flag,
 	 offsetof(struct options, no_links)},
-	{"durability", VALUE, keep_durability, 0},
+	{"durability", VALUE, options_durability, 0},
 	{"entry_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, entry_timeout)},
 	{"exec", ALONE, keep_mount, 0},
@@ -424,7 +379,7 @@ static const struct keyword keywords[] = {
 	{"sftp_server", VALUE, keep_text,
 	 offsetof(struct options, sftp_server)},
 	{"ssh_command", VALUE, keep_command, 0},
-	{"sshfs_sync", ALONE, keep_sync, 0},
+	{"sshfs_sync", ALONE, options_sync, 0},
 	{"subtype", VALUE, keep_text, offsetof(struct options, subtype)},
 	{"suid", ALONE, keep_mount, 0},
 	{"sync", ALONE, keep_mount, 0},
@@ -432,7 +387,7 @@ static const struct keyword keywords[] = {
 	{"transport", VALUE, keep_transport, 0},
 	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
 	{"umask", VALUE, keep_umask, 0},
-	{"write_behind_max", VALUE, keep_behind_max, 0},
+	{"write_behind_max", VALUE, options_behind_max, 0},
 };
 
 /*

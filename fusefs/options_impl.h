@@ -45,6 +45,15 @@ bool add_string(struct strings *to, const char *text, char *why);
 bool number(const char *text, int base, uint64_t max, uint64_t *out);
 bool set_seconds(double *to, const char *name, const char *text, char *why);
 
+/* What writers wait for (options_write.c). */
+bool options_behind_max(struct options *options, const struct keyword *keyword,
+			const char *value, char *why);
+bool options_durability(struct options *options, const struct keyword *keyword,
+			const char *value, char *why);
+/* sshfs_sync */
+bool options_sync(struct options *options, const struct keyword *keyword,
+		  const char *value, char *why);
+
 /* Setters of more than one table. */
 bool keep_text(struct options *options, const struct keyword *keyword,
 	       const char *value, char *why);

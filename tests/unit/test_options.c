@@ -180,6 +180,34 @@ static void the_cache_is_set_as_a_whole_and_in_parts(void **state)
 	options_release(o);
 }
 
+static void what_writers_wait_for_is_said(void **state)
+{
+	static const struct {
+		const char *text;
+		enum writebehind_durability durability;
+	} cases[] = {
+		{"durability=close", WRITEBEHIND_CLOSE},
+		{"durability=fsync", WRITEBEHIND_FSYNC},
+		{"durability=sync", WRITEBEHIND_SYNC},
+		{"durability=async", WRITEBEHIND_ASYNC},
+	};
+	struct parsed parsed;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		parse_option(&parsed, cases[i].text);
+		assert_string_equal(parsed.why, "");
+		assert_int_equal(parsed.options.durability,
+				 cases[i].durability);
+		options_release(&parsed.options);
+	}
+	parse_option(&parsed, "write_behind_max=1048576");
+	assert_string_equal(parsed.why, "");
+	assert_int_equal(parsed.options.behind_max, 1048576);
+	assert_int_equal(parsed.options.durability, WRITEBEHIND_CLOSE);
+	options_release(&parsed.options);
+}
+
 static void what_sshfs_calls_so_is_called_so(void **state)
 {
 	struct parsed parsed;
@@ -250,6 +278,9 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"dir_cache=maybe", "yes or no"},
 		{"dcache_clean_interval=x", "sec"},
 		{"sshfs_sync=yes", "no value"},
+		{"durability=never", "close, fsync, sync or async"},
+		{"write_behind_max=1", "1048576 to 4294967296"},
+		{"write_behind_max=4294967297", "1048576 to 4294967296"},
 		{"dcache_max_size=0", "names"},
 		{"attr_timeout=-1", "sec"},
 		{"attr_timeout=nan", "sec"},
@@ -422,6 +453,7 @@ static void a_mount_can_be_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_writers_wait_for_is_said),
 		cmocka_unit_test(what_sshfs_calls_so_is_called_so),
 		cmocka_unit_test(the_cache_is_set_as_a_whole_and_in_parts),
 		cmocka_unit_test(targets_are_taken_apart),
