@@ -197,6 +197,8 @@ bench: $(programs) $(delay_bin) bench-server
 theirs := /usr/lib/openssh/sftp-server
 bench-server: $(B)/csftp-server $(bench_bin)
 	$(Q)$(bench_bin) $(B)/csftp-server $(theirs)
+bench-ssh: $(B)/csftpd
+	$(Q)tests/bench/ssh.sh $(B)
 deps:
 	$(Q)tests/deps.sh
 lint:
@@ -232,6 +234,7 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all fast-build check-build asan-build fuzz-build check check-long asan \
-	fuzz demo bench bench-server deps lint format install uninstall clean
+	fuzz demo bench bench-server bench-ssh deps lint format install \
+	uninstall clean
 -include $(shell find $(addprefix $(B)/,core server fusefs tests) -name '*.d' \
 	2>/dev/null)
