@@ -20,7 +20,9 @@ struct ssh_io {
 	struct ssh_io_config config;
 	struct csftp_ssh_env *env;
 	struct csftp_ssh *ssh;
-	bool eof; /* of rfd */
+	bool eof;	/* of rfd */
+	bool has_event; /* that came while data was sent */
+	struct csftp_ssh_event event;
 	uint32_t channel;
 	struct csftp_ssh_bytes
 		held; /* data that the link has had no room for */
@@ -239,21 +241,75 @@ static enum csftp_err wait_for(struct ssh_io *io, uint64_t until_ms)
 	return fds[0].revents ? take_in(io, &more) : CSFTP_OK;
 }
 
+/* Sends what there is, and waits; what breaks is an event. */
+static enum csftp_err turn(struct ssh_io *io, uint64_t until_ms)
+{
+	enum csftp_err err = send_out(io);
+
+	if (err == CSFTP_OK)
+		err = wait_for(io, until_ms);
+	if (err == CSFTP_ERR_IO && errno == ETIMEDOUT &&
+	    until_ms <= ssh_io_now())
+		return err;
+	if (err != CSFTP_OK)
+		csftp_ssh_close(io->ssh, err);
+	return CSFTP_OK;
+}
+
 enum csftp_err ssh_io_next(struct ssh_io *io, struct csftp_ssh_event *event,
 			   uint64_t until_ms)
 {
-	while (!csftp_ssh_event(io->ssh, event)) {
-		enum csftp_err err = send_out(io);
+	enum csftp_err err = CSFTP_OK;
 
-		if (err == CSFTP_OK)
-			err = wait_for(io, until_ms);
-		if (err == CSFTP_ERR_IO && errno == ETIMEDOUT &&
-		    until_ms <= ssh_io_now())
-			return err;
-		if (err != CSFTP_OK)
-			csftp_ssh_close(io->ssh, err);
+	if (io->has_event) {
+		io->has_event = false;
+		*event = io->event;
+		return CSFTP_OK;
 	}
-	return CSFTP_OK;
+	while (err == CSFTP_OK && !csftp_ssh_event(io->ssh, event))
+		err = turn(io, until_ms);
+	return err;
+}
+
+static size_t send_some(struct ssh_io *io, uint32_t channel,
+			enum csftp_ssh_data which, const uint8_t *data,
+			size_t len)
+{
+	size_t room;
+	uint8_t *to = csftp_ssh_room(io->ssh, channel, which, &room);
+
+	if (room > len)
+		room = len;
+	if (room == 0)
+		return 0;
+	memcpy(to, data, room);
+	return csftp_ssh_send(io->ssh, channel, room) == CSFTP_OK ? room : 0;
+}
+
+enum csftp_err ssh_io_send(struct ssh_io *io, uint32_t channel,
+			   enum csftp_ssh_data which, const void *data,
+			   size_t len, size_t *sent)
+{
+	enum csftp_err err = CSFTP_OK;
+	size_t total = 0, n;
+
+	while (err == CSFTP_OK && total < len) {
+		n = send_some(io, channel, which, (const uint8_t *)data + total,
+			      len - total);
+		total += n;
+		if (n > 0)
+			continue;
+		if (!io->has_event)
+			io->has_event = csftp_ssh_event(io->ssh, &io->event);
+		if (io->has_event)
+			break;
+		/* Of a channel that has gone no room will come. */
+		err = csftp_ssh_consumed(io->ssh, channel, 0);
+		if (err == CSFTP_OK)
+			err = turn(io, UINT64_MAX);
+	}
+	*sent = total;
+	return err == CSFTP_OK ? send_out(io) : err;
 }
 
 /*

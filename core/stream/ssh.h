@@ -56,6 +56,16 @@ CSFTP_MUST_CHECK enum csftp_err ssh_io_next(struct ssh_io *io,
 					    struct csftp_ssh_event *event,
 					    uint64_t until_ms);
 
+/*
+ * Sends data of a channel, and waits until it may be sent.  Returns early, with
+ * *sent below len, where an event has come that is to be seen first: the next
+ * one of ssh_io_next().
+ */
+CSFTP_MUST_CHECK enum csftp_err ssh_io_send(struct ssh_io *io, uint32_t channel,
+					    enum csftp_ssh_data which,
+					    const void *data, size_t len,
+					    size_t *sent);
+
 /* The stream owns it from now on. */
 void ssh_io_stream(struct ssh_io *io, uint32_t channel,
 		   struct csftp_stream *stream);

@@ -228,7 +228,7 @@ static void curl_speaks_scp(void **state)
 	struct state *all = *state;
 
 	skip_without("curl");
-	if (proc_sh(-1, "curl -V | grep -qw scp") != 0)
+	if (proc_sh(0, "curl -V | grep -qw scp") != 0)
 		skip_because("curl without scp");
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
 	sh(all, "head -c 700001 /dev/urandom >x\n"
