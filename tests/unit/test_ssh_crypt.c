@@ -283,6 +283,78 @@ static void ed25519_signs_as_its_rfc_does(void **state)
 		CSFTP_ERR_VALUE);
 }
 
+/* RFC 6979, A.2.5 to A.2.7: the message "sample". */
+static const struct {
+	enum csftp_ssh_key_type type;
+	enum ssh_hash hash;
+	const char *point;
+	const char *signature; /* r and s */
+} samples[] = {
+	{CSFTP_SSH_P256, SSH_SHA256,
+	 "04"
+	 "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6c"
+	 "e669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64"
+	 "f2f1b20c2d7e9f5177a3c294d4462299",
+	 "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991"
+	 "c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65"
+	 "f3e900dbb9aff4064dc4ab2f843acda8"},
+	{CSFTP_SSH_P384, SSH_SHA384,
+	 "04"
+	 "ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e"
+	 "06aae5286b300c64def8f0ea9055866064a254515480bc13"
+	 "8015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9"
+	 "f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720",
+	 "94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa7"
+	 "3d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe46"
+	 "99ef4aeb15f178cea1fe40db2603138f130e740a19624526"
+	 "203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8"},
+	{CSFTP_SSH_P521, SSH_SHA512,
+	 "04"
+	 "01894550d0785932e00eaa23b694f213f8c3121f86dc97a0"
+	 "4e5a7167db4e5bcd371123d46e45db6b5d5370a7f20fb633"
+	 "155d38ffa16d2bd761dcac474b9a2f5023a400493101c962"
+	 "cd4d2fddf782285e64584139c2f91b47f87ff82354d6630f"
+	 "746a28a0db25741b5b34a828008b22acc23f924faafbd4d3"
+	 "3f81ea66956dfeaa2bfdfcf5",
+	 "00c328fafcbd79dd77850370c46325d987cb525569fb63c5"
+	 "d3bc53950e6d4c5f174e25a1ee9017b5d450606add152b53"
+	 "4931d7d4e8455cc91f9b15bf05ec36e377fa00617cce7cf5"
+	 "064806c467f678d3b4080d6f1cc50af26ca209417308281b"
+	 "68af282623eaa63e5b5c0723d8b8c37ff0777b1a20f8ccb1"
+	 "dccc43997f1ee0e44da4a67a"},
+};
+
+static void ecdsa_verifies_what_its_rfc_signs(void **state)
+{
+	struct wire_bytes sample = ssh_text("sample"), other = ssh_text("s");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		uint8_t point[SSH_POINT_MAX], sig[2 * SSH_SHARED_MAX];
+		struct ssh_public public = {.point = {point, 0}};
+		struct wire_bytes raw = {sig, 0};
+		struct ssh_pkey pkey;
+
+		public.point.len =
+			hex_bytes(samples[i].point, point, sizeof(point));
+		raw.len = hex_bytes(samples[i].signature, sig, sizeof(sig));
+		assert_int_equal(
+			ssh_pkey_init(&pkey, samples[i].type, &public, NULL),
+			CSFTP_OK);
+		assert_int_equal(
+			ssh_pkey_verify(&pkey, samples[i].hash, sample, raw),
+			CSFTP_OK);
+		assert_int_equal(
+			ssh_pkey_verify(&pkey, samples[i].hash, other, raw),
+			CSFTP_ERR_FORGED);
+		sig[raw.len - 1] ^= 1;
+		assert_int_equal(
+			ssh_pkey_verify(&pkey, samples[i].hash, sample, raw),
+			CSFTP_ERR_FORGED);
+		ssh_pkey_release(&pkey);
+	}
+}
+
 /* FIPS 180-2, B.1, in two parts. */
 static void hashes_take_parts_as_one(void **state)
 {
@@ -624,6 +696,7 @@ int main(void)
 		cmocka_unit_test(packets_open_in_their_place_only),
 		cmocka_unit_test(x25519_agrees_with_its_rfc),
 		cmocka_unit_test(ed25519_signs_as_its_rfc_does),
+		cmocka_unit_test(ecdsa_verifies_what_its_rfc_signs),
 		cmocka_unit_test(hashes_take_parts_as_one),
 		cmocka_unit_test(both_sides_of_each_group_agree),
 		cmocka_unit_test(bad_points_and_wrong_lengths_are_refused),
