@@ -33,8 +33,11 @@ struct spread;
 
 #define SPREAD_LANES_MAX 16U
 
-/* Bytes on their way on each lane when one more is wanted: a usual window. */
-#define SPREAD_FULL (2U << 20)
+/*
+ * Bytes on their way on each lane when one more is wanted: most of a usual
+ * window, which is 2 MiB.
+ */
+#define SPREAD_FULL (3U << 19)
 
 struct spread_config {
 	struct csftp_fs *first;
