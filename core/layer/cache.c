@@ -129,8 +129,10 @@ static void missed(struct cache *cache, const struct cache_node *node)
 	struct cache_node *dir = node->parent;
 
 	if (!dir || node->writers > 0 || node->changing > 0 ||
-	    (cache_is_whole(cache, dir) && !dir->renewed) ||
-	    ++dir->misses < LIST_MISSES + dir->patience)
+	    (cache_is_whole(cache, dir) && !dir->renewed))
+		return;
+	cache_walk_by_names(cache, dir);
+	if (dir->listing || ++dir->misses < LIST_MISSES + dir->patience)
 		return;
 	dir->misses = 0;
 	if (dir->renewed) {

@@ -9,13 +9,18 @@
  * Who opens a directory right after its parent is held to walk through the
  * tree, as find(1) or rm(1) do.  What such a walk comes to next are, as far
  * as they are known, the directories in this one, then those behind it in its
- * parent, and so on up.
+ * parent, and so on up.  Who goes by the order of names, as ls -R does, comes
+ * to those before it as well: they are next when there are none behind.
+ *
+ * Who looks up names in one directory after the other, as git does with all
+ * that it knows, walks through them, too.
  */
 
 #define WINDOW_FIRST 2U
 #define READDIRS     2U	    /* at once: a short directory ends with them */
 #define NAMES_MAX    10000U /* a longer listing is not worth a guess */
-#define UNUSED_MAX   64U    /* guesses that nobody has come for */
+#define UNUSED_MAX   16U    /* times the window: guesses not used yet */
+#define STREAK	     3U	    /* directories side by side that make a walk */
 #define STEPS_MAX    1000U  /* names that are looked at to find the next */
 #define WALK_MS	     10000U /* between a directory and one in it */
 #define PATIENCE     32U
@@ -167,6 +172,14 @@ void cache_list_ahead(struct cache *cache, struct cache_node *node)
 	cache_opendir_below(cache, &ahead->open, node);
 }
 
+/* Above the directory where it began nobody walks. */
+static bool is_walked(const struct cache_node *dir)
+{
+	while (dir && !dir->opened_ms)
+		dir = dir->parent;
+	return dir != NULL;
+}
+
 /* The next in the order of a walk; NULL: it has come to its end. */
 static struct cache_node *step(const struct cache *cache,
 			       struct cache_node *node, bool into)
@@ -175,10 +188,15 @@ static struct cache_node *step(const struct cache *cache,
 		return node->children;
 	while (node && !node->hh.next)
 		node = node->parent;
-	/* Above the directory where it began nobody walks. */
-	if (!node || !node->parent || !node->parent->opened_ms)
+	if (!node || !is_walked(node->parent))
 		return NULL;
 	return node->hh.next;
+}
+
+static struct cache_node *first_sibling(const struct cache_node *node)
+{
+	return node->parent && node->parent->opened_ms ? node->parent->children
+						       : NULL;
 }
 
 static bool is_directory(const struct cache_node *node)
@@ -192,20 +210,26 @@ void cache_walk_on(struct cache *cache)
 {
 	struct cache_node *node = cache->walker;
 	bool into = true;
+	bool again = false;
 
 	if (!node || cache->window == 0 || cache->pumping || cache->quiet)
 		return;
 	cache->pumping = true;
 	for (uint32_t steps = 0; steps < STEPS_MAX; steps++) {
 		if (cache->listings >= cache->window ||
-		    cache->tree.unused >= UNUSED_MAX)
+		    cache->tree.unused >= UNUSED_MAX * cache->window)
 			break;
 		node = step(cache, node, into);
+		if (!node && !again) {
+			node = first_sibling(cache->walker);
+			again = true;
+		}
 		if (!node)
 			break;
 		into = is_directory(node);
-		if (!into || node->patience > 0 || node->listing ||
-		    cache_is_whole(cache, node))
+		/* Somebody lists the walker's place already. */
+		if (!into || node == cache->walker || node->patience > 0 ||
+		    node->listing || cache_is_whole(cache, node))
 			continue;
 		node->walk = cache->tree.walk;
 		cache->tree.unused++;
@@ -246,4 +270,22 @@ void cache_walk(struct cache *cache, struct cache_node *node)
 	node->opened_ms = now;
 	set_walker(cache, node);
 	cache_walk_on(cache);
+}
+
+/* The addresses are compared only: what they point at may have gone. */
+void cache_walk_by_names(struct cache *cache, struct cache_node *dir)
+{
+	struct cache_node *parent = dir->parent;
+
+	if (dir == cache->looked_in || !parent)
+		return;
+	cache->streak = parent == cache->looked_beside ? cache->streak + 1 : 1;
+	cache->looked_in = dir;
+	cache->looked_beside = parent;
+	if (cache->streak < STREAK || dir->patience > 0 ||
+	    !cache_is_below(parent, cache->top))
+		return;
+	parent->opened_ms = cache_now(cache);
+	cache_list_ahead(cache, dir);
+	cache_walk(cache, dir);
 }

@@ -228,7 +228,8 @@ static void remember(struct cache *cache, struct cache_dir *dir,
 		dir->broken = true;
 		return;
 	}
-	child->stamp = dir->stamp;
+	if (child->stamp < dir->stamp)
+		child->stamp = dir->stamp;
 	if (cache_is_news(cache, child, dir->since))
 		cache_learn_attr(cache, child, &entry->attr);
 }
@@ -259,7 +260,8 @@ static void know_whole(struct cache *cache, struct cache_dir *dir)
 		return;
 	for (child = node->children; child; child = next) {
 		next = child->hh.next;
-		if (child->stamp != dir->stamp)
+		/* A later listing has come by it: then it is there. */
+		if (child->stamp < dir->stamp)
 			cache_node_remove(&cache->tree, child);
 	}
 	node->names_until = cache_now(cache) + cache->config.names_ms;

@@ -69,7 +69,11 @@ struct cache {
 	bool quiet;
 	bool pumping;
 	struct cache_node *walker; /* where the walk is; pinned */
-	struct cache_node *top;	   /* pinned */
+	/* Where a name was looked up last, and its directory; to compare. */
+	const struct cache_node *looked_in;
+	const struct cache_node *looked_beside;
+	uint32_t streak;	/* of directories side by side */
+	struct cache_node *top; /* pinned */
 };
 
 static inline uint64_t cache_now(const struct cache *cache)
@@ -189,6 +193,8 @@ bool cache_renew(struct cache *cache, struct cache_node *node);
 void cache_list_ahead(struct cache *cache, struct cache_node *node);
 /* Somebody opens the directory: what will be next? */
 void cache_walk(struct cache *cache, struct cache_node *node);
+/* Names in it had to be asked for: that may be a walk, too. */
+void cache_walk_by_names(struct cache *cache, struct cache_node *dir);
 /* More is known: the walk may go on. */
 void cache_walk_on(struct cache *cache);
 /* Answers those who wait for the listing, as what is known by now. */

@@ -492,6 +492,46 @@ static void who_walks_finds_the_next_directories_listed(void **state)
 			 cache_counts(rig->cache).ahead_used);
 }
 
+/* By names, "/t/10" comes before "/t/2". */
+static void who_walks_by_names_does_so_too(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+	unsigned trips;
+
+	make_wide_tree(rig, 100);
+	assert_int_equal(far_list(&rig->far.caller, "/t"), 100);
+	far_settle(&rig->far);
+	trips = rig->far.trips;
+	for (unsigned i = 0; i < 100; i++) {
+		(void)snprintf(path, sizeof(path), "/t/%u",
+			       i % 10 * 10 + i / 10);
+		assert_int_equal(far_list(&rig->far.caller, path), 2);
+	}
+	/* Two or three for each directory by itself. */
+	assert_true(rig->far.trips - trips < 45);
+}
+
+/* As git looks for what has changed, without opening a directory. */
+static void who_looks_up_names_everywhere_walks(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+
+	make_wide_tree(rig, 100);
+	far_begin(&rig->far);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)snprintf(path, sizeof(path), "/t/%u", i);
+		assert_int_equal(fs_lgetattr(&rig->far.caller, path), 0);
+		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
+		assert_int_equal(fs_lgetattr(&rig->far.caller, path), 0);
+		(void)snprintf(path, sizeof(path), "/t/%u/file", i);
+		assert_int_equal(fs_lgetattr(&rig->far.caller, path), 0);
+	}
+	/* It would be 300. */
+	assert_true(rig->far.trips < 40);
+}
+
 static void who_lists_one_directory_does_not_list_others(void **state)
 {
 	struct rig *rig = *state;
@@ -706,6 +746,8 @@ int main(void)
 		CACHE_TEST(after_two_misses_the_directory_is_listed),
 		cmocka_unit_test(nothing_above_the_top_is_listed_unasked),
 		CACHE_TEST(who_walks_finds_the_next_directories_listed),
+		CACHE_TEST(who_walks_by_names_does_so_too),
+		CACHE_TEST(who_looks_up_names_everywhere_walks),
 		CACHE_TEST(who_lists_one_directory_does_not_list_others),
 		CACHE_TEST(guesses_that_nobody_uses_come_to_an_end),
 		cmocka_unit_test(memory_is_bounded),
