@@ -119,7 +119,7 @@ struct fusefs {
 	uint32_t max_read;
 	uint32_t max_write;
 	uint64_t next_check_ms;
-	bool parallel; /* to be said in the answer to INIT, which is the first */
+	bool parallel; /* to be said in the first answer, to INIT */
 	bool mounted;
 	struct buffers gather;
 	struct received *unheld;

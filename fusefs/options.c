@@ -687,12 +687,10 @@ enum options_action options_parse(struct options *options, int argc,
 						    : "a value is wanted");
 			return OPTIONS_ERROR;
 		}
-		if (letter >= STATUS &&
-		    !take_question(options, &question, letter, optarg, why))
-			return OPTIONS_ERROR;
-		if (letter >= STATUS)
-			continue;
-		if (!set_letter(options, letter, optarg, why))
+		if (letter >= STATUS
+			    ? !take_question(options, &question, letter, optarg,
+					     why)
+			    : !set_letter(options, letter, optarg, why))
 			return OPTIONS_ERROR;
 	}
 	if (question.kind || question.json)
