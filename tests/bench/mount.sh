@@ -243,9 +243,12 @@ prepare()
 	cp -r "$dir/tree" "$dir/repo/src"
 	git -C "$dir/repo" add .
 	git -C "$dir/repo" -c user.name=b -c user.email=b@b commit -qm all
-	cp -r "$dir/repo" "$dir/served/repo"
+	cp -a "$dir/repo" "$dir/served/repo"
 	git -C "$dir/served/repo" update-index -q --refresh
 	git config --file "$dir/gitconfig" safe.directory '*'
+	# Numbers and owners are other ones by each way.
+	git config --file "$dir/gitconfig" core.checkStat minimal
+	git config --file "$dir/gitconfig" core.trustctime false
 	head -c "${size_mib}M" /dev/urandom >"$dir/large"
 	cp "$dir/large" "$dir/served/large"
 }
@@ -310,9 +313,11 @@ show()
 			[ "$way" != "${ways%% *}" ] || first=$value
 			awk -v value="$value" -v first="$first" 'BEGIN {
 				if (value == "") printf " %18s", "failed"
-				else printf " %9.2f %7sx", value, \
-					value > 0 && first != "" ? \
-					sprintf("%.1f", first / value) : "?" }'
+				else if (first == "" || value + 0 == 0)
+					printf " %18.2f", value
+				else
+					printf " %9.2f %7.1fx", value, \
+						first / value }'
 		done
 		echo
 	done
