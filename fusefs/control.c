@@ -345,6 +345,9 @@ static int hear(int fd, FILE *to)
 			return EIO;
 		all += (size_t)len;
 	}
+	/* It hung up, before or after it had our line. */
+	if (len < 0 && errno == ECONNRESET && all == 0)
+		return EPERM;
 	if (len < 0)
 		return errno == EAGAIN ? ETIMEDOUT : errno;
 	return all > 0 ? 0 : EPERM;
