@@ -9,10 +9,11 @@
 
 /*
  * Name services read files outside of the jail and talk to daemons, which the
- * sandbox forbids.  So before that they are asked for our own user and groups,
- * and the files of local users and groups are opened; they are read, up to
- * NAMES_MAX each, when somebody asks for the first time.  A directory service is not asked to list all that it has: that can take a
- * while, and most do not do it.  Those that only it knows are shown as numbers.
+ * sandbox forbids.  So before that they are asked for our own groups, and the
+ * files of local users and groups are opened; these are read, up to NAMES_MAX
+ * each, when somebody asks for the first time.  A directory service is not
+ * asked to list all that it has: that can take a while, and most do not do it.
+ * Those that only it knows are shown as numbers.
  *
  * The layer answers HOMEDIR and IDNAME itself, and REALPATH with EXPAND after
  * it has put in the home.  In a jail, a home outside of it is "/", and one

@@ -59,8 +59,8 @@ CSFTP_MUST_CHECK enum csftp_err watch_new(struct csftp_fs **out,
 					  const struct watch_config *config);
 
 /*
- * The path that an open handle was opened by; NULL where it is none.  Good until
- * the next request.
+ * The path that an open handle was opened by; NULL where it is none.  Good
+ * until the next request.
  */
 const char *watch_path(const struct csftp_fs *fs, csftp_fh fh);
 
