@@ -19,7 +19,8 @@
 	"flock fsync fdatasync truncate ftruncate getdents getcwd chdir "      \
 	"fchdir rename mkdir rmdir creat link unlink symlink readlink chmod "  \
 	"fchmod chown fchown lchown umask gettimeofday getrlimit getrusage "   \
-	"sysinfo times geteuid getegid statfs fstatfs gettid readahead time "  \
+	"sysinfo times geteuid getegid sigaltstack utime statfs fstatfs "      \
+	"gettid readahead time "                                               \
 	"futex getdents64 set_tid_address restart_syscall clock_gettime "      \
 	"clock_getres clock_nanosleep exit_group epoll_wait epoll_ctl openat " \
 	"mkdirat fchownat futimesat newfstatat unlinkat renameat linkat "      \
@@ -45,7 +46,7 @@
 	"setregid getgroups setgroups setresuid getresuid setresgid "          \
 	"getresgid getpgid setfsuid setfsgid getsid capget capset "            \
 	"rt_sigpending rt_sigtimedwait rt_sigqueueinfo rt_sigsuspend "         \
-	"sigaltstack utime mknod uselib personality ustat sysfs getpriority "  \
+	"mknod uselib personality ustat sysfs getpriority "                    \
 	"setpriority sched_setparam sched_getparam sched_setscheduler "        \
 	"sched_getscheduler sched_get_priority_max sched_get_priority_min "    \
 	"sched_rr_get_interval mlock munlock mlockall munlockall vhangup "     \
