@@ -14,9 +14,9 @@
 #include "core/version.h"
 #include "csftp/remote.h"
 #include "csftp/stream.h"
+#include "fusefs/ask.h"
 #include "fusefs/askpass.h"
 #include "fusefs/connect.h"
-#include "fusefs/control.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
 #include "fusefs/line.h"
@@ -333,43 +333,6 @@ static bool check_root(struct mount *m)
  * Mounting
  */
 
-/* A comma or backslash in a value would end it. */
-static bool add_escaped(struct strings *argv, const char *key,
-			const char *value)
-{
-	size_t size = strlen(key) + 2 * strlen(value) + 1;
-	char *text = malloc(size);
-	char *at;
-	bool ok;
-
-	if (!text)
-		return false;
-	at = text + snprintf(text, size, "%s", key);
-	for (; *value; value++) {
-		if (*value == ',' || *value == '\\')
-			*at++ = '\\';
-		*at++ = *value;
-	}
-	*at = '\0';
-	ok = strings_add(argv, text);
-	free(text);
-	return ok;
-}
-
-static bool fuse_argv(const struct options *options, struct strings *argv)
-{
-	const char *fsname =
-		options->fsname ? options->fsname : options->target;
-	const char *subtype = options->subtype ? options->subtype : "csftpfs";
-	bool ok = strings_add(argv, "csftpfs") &&
-		  add_escaped(argv, "-ofsname=", fsname) &&
-		  add_escaped(argv, "-osubtype=", subtype);
-
-	for (size_t i = 0; ok && i < options->mount_flags.count; i++)
-		ok = add_escaped(argv, "-o", options->mount_flags.item[i]);
-	return ok && (!options->debug || strings_add(argv, "-d"));
-}
-
 static uint64_t shown_number(void *arg, const char *path)
 {
 	const struct mount *m = arg;
@@ -531,7 +494,7 @@ static bool mount_it(struct mount *m)
 	struct strings argv = {0};
 	enum csftp_err err = CSFTP_ERR_NOMEM;
 
-	if (fuse_argv(options, &argv))
+	if (options_fuse_argv(options, &argv))
 		err = fusefs_new(&m->f, &config, argv.item);
 	strings_release(&argv);
 	if (!err)
@@ -751,61 +714,19 @@ static int run_in_background(struct mount *m)
 	return wait_for(fds[0], pid);
 }
 
-/*
- * The mount point's own directory is looked up, but not what is mounted there:
- * that might have to wait for the server.
- */
-static char *mount_path(char *given)
-{
-	char *name, *dir = NULL, *path = NULL;
-	size_t len = strlen(given);
-
-	while (len > 1 && given[len - 1] == '/')
-		given[--len] = '\0';
-	name = strrchr(given, '/');
-	if (name && strcmp(name, "/") != 0 && strcmp(name, "/.") != 0 &&
-	    strcmp(name, "/..") != 0) {
-		*name++ = '\0';
-		dir = realpath(*given ? given : "/", NULL);
-	} else if (!name && strcmp(given, ".") != 0 &&
-		   strcmp(given, "..") != 0) {
-		name = given;
-		dir = realpath(".", NULL);
-	} else {
-		return realpath(given, NULL);
-	}
-	if (dir &&
-	    asprintf(&path, "%s/%s", strcmp(dir, "/") ? dir : "", name) < 0)
-		path = NULL;
-	free(dir);
-	return path;
-}
-
 static int ask_mount(struct mount *m)
 {
-	char *given = strdup(m->options.mountpoint);
-	char *path = given ? mount_path(given) : NULL;
-	int err = path ? control_ask(path, m->options.order, stdout) : errno;
+	const char *mountpoint = m->options.mountpoint;
+	int err = ask_process(mountpoint, m->options.order, stdout);
 
-	/* Nothing is mounted there, so it can be looked at: is it a link? */
-	if (err == ENODEV) {
-		free(path);
-		path = realpath(m->options.mountpoint, NULL);
-		err = path ? control_ask(path, m->options.order, stdout)
-			   : errno;
-	}
-	if (!err && fflush(stdout) != 0)
-		err = errno;
 	if (err == ENODEV)
 		say(m, "%s: no file system of csftpfs is mounted there",
-		    m->options.mountpoint);
+		    mountpoint);
 	else if (err == ENOTCONN)
 		say(m, "%s: its process has gone, or is in another namespace",
-		    m->options.mountpoint);
+		    mountpoint);
 	else if (err)
-		say(m, "%s: %s", m->options.mountpoint, strerror(err));
-	free(path);
-	free(given);
+		say(m, "%s: %s", mountpoint, strerror(err));
 	return err ? 1 : 0;
 }
 

@@ -704,6 +704,43 @@ enum options_action options_parse(struct options *options, int argc,
 	return OPTIONS_MOUNT;
 }
 
+/* A comma or backslash in a value would end it. */
+static bool add_escaped(struct strings *argv, const char *key,
+			const char *value)
+{
+	size_t size = strlen(key) + 2 * strlen(value) + 1;
+	char *text = malloc(size);
+	char *at;
+	bool ok;
+
+	if (!text)
+		return false;
+	at = text + snprintf(text, size, "%s", key);
+	for (; *value; value++) {
+		if (*value == ',' || *value == '\\')
+			*at++ = '\\';
+		*at++ = *value;
+	}
+	*at = '\0';
+	ok = strings_add(argv, text);
+	free(text);
+	return ok;
+}
+
+bool options_fuse_argv(const struct options *options, struct strings *argv)
+{
+	const char *fsname =
+		options->fsname ? options->fsname : options->target;
+	const char *subtype = options->subtype ? options->subtype : "csftpfs";
+	bool ok = strings_add(argv, "csftpfs") &&
+		  add_escaped(argv, "-ofsname=", fsname) &&
+		  add_escaped(argv, "-osubtype=", subtype);
+
+	for (size_t i = 0; ok && i < options->mount_flags.count; i++)
+		ok = add_escaped(argv, "-o", options->mount_flags.item[i]);
+	return ok && (!options->debug || strings_add(argv, "-d"));
+}
+
 void options_release(struct options *options)
 {
 	free(options->target);

@@ -119,6 +119,9 @@ enum options_action options_parse(struct options *options, int argc,
 				  char *const argv[],
 				  char why[OPTIONS_WHY_MAX]);
 
+/* What libfuse is told, for fuse_args; false: no memory. */
+bool options_fuse_argv(const struct options *options, struct strings *argv);
+
 void options_release(struct options *options);
 
 void options_help(FILE *to);

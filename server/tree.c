@@ -132,7 +132,7 @@ bool tree_open(struct tree *tree, const struct server_options *options,
 	       struct log *log, uint32_t handles, const struct tree *like)
 {
 	*tree = (struct tree){.options = options, .log = log};
-	/* Reads a file, now or when a time is told; that one is not in a jail. */
+	/* It reads a file that is not in a jail; else when a time is told. */
 	if (options->root)
 		tzset();
 	if (like) {
