@@ -4,6 +4,7 @@
 
 #include "core/ssh/key.h"
 #include "core/ssh/keyfile.h"
+#include "core/ssh/match.h"
 #include "core/ssh/names.h"
 
 enum { PORT = 22, HASH = 20, HASH_TEXT = 28 };
@@ -65,58 +66,6 @@ enum csftp_err ssh_known_name(char out[SSH_HOST_MAX], const char *host,
 	return err;
 }
 
-/*
- * Patterns
- */
-
-/* '*' is tried for one byte more each time: linear for each of them. */
-static bool glob(struct wire_bytes pattern, const char *text)
-{
-	size_t p = 0, t = 0, star = SIZE_MAX, from = 0;
-
-	while (text[t]) {
-		if (p < pattern.len && pattern.ptr[p] == '*') {
-			star = p++;
-			from = t;
-		} else if (p < pattern.len &&
-			   (pattern.ptr[p] == '?' ||
-			    small((char)pattern.ptr[p]) == small(text[t]))) {
-			p++;
-			t++;
-		} else if (star != SIZE_MAX) {
-			p = star + 1;
-			t = ++from;
-		} else {
-			return false;
-		}
-	}
-	while (p < pattern.len && pattern.ptr[p] == '*')
-		p++;
-	return p == pattern.len;
-}
-
-/* One that says '!' and matches means no, whatever else does. */
-static bool names_match(struct wire_bytes names, const char *host)
-{
-	struct wire_bytes name;
-	bool found = false;
-
-	while (ssh_next_name(&names, &name)) {
-		bool negated = name.len > 0 && name.ptr[0] == '!';
-
-		if (negated) {
-			name.ptr++;
-			name.len--;
-		}
-		if (name.len == 0 || !glob(name, host))
-			continue;
-		if (negated)
-			return false;
-		found = true;
-	}
-	return found;
-}
-
 /* Exactly 20 bytes in base64. */
 static bool read_hash(struct wire_bytes text, uint8_t out[HASH])
 {
@@ -155,7 +104,7 @@ static bool is_host(const struct ssh_known *known, struct wire_bytes names)
 {
 	if (names.len > 0 && names.ptr[0] == '|')
 		return hash_matches(known->lib, names, known->host);
-	return names_match(names, known->host);
+	return ssh_match_name(ssh_text(known->host), names) == SSH_MATCH_YES;
 }
 
 /*
