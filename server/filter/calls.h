@@ -15,9 +15,9 @@
 	"read write open close stat fstat lstat poll lseek munmap brk "        \
 	"rt_sigaction rt_sigprocmask rt_sigreturn pread64 pwrite64 readv "     \
 	"writev access pipe select sched_yield mremap msync mincore madvise "  \
-	"getpid sendfile sendto recvfrom sendmsg recvmsg shutdown exit fcntl " \
-	"flock fsync fdatasync truncate ftruncate getdents getcwd chdir "      \
-	"fchdir rename mkdir rmdir creat link unlink symlink readlink chmod "  \
+	"getpid sendfile sendto recvfrom sendmsg recvmsg shutdown exit "       \
+	"flock fsync fdatasync ftruncate getdents getcwd chdir fchdir "        \
+	"rename mkdir rmdir creat link unlink symlink readlink chmod "         \
 	"fchmod chown fchown lchown umask gettimeofday getrlimit getrusage "   \
 	"sysinfo times geteuid getegid sigaltstack utime statfs fstatfs "      \
 	"gettid readahead time "                                               \
@@ -28,7 +28,7 @@
 	"sync_file_range vmsplice utimensat epoll_pwait signalfd "             \
 	"timerfd_create eventfd fallocate timerfd_settime timerfd_gettime "    \
 	"signalfd4 eventfd2 epoll_create1 dup3 pipe2 inotify_init1 preadv "    \
-	"pwritev renameat2 seccomp getrandom membarrier mlock2 "               \
+	"pwritev renameat2 getrandom "                                         \
 	"copy_file_range preadv2 pwritev2 statx close_range openat2 "          \
 	"faccessat2 fchmodat2"
 
@@ -36,12 +36,15 @@
  * Serving files takes none of these, and no library tries one to see whether it
  * works: whoever calls it is somebody else.  Programs, processes, signals to
  * others, sockets, System V's memory and messages, rights, tracing, mounts,
- * limits, keys, modules, and the kernel's newer inventions.
+ * limits, keys, modules, and the kernel's newer inventions.  Landlock heeds
+ * truncate from its third version on only, so that it would reach out of a
+ * jail; ftruncate takes a file that was opened.
  */
 #define CALLS_DEADLY                                                           \
 	"socket accept bind listen getsockname getpeername socketpair "        \
 	"setsockopt getsockopt clone fork vfork execve wait4 kill uname "      \
-	"semget semop semctl shmdt msgget msgsnd msgrcv msgctl ptrace getuid " \
+	"semget semop semctl shmdt msgget msgsnd msgrcv msgctl truncate "      \
+	"ptrace getuid "                                                       \
 	"syslog getgid setuid setgid setpgid getppid getpgrp setsid setreuid " \
 	"setregid getgroups setgroups setresuid getresuid setresgid "          \
 	"getresgid getpgid setfsuid setfsgid getsid capget capset "            \
@@ -60,14 +63,16 @@
 	"fanotify_init fanotify_mark prlimit64 name_to_handle_at "             \
 	"open_by_handle_at clock_adjtime syncfs sendmmsg setns getcpu "        \
 	"process_vm_readv process_vm_writev kcmp finit_module sched_setattr "  \
-	"sched_getattr memfd_create kexec_file_load bpf execveat "             \
-	"userfaultfd pidfd_send_signal io_uring_setup io_uring_enter "         \
+	"sched_getattr seccomp memfd_create kexec_file_load bpf execveat "     \
+	"userfaultfd membarrier mlock2 pidfd_send_signal io_uring_setup "      \
+	"io_uring_enter "                                                      \
 	"io_uring_register open_tree move_mount fsopen fsconfig fsmount "      \
 	"fspick pidfd_open clone3 pidfd_getfd"
 
 /*
  * Harmless with some arguments only: mmap and mprotect without PROT_EXEC,
- * tgkill of ourselves, and connect of the log.
+ * tgkill of ourselves, connect of the log, and fcntl unless it has the kernel
+ * send a signal, of any number and to any process of the user.
  */
 
 #endif

@@ -9,6 +9,7 @@
  * third of that, also in time.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -37,6 +38,7 @@ enum end {
 	END_NO_CODE2, /* the third argument must not have PROT_EXEC */
 	END_OUR_PID,  /* the first must be our process ... */
 	END_LOG_FD,   /* ... or the log */
+	END_NO_OWNER, /* the second is none of those about signals */
 	END_COUNT
 };
 
@@ -133,6 +135,22 @@ static unsigned add_equal(struct program *program, unsigned index)
 			TO_END(END_DEFAULT));
 }
 
+/*
+ * The commands that everybody knows are below F_SETOWN, Linux's own, such as
+ * that for the size of a pipe, are F_DUPFD_CLOEXEC and above; between them are
+ * leases and the watching of directories, which send signals, too.  A command
+ * has 32 bits.
+ */
+static void add_no_owner(struct program *program)
+{
+	unsigned next = program->count + 2;
+
+	add_load(program, argument(1, false));
+	(void)add_jump(program, BPF_JGE, F_SETOWN, next, TO_END(END_ALLOW));
+	(void)add_jump(program, BPF_JGE, F_DUPFD_CLOEXEC, TO_END(END_ALLOW),
+		       TO_END(END_DEFAULT));
+}
+
 static void add_end(struct program *program, enum end end)
 {
 	program->end_at[end] = program->count;
@@ -156,6 +174,9 @@ static void add_end(struct program *program, enum end end)
 		break;
 	case END_LOG_FD:
 		program->log_at = add_equal(program, 0);
+		break;
+	case END_NO_OWNER:
+		add_no_owner(program);
 		break;
 	case END_COUNT:
 		break;
@@ -198,6 +219,7 @@ static size_t find_ranges(struct range *range)
 	set(table, "mprotect", END_NO_CODE2);
 	set(table, "tgkill", END_OUR_PID);
 	set(table, "connect", END_LOG_FD);
+	set(table, "fcntl", END_NO_OWNER);
 	for (uint32_t i = 0; i < CALL_MAX; i++)
 		if (count == 0 || table[i] != range[count - 1].end)
 			range[count++] = (struct range){i, table[i]};

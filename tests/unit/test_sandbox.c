@@ -152,18 +152,53 @@ static bool call_mknod(const struct place *place)
 	return mknod("fifo", S_IFIFO | 0600, 0) == 0;
 }
 
+/* Landlock before its third version lets it through, wherever the file is. */
+static bool call_truncate(const struct place *place)
+{
+	(void)place;
+	return truncate("../out", 0) == 0;
+}
+
+static bool call_seccomp(const struct place *place)
+{
+	unsigned action = 0;
+
+	(void)place;
+	return syscall(SYS_seccomp, 2U, 0U, &action) == 0;
+}
+
+static bool call_mlock2(const struct place *place)
+{
+	return syscall(SYS_mlock2, place, 1, 0) == 0;
+}
+
+static bool call_membarrier(const struct place *place)
+{
+	(void)place;
+	return syscall(SYS_membarrier, 0, 0, 0) >= 0;
+}
+
 static void a_forbidden_call_ends_the_process(void **state)
 {
 	static const struct {
 		const char *name;
 		inside *call;
 	} calls[] = {
-		{"socket", call_socket},   {"execve", call_execve},
-		{"fork", call_fork},	   {"ptrace", call_ptrace},
-		{"mount", call_mount},	   {"setuid", call_setuid},
-		{"unshare", call_unshare}, {"keyctl", call_keyctl},
-		{"bpf", call_bpf},	   {"io_uring", call_io_uring},
+		{"socket", call_socket},
+		{"execve", call_execve},
+		{"fork", call_fork},
+		{"ptrace", call_ptrace},
+		{"mount", call_mount},
+		{"setuid", call_setuid},
+		{"unshare", call_unshare},
+		{"keyctl", call_keyctl},
+		{"bpf", call_bpf},
+		{"io_uring", call_io_uring},
 		{"mknod", call_mknod},
+		{"truncate", call_truncate},
+		{"seccomp", call_seccomp},
+		{"mlock2", call_mlock2},
+		{"membarrier", call_membarrier},
 	};
 	const struct sandbox_config config = {.log_fd = -1};
 
@@ -225,8 +260,8 @@ static bool only_inside(const struct place *place)
 	       unlink("../out") != 0 && errno == EACCES &&
 	       rename("new", "../new") != 0 && mkdir("c", 0700) == 0 &&
 	       rename("a/f", "b/f") == 0 && link("b/f", "c/f") == 0 &&
-	       symlink("x", "c/s") == 0 && truncate("b/f", 0) == 0 &&
-	       unlink("c/f") == 0 && unlink("c/s") == 0 && rmdir("c") == 0;
+	       symlink("x", "c/s") == 0 && unlink("c/f") == 0 &&
+	       unlink("c/s") == 0 && rmdir("c") == 0;
 }
 
 static void nothing_outside_of_a_root_is_touched(void **state)
@@ -295,6 +330,31 @@ static void only_the_log_is_connected_again(void **state)
 	close(61);
 }
 
+/* By a descriptor: the kernel sends the signal that F_SETSIG names. */
+static bool no_signal(const struct place *place)
+{
+	int pipes[2];
+	struct f_owner_ex owner = {.type = F_OWNER_PID, .pid = 1};
+
+	(void)place;
+	return pipe2(pipes, O_CLOEXEC) == 0 &&
+	       fcntl(pipes[0], F_SETOWN, owner.pid) != 0 && errno == ENOSYS &&
+	       fcntl(pipes[0], F_SETOWN_EX, &owner) != 0 && errno == ENOSYS &&
+	       fcntl(pipes[0], F_SETSIG, SIGKILL) != 0 && errno == ENOSYS &&
+	       fcntl(pipes[0], F_NOTIFY, DN_ACCESS) != 0 && errno == ENOSYS &&
+	       fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0 &&
+	       fcntl(pipes[0], F_GETFL) == O_NONBLOCK &&
+	       fcntl(pipes[1], F_SETPIPE_SZ, 8192) >= 8192 &&
+	       fcntl(pipes[1], F_DUPFD_CLOEXEC, 0) >= 0;
+}
+
+static void no_other_process_gets_a_signal(void **state)
+{
+	expect_exit(enter_and(&(struct sandbox_config){.log_fd = -1}, *state,
+			      no_signal),
+		    0);
+}
+
 static bool aborts(const struct place *place)
 {
 	(void)place;
@@ -347,6 +407,7 @@ int main(void)
 		IN_PLACE(without_a_root_the_whole_tree_is_served),
 		IN_PLACE(read_only_opens_nothing_to_write),
 		IN_PLACE(only_the_log_is_connected_again),
+		IN_PLACE(no_other_process_gets_a_signal),
 		IN_PLACE(a_bug_still_ends_as_a_bug),
 		IN_PLACE(a_root_that_is_gone_is_said),
 	};
