@@ -8,7 +8,8 @@ build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libseccomp-dev
 	uthash-dev'
 check='curl debootstrap dropbear-bin fio fuse3 git lftp libssh-dev
 	openssh-client openssh-server openssh-sftp-server putty-tools
-	python3-paramiko rclone rsync sqlite3 sshfs tar util-linux valgrind'
+	python3-paramiko rclone rsync sqlite3 ssh-audit sshfs tar util-linux
+	valgrind'
 lint='clang clang-format groff-base libclang-rt-14-dev shellcheck'
 
 command -v dpkg-query >/dev/null || {
