@@ -9,7 +9,8 @@
 #
 # CSFTP_BENCH_RTT      milliseconds of a round trip: "0 5 20 100"
 # CSFTP_BENCH_ONLY     a pattern of measurements: "*"
-# CSFTP_BENCH_WAYS     "sshfs:sftp rclone:sftp csftpfs:sftp csftpfs:csftp"
+# CSFTP_BENCH_WAYS     "sshfs:sftp rclone:sftp csftpfs:sftp csftpfs:csftp";
+#                      csftpfs-ssh:sftp has transport=ssh
 # CSFTP_BENCH_MIB      of the large file: 256
 # CSFTP_BENCH_FILES    small files that are made and read: 1000
 # CSFTP_BENCH_CIPHER   aes128-gcm@openssh.com
@@ -133,7 +134,8 @@ mount_it()
 			--sftp-set-modtime=false --log-file "$dir/rclone.log"
 		return
 		;;
-	csftpfs) program=$build/csftpfs ;;
+	csftpfs-*) options+=(-o "transport=${program#*-}") ;;&
+	csftpfs*) program=$build/csftpfs ;;
 	esac
 	"$program" -F "$dir/far_config" "${options[@]}" \
 		"bench:$dir/served" "$point"
