@@ -338,8 +338,8 @@ struct cache_counts cache_counts(const struct cache *cache)
 	return cache->counts;
 }
 
-bool cache_each_file(struct cache *cache, const char *dir,
-		     bool (*file)(void *arg, const char *name), void *arg)
+bool cache_each_name(struct cache *cache, const char *dir, uint32_t type,
+		     bool (*take)(void *arg, const char *name), void *arg)
 {
 	struct cache_node *node = NULL;
 
@@ -349,10 +349,12 @@ bool cache_each_file(struct cache *cache, const char *dir,
 		return false;
 	node = node->children;
 	for (; node; node = node->hh.next) {
-		if ((node->attr.mask & CSFTP_ATTR_MODE) &&
-		    (node->attr.mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
+		bool known = node->attr.mask & CSFTP_ATTR_MODE;
+
+		if (known ? (node->attr.mode & CSFTP_S_IFMT) != type
+			  : type != CSFTP_S_IFREG)
 			continue;
-		if (!file(arg, node->name))
+		if (!take(arg, node->name))
 			break;
 	}
 	return true;

@@ -85,12 +85,12 @@ struct cache_counts {
 struct cache_counts cache_counts(const struct cache *cache);
 
 /*
- * Calls file for each regular file, and for what may be one, in a directory
- * that is known whole, in the order of its listing, until it returns false.
- * False: the directory is not known whole.
+ * Calls take for each name of that type (CSFTP_S_IFREG: and for what may be of
+ * it) in a directory that is known whole, in the order of its listing, until it
+ * returns false.  False: the directory is not known whole.
  */
-bool cache_each_file(struct cache *cache, const char *dir,
-		     bool (*file)(void *arg, const char *name), void *arg);
+bool cache_each_name(struct cache *cache, const char *dir, uint32_t type,
+		     bool (*take)(void *arg, const char *name), void *arg);
 
 /*
  * The size of a regular file in bytes; UINT64_MAX where it is not known, or is

@@ -14,7 +14,9 @@
  * grep -r or tar do, finds the next ones open and read already.  Three orders
  * are recognised: that of the listing, that of the names, and that of the
  * numbers which a reader sees as st_ino.  An order that proved right is
- * expected in the directories that come next, too.
+ * expected in the directories that come next, too.  Who goes through sibling
+ * directories in such an order finds the files of the next ones fetched, as
+ * far as the cache knows these directories whole.
  *
  * A file that is fetched is open below, and whoever opens it gets that very
  * handle, so that all that can be done with an open file works as ever.  What

@@ -11,6 +11,8 @@
 #define WINDOW_FIRST 4U
 #define WINDOW_MAX   32U
 #define WRONG_MAX    16U
+#define STEPS	     2U
+#define DIRS_MAX     32U /* that are looked at behind the reader's */
 
 static size_t dir_len_of(const char *path)
 {
@@ -41,7 +43,7 @@ static struct plan *plan_new(struct prefetch *prefetch, const char *dir,
 	struct plan *plan = &prefetch->plans[0];
 	struct plan made;
 
-	if (!plan_make(&made, prefetch->config.cache, dir, len,
+	if (!plan_make(&made, prefetch->config.cache, CSFTP_S_IFREG, dir, len,
 		       prefetch->config.number, prefetch->config.arg))
 		return NULL;
 	for (size_t i = 1; i < PREFETCH_PLANS; i++) {
@@ -79,6 +81,120 @@ static void pump(struct prefetch *prefetch, struct plan *plan, uint32_t rank)
 	}
 }
 
+/* Fetches files of a directory that the reader will come to. */
+static bool pump_dir(struct prefetch *prefetch, const char *dir)
+{
+	size_t len = strlen(dir);
+	struct plan *plan = plan_of(prefetch, dir, len);
+	enum plan_order order;
+
+	if (!plan)
+		plan = plan_new(prefetch, dir, len);
+	if (!plan)
+		return true;
+	order = plan->order == PLAN_UNKNOWN ? PLAN_LISTED : plan->order;
+	while (plan->next < plan->count &&
+	       prefetch->waiting < prefetch->window) {
+		uint32_t index = plan->ranked[order][plan->next];
+
+		if (!prefetch_fetch(prefetch, plan->dir,
+				    plan->file[index].name))
+			return false;
+		plan->next++;
+	}
+	return prefetch->waiting < prefetch->window;
+}
+
+/*
+ * What the reader's own directory leaves of the window is for those that come
+ * behind it.
+ */
+static void pump_beside(struct prefetch *prefetch, const struct plan *plan)
+{
+	const struct plan *beside = &prefetch->beside;
+	char path[CSFTP_PATH_MAX + 1];
+	size_t len;
+	uint32_t rank;
+
+	if (beside->last >= beside->count ||
+	    prefetch->dirs_order == PLAN_UNKNOWN ||
+	    beside->order != prefetch->dirs_order || plan->next < plan->count ||
+	    prefetch->waiting > prefetch->window / 2)
+		return;
+	len = strlen(beside->dir);
+	memcpy(path, beside->dir, len);
+	path[len++] = '/';
+	rank = beside->file[beside->last].rank[beside->order] + 1;
+	for (uint32_t i = 0; i < DIRS_MAX && rank + i < beside->count; i++) {
+		uint32_t index = beside->ranked[beside->order][rank + i];
+		const char *name = beside->file[index].name;
+
+		if (len + strlen(name) > CSFTP_PATH_MAX)
+			return;
+		memcpy(path + len, name, strlen(name) + 1);
+		if (!pump_dir(prefetch, path))
+			return;
+	}
+}
+
+/* The siblings of a directory; false: they are not known. */
+static bool find_beside(struct prefetch *prefetch, const char *dir,
+			uint32_t *index)
+{
+	struct plan *beside = &prefetch->beside;
+	size_t len = dir_len_of(dir);
+
+	if (!beside->dir || strlen(beside->dir) != len ||
+	    memcmp(beside->dir, dir, len) != 0 ||
+	    plan_find(beside, dir + len + 1) == beside->count) {
+		plan_release(beside);
+		if (!plan_make(beside, prefetch->config.cache, CSFTP_S_IFDIR,
+			       dir, len, prefetch->config.number,
+			       prefetch->config.arg))
+			return false;
+		beside->order = prefetch->dirs_order;
+	}
+	*index = plan_find(beside, dir + len + 1);
+	return *index < beside->count;
+}
+
+/*
+ * From the last directory to that one: what order is that?  Of many directories
+ * two are next to each other by chance in one of the orders: it takes two steps.
+ */
+static void step_beside(struct prefetch *prefetch, uint32_t index)
+{
+	struct plan *beside = &prefetch->beside;
+	enum plan_order order;
+
+	if (plan_is_next(beside, beside->order, beside->last, index)) {
+		prefetch->steps++;
+	} else {
+		order = plan_order_of(beside, beside->last, index);
+		prefetch->steps = order == PLAN_UNKNOWN ? 0 : 1;
+		if (order != PLAN_UNKNOWN)
+			beside->order = order;
+	}
+	if (prefetch->steps < STEPS)
+		return;
+	prefetch->dirs_order = beside->order;
+	if (prefetch->window == 0)
+		prefetch->window = WINDOW_FIRST;
+}
+
+/* The reader is at a file of this directory. */
+static void enter(struct prefetch *prefetch, const char *dir)
+{
+	struct plan *beside = &prefetch->beside;
+	uint32_t index = 0;
+
+	if (!*dir || !find_beside(prefetch, dir, &index))
+		return;
+	if (beside->last < beside->count && beside->last != index)
+		step_beside(prefetch, index);
+	beside->last = index;
+}
+
 /* The order is known, and the reader is at a file with that rank. */
 static void follow(struct prefetch *prefetch, struct plan *plan, uint32_t rank,
 		   bool hit)
@@ -90,7 +206,11 @@ static void follow(struct prefetch *prefetch, struct plan *plan, uint32_t rank,
 		prefetch->window = WINDOW_FIRST;
 		plan->next = rank + 1;
 	}
-	pump(prefetch, plan, rank + 1);
+	if (plan->order != PLAN_UNKNOWN)
+		pump(prefetch, plan, rank + 1);
+	else
+		plan->next = plan->count;
+	pump_beside(prefetch, plan);
 }
 
 /* The plan with that name in it, made anew if the name is new. */
@@ -142,9 +262,12 @@ void prefetch_opened(struct prefetch *prefetch, const char *path, bool hit)
 	if (!hit)
 		recognise(prefetch, plan, index);
 	plan->last = index;
+	enter(prefetch, plan->dir);
 	if (plan->order != PLAN_UNKNOWN)
 		follow(prefetch, plan, plan->file[index].rank[plan->order],
 		       hit);
+	else if (plan->count == 1)
+		follow(prefetch, plan, 0, hit);
 }
 
 void prefetch_listed(struct prefetch *prefetch, const char *path)
@@ -165,6 +288,7 @@ void prefetch_wrong(struct prefetch *prefetch)
 		return;
 	prefetch->unused = 0;
 	prefetch->order = PLAN_UNKNOWN;
+	prefetch->dirs_order = PLAN_UNKNOWN;
 	prefetch_forget_plans(prefetch);
 }
 
@@ -172,4 +296,5 @@ void prefetch_forget_plans(struct prefetch *prefetch)
 {
 	for (size_t i = 0; i < PREFETCH_PLANS; i++)
 		plan_release(&prefetch->plans[i]);
+	plan_release(&prefetch->beside);
 }

@@ -5,7 +5,7 @@
 
 #define FILES_MAX 20000U
 
-/* What cache_each_file() hands over, as it comes. */
+/* What cache_each_name() hands over, as it comes. */
 struct gathering {
 	struct plan *plan;
 	size_t names_len;
@@ -143,9 +143,9 @@ static bool rank_all(struct plan *plan)
 	return true;
 }
 
-bool plan_make(struct plan *plan, struct cache *cache, const char *dir,
-	       size_t dir_len, uint64_t (*number)(void *arg, const char *path),
-	       void *arg)
+bool plan_make(struct plan *plan, struct cache *cache, uint32_t type,
+	       const char *dir, size_t dir_len,
+	       uint64_t (*number)(void *arg, const char *path), void *arg)
 {
 	struct gathering g = {.plan = plan};
 
@@ -155,7 +155,8 @@ bool plan_make(struct plan *plan, struct cache *cache, const char *dir,
 		return false;
 	memcpy(plan->dir, dir, dir_len);
 	plan->dir[dir_len] = '\0';
-	if (!cache_each_file(cache, dir_len ? plan->dir : "/", gather, &g) ||
+	if (!cache_each_name(cache, dir_len ? plan->dir : "/", type, gather,
+			     &g) ||
 	    g.failed || plan->count == 0) {
 		plan_release(plan);
 		return false;
@@ -198,14 +199,20 @@ uint32_t plan_find(const struct plan *plan, const char *name)
 	return plan->count;
 }
 
+bool plan_is_next(const struct plan *plan, enum plan_order order,
+		  uint32_t first, uint32_t second)
+{
+	return order < PLAN_ORDERS && plan->file[first].rank[order] + 1 ==
+					      plan->file[second].rank[order];
+}
+
 enum plan_order plan_order_of(const struct plan *plan, uint32_t first,
 			      uint32_t second)
 {
-	const uint32_t *a = plan->file[first].rank;
-	const uint32_t *b = plan->file[second].rank;
 	enum plan_order order = PLAN_LISTED;
 
-	while (order < PLAN_UNKNOWN && a[order] + 1 != b[order])
+	while (order < PLAN_UNKNOWN &&
+	       !plan_is_next(plan, order, first, second))
 		order++;
 	return order;
 }

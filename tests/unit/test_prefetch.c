@@ -182,6 +182,80 @@ static void an_order_holds_for_the_next_directory(void **state)
 	assert_in_range(rig->far.trips, FILES, FILES + 3);
 }
 
+#define DIRS 40U
+
+/* Directories with so many files each, all listed; the numbers are odd. */
+static void make_dirs(struct rig *rig, unsigned files)
+{
+	char path[64];
+
+	assert_int_equal(fs_mkdir(&rig->far.other, "/tree"), 0);
+	for (unsigned i = 0; i < DIRS; i++) {
+		(void)snprintf(path, sizeof(path), "/tree/%02u", i * 7 % DIRS);
+		assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
+		for (unsigned k = 0; k < files; k++) {
+			(void)snprintf(path, sizeof(path), "/tree/%02u/f%u",
+				       i * 7 % DIRS, k);
+			far_put(&rig->far.other, path, path);
+		}
+	}
+	(void)far_list(&rig->far.caller, "/tree");
+	for (unsigned i = 0; i < DIRS; i++) {
+		(void)snprintf(path, sizeof(path), "/tree/%02u", i);
+		(void)far_list(&rig->far.caller, path);
+	}
+}
+
+static void read_dirs(struct rig *rig, unsigned files, unsigned step)
+{
+	char path[64];
+
+	rig->far.trips = 0;
+	for (unsigned i = 0; i < DIRS; i++) {
+		for (unsigned k = 0; k < files; k++) {
+			(void)snprintf(path, sizeof(path), "/tree/%02u/f%u",
+				       i * step % DIRS, k);
+			read_file(rig, path);
+		}
+	}
+}
+
+/* step 1: in the order of names; 7: of the listing. */
+static void check_dirs(struct rig *rig, unsigned files, unsigned step)
+{
+	make_dirs(rig, files);
+	read_dirs(rig, files, step);
+	/* One close for each is waited for, and the first few files. */
+	assert_in_range(rig->far.trips, DIRS * files, DIRS * files + 20);
+	assert_int_equal(prefetch_counts(rig->prefetch).used,
+			 prefetch_counts(rig->prefetch).fetched);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], DIRS * files);
+}
+
+static void files_of_the_next_directories_are_fetched(void **state)
+{
+	check_dirs(*state, 2, 1);
+}
+
+static void next_directories_are_those_of_the_listing(void **state)
+{
+	check_dirs(*state, 2, 7);
+}
+
+static void directories_with_one_file_each_are_enough(void **state)
+{
+	check_dirs(*state, 1, 1);
+}
+
+static void who_jumps_between_directories_fetches_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	make_dirs(rig, 1);
+	read_dirs(rig, 1, 11);
+	assert_int_equal(prefetch_counts(rig->prefetch).fetched, 0);
+}
+
 static void who_opens_at_random_fetches_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -449,6 +523,10 @@ int main(void)
 		PREFETCH_TEST(files_in_the_order_of_names_are_fetched),
 		PREFETCH_TEST(files_in_the_order_of_numbers_are_fetched),
 		PREFETCH_TEST(an_order_holds_for_the_next_directory),
+		PREFETCH_TEST(files_of_the_next_directories_are_fetched),
+		PREFETCH_TEST(next_directories_are_those_of_the_listing),
+		PREFETCH_TEST(directories_with_one_file_each_are_enough),
+		PREFETCH_TEST(who_jumps_between_directories_fetches_nothing),
 		PREFETCH_TEST(who_opens_at_random_fetches_nothing),
 		PREFETCH_TEST(what_nobody_comes_for_is_closed_in_time),
 		PREFETCH_TEST(wrong_guesses_come_to_an_end),
