@@ -23,7 +23,7 @@
 enum { GIVEN_MAX = 64 };
 
 static const char usage[] =
-	"Usage: csftpd [-DetV] [-f FILE] [-h HOST_KEY] [-o KEYWORD=VALUE]\n"
+	"Usage: csftpd [-DeTtV] [-f FILE] [-h HOST_KEY] [-o KEYWORD=VALUE]\n"
 	"              [-p PORT]\n"
 	"       csftpd ctl -s SOCKET COMMAND; see csftpd ctl --help\n"
 	"Serves files by SFTP over SSH, as the user who starts it.\n"
@@ -34,6 +34,7 @@ static const char usage[] =
 	"  -h HOST_KEY  a file with a private key; made if there is none\n"
 	"  -o KEYWORD=VALUE  as a line of the configuration\n"
 	"  -p PORT      to listen on\n"
+	"  -T           the same as -t, and show what is in force\n"
 	"  -t           test the configuration and the keys and exit\n"
 	"  -V, --version  show the version and exit\n"
 	"  --help         show this help and exit\n";
@@ -42,6 +43,7 @@ struct arguments {
 	bool foreground;
 	bool to_stderr;
 	bool test;
+	bool show;
 	struct settings_source source;
 	const char *given[GIVEN_MAX];
 	const char *host_key[SETTINGS_KEYS];
@@ -70,7 +72,7 @@ static enum action read_arguments(struct arguments *args, int argc, char **argv)
 
 	source->given = args->given;
 	source->host_key = args->host_key;
-	while ((opt = getopt_long(argc, argv, "Def:h:o:p:tV", long_options,
+	while ((opt = getopt_long(argc, argv, "Def:h:o:p:TtV", long_options,
 				  NULL)) != -1) {
 		if (opt == 'D')
 			args->foreground = true;
@@ -78,6 +80,8 @@ static enum action read_arguments(struct arguments *args, int argc, char **argv)
 			args->to_stderr = true;
 		else if (opt == 't')
 			args->test = true;
+		else if (opt == 'T')
+			args->test = args->show = true;
 		else if (opt == 'f')
 			source->file = optarg;
 		else if (opt == 'p')
@@ -263,8 +267,11 @@ static int start(struct arguments *args)
 	}
 	if (!args->test)
 		return serve(args, settings, key_path);
+	if (args->show)
+		settings_show(stdout, settings);
 	settings_put(settings);
-	return EXIT_SUCCESS;
+	/* Who reads it is to have all of it. */
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 int main(int argc, char **argv)

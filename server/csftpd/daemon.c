@@ -415,10 +415,19 @@ static void close_loop(struct daemon *daemon)
 	(void)uv_loop_close(&daemon->loop);
 }
 
+uint32_t daemon_workers(const struct settings *settings)
+{
+	uint32_t count = settings->workers;
+
+	if (count == 0)
+		count = uv_available_parallelism();
+	return count < WORKERS_MAX ? count : WORKERS_MAX;
+}
+
 static bool open_workers(struct daemon *daemon)
 {
 	const struct settings *settings = daemon->settings;
-	uint32_t count = settings->workers;
+	uint32_t count = daemon_workers(settings);
 	struct worker_config config = {
 		.settings = daemon->settings,
 		.log = log_config_of(daemon),
@@ -432,10 +441,6 @@ static bool open_workers(struct daemon *daemon)
 		.arg = daemon,
 	};
 
-	if (count == 0)
-		count = uv_available_parallelism();
-	if (count > WORKERS_MAX)
-		count = WORKERS_MAX;
 	daemon->places = (settings->connections + count - 1) / count;
 	config.places = daemon->places;
 	daemon->worker = calloc(count, sizeof(*daemon->worker));

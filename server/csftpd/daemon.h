@@ -26,4 +26,7 @@ struct daemon_config {
  */
 int daemon_run(const struct daemon_config *config);
 
+/* How many workers there are to be. */
+uint32_t daemon_workers(const struct settings *settings);
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "csftp/ssh.h"
 #include "server/csftpd/hostkey.h"
@@ -105,11 +106,18 @@ bool settings_load_keys(struct settings *settings, const char *path,
 			void (*made)(void *arg, const char *path), void *arg,
 			char why[SETTINGS_WHY_MAX]);
 
+/*
+ * All that is in force, as lines that can be read again and mean the same.  The
+ * keys were loaded, so that their paths are known.
+ */
+void settings_show(FILE *out, const struct settings *settings);
+
 struct settings *settings_get(struct settings *settings);
 void settings_put(struct settings *settings);
 
 /* "INFO" and the like. */
 const char *settings_level_name(enum log_level level);
+const char *settings_facility_name(int facility);
 bool settings_level(const char *text, enum log_level *out);
 
 #endif

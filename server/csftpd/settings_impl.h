@@ -24,6 +24,9 @@ settings_wrong(struct settings_reader *reader, const char *format, ...);
 /* word[0] is the keyword; there is at least one more. */
 bool settings_apply(struct settings_reader *reader, char **word, size_t count);
 
+/* Lines of what is so in any case. */
+void settings_show_fixed(FILE *out);
+
 /* A line of any source; it is cut into words where it stands. */
 bool settings_line(struct settings_reader *reader, char *line);
 

@@ -434,12 +434,22 @@ static bool meaning(struct settings_reader *reader, const struct word *words,
 	return settings_wrong(reader, "\"%s\" is unknown", text);
 }
 
+static const char *name_of(const struct word *words, int value)
+{
+	for (; words->name; words++)
+		if (words->value == value)
+			return words->name;
+	return "?";
+}
+
 const char *settings_level_name(enum log_level level)
 {
-	for (const struct word *word = levels; word->name; word++)
-		if (word->value == (int)level)
-			return word->name;
-	return "?";
+	return name_of(levels, (int)level);
+}
+
+const char *settings_facility_name(int facility)
+{
+	return name_of(facilities, facility);
 }
 
 bool settings_level(const char *text, enum log_level *out)
@@ -653,6 +663,18 @@ static size_t find(const char *name)
 static const struct keyword *current(const struct settings_reader *reader)
 {
 	return &keywords[find(reader->keyword)];
+}
+
+void settings_show_fixed(FILE *out)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		if (keywords[i].set != set_always)
+			continue;
+		for (const char *c = keywords[i].name; *c; c++)
+			fputc(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c,
+			      out);
+		fprintf(out, " %s\n", keywords[i].text);
+	}
 }
 
 bool settings_apply(struct settings_reader *reader, char **word, size_t count)

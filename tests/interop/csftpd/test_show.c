@@ -1,0 +1,126 @@
+/* csftpd -T: what is in force. */
+#include "tests/lib/csftpd.h"
+#include "tests/lib/test.h"
+
+/* A script in the directory, with $dir for it and $csftpd. */
+static void sh(const char *dir, const char *script)
+{
+	char program[PROC_PATH_MAX];
+
+	csftpd_program(program);
+	must_sh("cd '%s' && dir=$PWD csftpd='%s'\n"
+		"%s",
+		dir, program, script);
+}
+
+static int make(void **state)
+{
+	static char dir[PROC_PATH_MAX];
+
+	scratch_make(dir);
+	*state = dir;
+	return 0;
+}
+
+static int drop(void **state)
+{
+	scratch_remove(*state);
+	return 0;
+}
+
+/* Everything has a value of its own here that is not the default. */
+static void what_is_in_force_is_shown_and_can_be_read_again(void **state)
+{
+	sh(*state,
+	   "mkdir -p 'a b/c'\n"
+	   "show() {\n"
+	   "\t$csftpd -T \"$@\"\n"
+	   "}\n"
+	   "show -h $dir/host >default 2>said\n"
+	   "for line in 'port 2222' 'listenaddress [::1]:2222' "
+	   "'listenaddress 127.0.0.1:2222' 'readonly no' 'sandbox auto' "
+	   "'maxauthtries 6' 'rekeylimit 1073741824 3600' "
+	   "\"allowusers $(id -un)\" 'passwordauthentication no' "
+	   "'persourcepenaltyexemptlist none' \"hostkey $dir/host\" "
+	   "\"workers $(nproc)\" 'loglevel INFO'; do\n"
+	   "\tgrep -qxF \"$line\" default || { echo \"$line\"; exit 9; }\n"
+	   "done\n"
+	   "cat >conf <<END\n"
+	   "Port 2022\n"
+	   "Port 2023\n"
+	   "ListenAddress 127.0.0.2\n"
+	   "ListenAddress [::1]:2024\n"
+	   "ListenAddress *\n"
+	   "HostKey $dir/host\n"
+	   "Acceptors 2\n"
+	   "AllowUsers a* !ab\n"
+	   "AtomicUpload yes\n"
+	   "Audit \"$dir/a b/\\\"audit\\\"\"\n"
+	   "AuthenticationMethods none\n"
+	   "AuthorizedKeysFile \"%h/a b\" two\n"
+	   "Ciphers ^aes128-ctr\n"
+	   "ClientAliveCountMax 4\n"
+	   "ClientAliveInterval 1m\n"
+	   "ControlSocket \"#odd\"\n"
+	   "HostKeyAlgorithms ssh-ed25519\n"
+	   "KeepPartial yes\n"
+	   "KexAlgorithms curve25519-sha256\n"
+	   "LogLevel VERBOSE\n"
+	   "LoginGraceTime 1m30s\n"
+	   "MACs -hmac-sha2-256\n"
+	   "MaxAuthTries 7\n"
+	   "MaxConnections 8\n"
+	   "MaxSessions 9\n"
+	   "MaxStartups 10:30:11\n"
+	   "PerSourceMaxStartups 12\n"
+	   "PerSourceNetBlockSize 24:56\n"
+	   "PerSourcePenalties crash:2m authfail:6 noauth:2 "
+	   "grace-exceeded:11 max:11m min:16 max-sources4:77 "
+	   "max-sources6:78 overflow:deny-all overflow6:permissive\n"
+	   "PerSourcePenaltyExemptList 10.0.0.0/8,192.0.2.1\n"
+	   "PidFile \"$dir/p i d\"\n"
+	   "Quota 1G\n"
+	   "Rate 2M\n"
+	   "ReadOnly yes\n"
+	   "RekeyLimit 1M 2m\n"
+	   "Root \"$dir/a b\"\n"
+	   "Sandbox require\n"
+	   "StrictModes no\n"
+	   "Subsystem sftp internal-sftp -l DEBUG2 -f LOCAL3 -u 027 "
+	   "-P remove,rmdir -p open,close,read,remove,stat -d \"c d\" "
+	   "--mask 0640 --force dirs:0700 --log-packets\n"
+	   "SyslogFacility LOCAL1\n"
+	   "View /c=ro\n"
+	   "View \"/d e=f=none\"\n"
+	   "Workers 37\n"
+	   "END\n"
+	   "show -f conf >one\n"
+	   "show -f one >two\n"
+	   "cmp one two\n"
+	   /* No line of it is as it is where nothing is set. */
+	   "grep -vE '^(hostkey |pubkeyauthentication |listenaddress \\*)' one "
+	   "| "
+	   "grep -xF -f default | grep -v ' no$' >same || :\n"
+	   "test ! -s same || { cat same; exit 9; }\n"
+	   /* Each keyword is there. */
+	   "for word in $(cut -d' ' -f1 conf | tr A-Z a-z); do\n"
+	   "\tcase $word in end) continue ;; esac\n"
+	   "\tgrep -q \"^$word \" one || { echo $word; exit 9; }\n"
+	   "done\n"
+	   "grep -qxF 'listenaddress 127.0.0.2:2023' one\n"
+	   "grep -qxF 'persourcenetblocksize 24:56' one\n"
+	   "grep -qxF 'view \"/d e=f=none\"' one\n"
+	   "grep -q '^subsystem .* -P remove,rmdir -p .*stat' one\n"
+	   "grep -q '^subsystem .* --mask files:0640 ' one\n"
+	   "if $csftpd -T -h $dir/host >/dev/full; then exit 9; fi\n");
+}
+
+int main(void)
+{
+#define CLAIM(name) cmocka_unit_test_setup_teardown(name, make, drop)
+	static const struct CMUnitTest claims[] = {
+		CLAIM(what_is_in_force_is_shown_and_can_be_read_again),
+	};
+
+	return cmocka_run_group_tests(claims, NULL, NULL) != 0;
+}
