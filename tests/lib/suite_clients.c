@@ -193,6 +193,31 @@ static void paramiko_calls_do_what_they_say(void **state)
 	subsystem_assert_well(served);
 }
 
+#define GO_CLIENT  "tests/interop/server/go_client.go"
+#define GO_LIBRARY "/usr/share/gocode/src/github.com/pkg/sftp"
+
+/* Debian's library is source alone, and built with the client. */
+static void go_calls_do_what_they_say(void **state)
+{
+	struct subsystem *served = *state;
+
+	if (access(GO_CLIENT, R_OK) != 0)
+		skip_because("not run where " GO_CLIENT " is");
+	skip_without("go");
+	if (access(GO_LIBRARY, R_OK) != 0)
+		skip_because("golang-github-pkg-sftp-dev is not installed");
+	subsystem_by_sshd(served);
+	subsystem_sample(served, SAMPLE_ALL);
+	must_sh("script=$PWD/" GO_CLIENT "\n"
+		". '%s/environment'\n"
+		"GO111MODULE=off GOPATH=/usr/share/gocode CGO_ENABLED=0 "
+		"GOCACHE=$PWD/cache go build -p 2 -o client \"$script\"\n"
+		"./client $port $user $key $known_hosts tree back $files",
+		served->dir);
+	subsystem_assert_both_ways(served, TREE_MODE | TREE_MTIME | TREE_FILES);
+	subsystem_assert_well(served);
+}
+
 /* For a quoted string in curl's configuration. */
 static void print_quoted(FILE *config, const char *text)
 {
@@ -320,6 +345,7 @@ int suite_clients(CMFixtureFunction make)
 		SUBSYSTEM_TEST(lftp_mirrors_both_ways),
 		SUBSYSTEM_TEST(psftp_puts_and_gets_trees),
 		SUBSYSTEM_TEST(paramiko_calls_do_what_they_say),
+		SUBSYSTEM_TEST(go_calls_do_what_they_say),
 		SUBSYSTEM_TEST(curl_transfers_lists_and_quotes),
 	};
 
