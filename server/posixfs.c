@@ -412,19 +412,12 @@ static enum csftp_err set_up_handles(struct posixfs *px, uint32_t count)
 	return CSFTP_OK;
 }
 
-/*
- * A current directory that is gone or closed to us is no reason to turn the
- * user away; one that was asked for is.
- */
+/* The current directory may be gone, or closed to us. */
 static enum csftp_err set_up_start(struct posixfs *px, const char *start)
 {
 	const char *path = start ? start : ".";
 
 	px->start = realpath(path, NULL);
-	if (!px->start && !start) {
-		path = "/";
-		px->start = strdup(path);
-	}
 	if (!px->start)
 		return CSFTP_ERR_IO;
 	px->dirfd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

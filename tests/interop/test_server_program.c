@@ -185,7 +185,9 @@ static void a_start_directory_that_is_gone_is_an_error_not_an_end(void **state)
 	   "rm f; rmdir ../sub\n"
 	   "sftp -q -b ../../batch -D \"$SERVER -e\" >../../said "
 	   "2>../../log\n"
-	   "grep -q ': /$' ../../said; true");
+	   "grep -q ': /$' ../../said\n"
+	   "grep -qxF 'chdir to \".\" failed: No such file or directory' "
+	   "../../log");
 }
 
 static void read_only_changes_nothing(void **state)
