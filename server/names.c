@@ -26,8 +26,9 @@ struct table {
 };
 
 struct names {
-	struct relay relay; /* first */
-	struct table users; /* by number, once they are loaded */
+	struct relay relay;   /* first */
+	struct names *source; /* who has the tables: this or another */
+	struct table users;   /* by number, once they are loaded */
 	struct table groups;
 	char *self; /* our own home; NULL: we have none */
 	char *jail;
@@ -170,7 +171,7 @@ static const struct known *find(struct table *table, uint32_t id)
 
 const char *names_idname(void *arg, uint32_t kind, uint32_t id)
 {
-	struct names *names = arg;
+	struct names *names = ((struct names *)arg)->source;
 	const struct known *known = NULL;
 
 	load(names);
@@ -186,6 +187,7 @@ static const char *home_of(struct names *names, const char *user, size_t len)
 {
 	if (len == 0)
 		return names->self;
+	names = names->source;
 	load(names);
 	for (size_t i = 0; i < names->users.count; i++) {
 		const struct known *known = &names->users.item[i];
@@ -311,12 +313,17 @@ enum csftp_err names_new(struct csftp_fs **out, struct csftp_fs *under,
 		names_free(&names->relay.fs);
 		return CSFTP_ERR_NOMEM;
 	}
+	*out = &names->relay.fs;
+	names->source = names;
+	if (config->like) {
+		names->source = ((struct names *)config->like)->source;
+		return CSFTP_OK;
+	}
 	if (config->user)
 		(void)add(&names->users, (uint32_t)geteuid(), config->user,
 			  config->home);
 	load_own_groups(&names->groups);
 	names->passwd = fopen("/etc/passwd", "re");
 	names->group = fopen("/etc/group", "re");
-	*out = &names->relay.fs;
 	return CSFTP_OK;
 }

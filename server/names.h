@@ -25,6 +25,11 @@ struct names_config {
 	const char *user; /* our own name and home, copied; NULL: there is */
 	const char *home; /* none */
 	const char *jail; /* a canonical path, or NULL */
+	/*
+	 * Another such layer, which lives as long and whose users and groups
+	 * this one has, so that nobody is asked; or NULL.  The same thread's.
+	 */
+	struct csftp_fs *like;
 };
 
 /* CSFTP_ERR_NOMEM. */

@@ -109,12 +109,13 @@ static bool open_files(struct tree *tree, uint32_t handles)
 	return false;
 }
 
-static bool add_names(struct tree *tree)
+static bool add_names(struct tree *tree, const struct tree *like)
 {
 	const struct names_config config = {
 		.user = tree->known ? tree->user : NULL,
 		.home = tree->known ? tree->home : NULL,
 		.jail = tree->jail,
+		.like = like ? like->names : NULL,
 	};
 	enum csftp_err err;
 
@@ -145,7 +146,7 @@ bool tree_open(struct tree *tree, const struct server_options *options,
 	if (!open_files(tree, handles))
 		return false;
 	tree->top = tree->files;
-	return add_names(tree);
+	return add_names(tree, like);
 }
 
 void tree_close(struct tree *tree)

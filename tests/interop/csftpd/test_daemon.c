@@ -225,6 +225,37 @@ static void settings_come_as_sshd_has_them(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/*
+ * Trees are opened while the sandbox is there already: by a key with options of
+ * its own, and by reading the settings again.
+ */
+static void a_sandbox_does_not_end_with_a_reload(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "Root %s\n", all->dir);
+	sh(all,
+	   "mkdir in && touch in/file\n"
+	   "owner() {\n"
+	   "\techo 'ls -l in' | sftp | grep -q \" $(id -un) *$(id -gn) \"\n"
+	   "}\n"
+	   "owner\n"
+	   "cp $of/user.pub keep\n"
+	   "sed 's/^/command=\"internal-sftp -R\" /' keep >$of/user.pub\n"
+	   "owner\n"
+	   "if echo 'mkdir two' | sftp; then exit 9; fi\n"
+	   "cp keep $of/user.pub\n"
+	   "for i in 1 2; do\n"
+	   "\tkill -HUP %d\n"
+	   "\t$csftpd ctl -s $of/control reload\n"
+	   "\towner\n"
+	   "done\n"
+	   "echo 'mkdir three' | sftp\n"
+	   "test -d three && test ! -e two\n",
+	   all->sshd.pid);
+	csftpd_end_well(&all->sshd);
+}
+
 /* In the background; the file is there when the first process ends. */
 static void it_goes_to_the_background_once_it_serves(void **state)
 {
@@ -709,6 +740,7 @@ int main(void)
 		DAEMON_TEST(a_host_key_is_made_where_there_is_none),
 		DAEMON_TEST(wrong_settings_are_told_with_file_and_line),
 		DAEMON_TEST(settings_come_as_sshd_has_them),
+		DAEMON_TEST(a_sandbox_does_not_end_with_a_reload),
 		DAEMON_TEST(it_goes_to_the_background_once_it_serves),
 		DAEMON_TEST(it_takes_a_socket_that_is_given),
 		DAEMON_TEST(only_who_is_allowed_gets_in),
