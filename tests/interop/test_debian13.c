@@ -10,7 +10,7 @@
 
 static const char packages[] =
 	"dropbear-bin gcc libc6-dev libcmocka-dev libfuse3-dev libseccomp-dev "
-	"libssh2-1-dev libssl-dev libuv1-dev make openssh-client "
+	"libssh2-1-dev libssl-dev libuv1-dev make nettle-dev openssh-client "
 	"openssh-server pkg-config uthash-dev";
 
 static const char programs[] =
@@ -46,7 +46,8 @@ static void need_debian_13(const char *dir)
 		    "printf '#!/bin/sh\\nexit 101\\n' "
 		    ">root/usr/sbin/policy-rc.d && "
 		    "chmod 755 root/usr/sbin/policy-rc.d && "
-		    "DEBIAN_FRONTEND=noninteractive chroot root apt-get -y "
+		    "DEBIAN_FRONTEND=noninteractive TMPDIR=/tmp "
+		    "chroot root apt-get -y "
 		    "install "
 		    "--no-install-recommends %s; } "
 		    ">log 2>&1 || { tail -3 log; exit 1; }",
@@ -66,7 +67,7 @@ static void with_ml_kem_the_engine_passes_its_tests(void **state)
 	must_sh("unshare --mount --pid --fork --kill-child sh -exc '"
 		"mount -t proc proc %s/root/proc; "
 		"mount --rbind /dev %s/root/dev; "
-		"exec chroot %s/root sh -ec \""
+		"TMPDIR=/tmp exec chroot %s/root sh -ec \""
 		"cd csftp; for test in %s; do make -sj2 build/tests/\\$test; "
 		"CMOCKA_MESSAGE_OUTPUT=TAP build/tests/\\$test "
 		">/log-\\${test#*/} 2>&1 || "
