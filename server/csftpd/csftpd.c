@@ -127,32 +127,47 @@ static void say_made(void *arg, const char *path)
 	fprintf(stderr, "csftpd: made the host key %s\n", path);
 }
 
-static bool write_pid(const char *path)
+/*
+ * Opened while there is somebody to complain to, and before the sandbox, which
+ * does not let us; it stays open for drop_pid().
+ */
+static bool open_pid(const char *path, int *fd)
 {
-	FILE *file = path ? fopen(path, "we") : NULL;
-	bool good = !path;
+	*fd = -1;
+	if (!*path)
+		return true;
+	*fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	if (*fd < 0)
+		fprintf(stderr, "csftpd: PidFile %s: %s\n", path,
+			strerror(errno));
+	return *fd >= 0;
+}
 
-	if (file) {
-		good = fprintf(file, "%ld\n", (long)getpid()) > 0;
-		good = fclose(file) == 0 && good;
-	}
-	if (!good)
-		fprintf(stderr, "csftpd: %s: %s\n", path, strerror(errno));
-	return good;
+static void write_pid(int fd)
+{
+	if (fd >= 0 && ftruncate(fd, 0) == 0)
+		(void)dprintf(fd, "%ld\n", (long)getpid());
+}
+
+/* What a sandbox does not let us remove is at least not somebody's number. */
+static void drop_pid(const char *path, int fd)
+{
+	if (fd < 0)
+		return;
+	if (unlink(path) != 0)
+		(void)!ftruncate(fd, 0);
+	close(fd);
 }
 
 /* Who has started us in the background learns that we serve. */
 struct parent {
 	int fd; /* -1: there is none */
-	const char *pid_file;
 };
 
 static void tell_parent(void *arg)
 {
 	struct parent *parent = arg;
 
-	if (!write_pid(parent->pid_file))
-		return;
 	if (parent->fd < 0)
 		return;
 	(void)!write(parent->fd, "", 1);
@@ -208,10 +223,17 @@ static void raise_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static int give_up(struct listening *listening, struct settings *settings)
+{
+	listen_close(listening);
+	settings_put(settings);
+	return EXIT_FAILURE;
+}
+
 static int serve(const struct arguments *args, struct settings *settings,
 		 const char *key_path)
 {
-	struct parent parent = {.fd = -1, .pid_file = settings->pid_file};
+	struct parent parent = {.fd = -1};
 	struct listening listening;
 	struct daemon_config config = {
 		.settings = settings,
@@ -224,29 +246,29 @@ static int serve(const struct arguments *args, struct settings *settings,
 	};
 	char pid_file[4096] = "";
 	char why[SETTINGS_WHY_MAX];
-	int status;
+	int status, pid_fd;
 
-	if (!listen_open(&listening, settings, why)) {
-		fprintf(stderr, "csftpd: %s\n", why);
-		listen_close(&listening);
-		settings_put(settings);
-		return EXIT_FAILURE;
-	}
-	if (settings->sftp.has_umask)
-		(void)umask((mode_t)settings->sftp.umask);
 	if (settings->pid_file)
 		(void)snprintf(pid_file, sizeof(pid_file), "%s",
 			       settings->pid_file);
+	if (!listen_open(&listening, settings, why)) {
+		fprintf(stderr, "csftpd: %s\n", why);
+		return give_up(&listening, settings);
+	}
+	if (!open_pid(pid_file, &pid_fd))
+		return give_up(&listening, settings);
+	if (settings->sftp.has_umask)
+		(void)umask((mode_t)settings->sftp.umask);
 	config.notify_fd = notify_open();
 	raise_limit();
 	if (!args->foreground && !go_to_background(&parent, args->to_stderr)) {
 		fprintf(stderr, "csftpd: %s\n", strerror(errno));
-		settings_put(settings);
-		return EXIT_FAILURE;
+		drop_pid(pid_file, pid_fd);
+		return give_up(&listening, settings);
 	}
+	write_pid(pid_fd);
 	status = daemon_run(&config);
-	if (*pid_file)
-		(void)unlink(pid_file);
+	drop_pid(pid_file, pid_fd);
 	listen_close(&listening);
 	return status;
 }

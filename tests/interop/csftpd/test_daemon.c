@@ -276,7 +276,21 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 	   "$csftpd -f $of/csftpd_config -o ListenAddress=192.0.2.1 2>said "
 	   "|| ok=$?\n"
 	   "test $ok = 1\n"
-	   "grep -q 'cannot listen on 192.0.2.1' said\n");
+	   "grep -q 'cannot listen on 192.0.2.1' said\n"
+	   /* A sandbox leaves it empty, and a place that is none is told. */
+	   "mkdir root && : >root/file\n"
+	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/pid -o "
+	   "Root=$dir/root\n"
+	   "pid=$(cat pid)\n"
+	   "echo ls | sftp >said && grep -q file said\n"
+	   "kill $pid\n"
+	   "while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
+	   "test ! -s pid\n"
+	   "ok=0\n"
+	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/no/pid 2>said || "
+	   "ok=$?\n"
+	   "test $ok = 1\n"
+	   "grep -q 'PidFile.*/no/pid: No such file' said\n");
 }
 
 /* As systemd does it: LISTEN_FDS, here by a shell's redirection. */
