@@ -1,6 +1,7 @@
 #include "server/csftpd/calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <seccomp.h>
@@ -17,8 +18,8 @@ static const char allowed[] =
 	"pwritev2 splice tee vmsplice sendfile copy_file_range pipe pipe2 "
 	"poll ppoll select pselect6 epoll_create1 epoll_ctl epoll_wait "
 	"epoll_pwait eventfd2 timerfd_create timerfd_settime open openat "
-	"openat2 close close_range dup dup2 dup3 fcntl lseek stat lstat "
-	"fstat newfstatat statx statfs fstatfs access faccessat faccessat2 "
+	"openat2 close close_range dup dup2 dup3 lseek stat lstat fstat "
+	"newfstatat statx statfs fstatfs access faccessat faccessat2 "
 	"readlink readlinkat getdents64 getcwd mkdir mkdirat rmdir unlink "
 	"unlinkat link linkat symlink symlinkat rename renameat renameat2 "
 	"chmod fchmod fchmodat fchmodat2 chown lchown fchown fchownat "
@@ -87,6 +88,26 @@ static int add_accepting(scmp_filter_ctx filter)
 	return err;
 }
 
+/*
+ * Those commands that are in use.  Others have the kernel send signals,
+ * of any number and to any process of the user.  A command has 32 bits.
+ */
+static int add_fcntl(scmp_filter_ctx filter)
+{
+	static const int commands[] = {
+		F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD,	F_SETFD,
+		F_GETFL, F_SETFL,	  F_SETPIPE_SZ, F_GETPIPE_SZ,
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (err == 0)
+			err = allow(filter, SCMP_SYS(fcntl),
+				    SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+					    (scmp_datum_t)commands[i]));
+	return err;
+}
+
 /* Those that are harmless with some arguments only. */
 static int add_conditional(scmp_filter_ctx filter,
 			   const struct calls_config *config)
@@ -111,6 +132,8 @@ static int add_conditional(scmp_filter_ctx filter,
 					    0));
 	if (err == 0)
 		err = add_accepting(filter);
+	if (err == 0)
+		err = add_fcntl(filter);
 	return err;
 }
 

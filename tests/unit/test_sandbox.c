@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/csftpd/calls.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/test.h"
 
@@ -330,16 +331,24 @@ static void only_the_log_is_connected_again(void **state)
 	close(61);
 }
 
+static bool refuses(int fd, unsigned long command, const void *arg)
+{
+	return syscall(SYS_fcntl, fd, command, arg) != 0 && errno == ENOSYS;
+}
+
 /* By a descriptor: the kernel sends the signal that F_SETSIG names. */
 static bool no_signal(const struct place *place)
 {
+	const struct f_owner_ex owner = {.type = F_OWNER_PID, .pid = 1};
 	int pipes[2];
-	struct f_owner_ex owner = {.type = F_OWNER_PID, .pid = 1};
 
 	(void)place;
 	return pipe2(pipes, O_CLOEXEC) == 0 &&
-	       fcntl(pipes[0], F_SETOWN, owner.pid) != 0 && errno == ENOSYS &&
-	       fcntl(pipes[0], F_SETOWN_EX, &owner) != 0 && errno == ENOSYS &&
+	       fcntl(pipes[0], F_SETOWN, 1) != 0 && errno == ENOSYS &&
+	       refuses(pipes[0], F_SETOWN_EX, &owner) &&
+	       /* The kernel looks at half of it. */
+	       refuses(pipes[0], 1UL << 32 | F_SETOWN_EX, &owner) &&
+	       refuses(pipes[0], 1UL << 63 | F_SETOWN_EX, &owner) &&
 	       fcntl(pipes[0], F_SETSIG, SIGKILL) != 0 && errno == ENOSYS &&
 	       fcntl(pipes[0], F_NOTIFY, DN_ACCESS) != 0 && errno == ENOSYS &&
 	       fcntl(pipes[0], F_SETFL, O_NONBLOCK) == 0 &&
@@ -353,6 +362,23 @@ static void no_other_process_gets_a_signal(void **state)
 	expect_exit(enter_and(&(struct sandbox_config){.log_fd = -1}, *state,
 			      no_signal),
 		    0);
+}
+
+/* Its filter is another one. */
+static void nor_does_one_by_the_daemon(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		sandbox_harden();
+		if (calls_enter(&(struct calls_config){.log_count = 0}) != 0)
+			_exit(2);
+		_exit(no_signal(*state) ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	expect_exit(status, 0);
 }
 
 static bool aborts(const struct place *place)
@@ -408,6 +434,7 @@ int main(void)
 		IN_PLACE(read_only_opens_nothing_to_write),
 		IN_PLACE(only_the_log_is_connected_again),
 		IN_PLACE(no_other_process_gets_a_signal),
+		IN_PLACE(nor_does_one_by_the_daemon),
 		IN_PLACE(a_bug_still_ends_as_a_bug),
 		IN_PLACE(a_root_that_is_gone_is_said),
 	};
