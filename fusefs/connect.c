@@ -107,7 +107,8 @@ struct connector {
 	const struct options *options;
 	const struct talk *talk;
 	enum options_transport transport;
-	struct ssh_config config; /* of those that are not ssh */
+	struct ssh_config own;
+	struct ssh_config *config; /* of those that are not ssh */
 	struct native native;
 	int said; /* what ssh says where nobody can be asked; -1: none */
 };
@@ -122,7 +123,7 @@ static bool choose(struct connector *connector)
 {
 	const struct options *options = connector->options;
 	const struct talk *talk = connector->talk;
-	struct ssh_config *config = &connector->config;
+	struct ssh_config *config = connector->config;
 	char why[OPTIONS_WHY_MAX];
 	bool automatic = options->transport == TRANSPORT_AUTO;
 
@@ -168,9 +169,33 @@ enum csftp_err connect_new(struct connector **out,
 	connector->options = options;
 	connector->talk = talk;
 	connector->said = -1;
+	connector->config = &connector->own;
 	if (!choose(connector)) {
 		connect_free(connector);
 		return CSFTP_ERR_DENIED;
+	}
+	*out = connector;
+	return CSFTP_OK;
+}
+
+enum csftp_err connect_another(struct connector **out,
+			       const struct connector *first)
+{
+	struct connector *connector = calloc(1, sizeof(*connector));
+
+	if (!connector)
+		return CSFTP_ERR_NOMEM;
+	connector->options = first->options;
+	connector->talk = first->talk;
+	connector->transport = first->transport;
+	connector->config = first->config;
+	connector->said = -1;
+	if (first->native.password) {
+		connector->native.password = strdup(first->native.password);
+		if (!connector->native.password) {
+			connect_free(connector);
+			return CSFTP_ERR_NOMEM;
+		}
 	}
 	*out = connector;
 	return CSFTP_OK;
@@ -279,7 +304,7 @@ static enum csftp_err open_native(struct connector *connector,
 {
 	const struct options *options = connector->options;
 	const struct talk *talk = connector->talk;
-	enum csftp_err err = native_open(&connector->native, &connector->config,
+	enum csftp_err err = native_open(&connector->native, connector->config,
 					 options, talk, stream);
 
 	if (err != CSFTP_ERR_DENIED || !connector->native.only_keys ||
@@ -305,7 +330,7 @@ enum csftp_err connect_open(struct connector *connector,
 	if (options->vsock)
 		return connect_vsock(stream, options->vsock);
 	if (connector->transport == TRANSPORT_LIBSSH2)
-		return libssh2_open(&connector->native, &connector->config,
+		return libssh2_open(&connector->native, connector->config,
 				    options, connector->talk, stream);
 	if (connector->transport == TRANSPORT_NATIVE)
 		return open_native(connector, stream);
@@ -337,6 +362,6 @@ void connect_free(struct connector *connector)
 	if (connector->said >= 0)
 		(void)close(connector->said);
 	native_release(&connector->native);
-	ssh_config_release(&connector->config);
+	ssh_config_release(&connector->own);
 	free(connector);
 }

@@ -32,6 +32,15 @@ CSFTP_MUST_CHECK enum csftp_err connect_new(struct connector **out,
 					    const struct talk *talk);
 
 /*
+ * One more to the same server: what the first has found out about transport and
+ * configuration holds for it, so that nothing is run and nothing waited for,
+ * and it has the password that the first was given, but not its keys.  Not
+ * while the first is connecting.  The first has to live as long.
+ */
+CSFTP_MUST_CHECK enum csftp_err connect_another(struct connector **out,
+						const struct connector *first);
+
+/*
  * Makes a connected stream.  It blocks as long as connecting and logging in
  * take (with transport=ssh that is ssh's affair, and it returns at once), and
  * uses nothing but the connector: it may run in a thread of its own while the

@@ -378,8 +378,7 @@ static bool begin_line(struct mount *m)
 	const struct lines_config config = {
 		.first = m->line,
 		.max = m->options.max_conns,
-		.options = &m->options,
-		.talk = &m->talk,
+		.connector = m->connector,
 		.host = host_name(m),
 		.timeout_ms = (uint64_t)(m->options.timeout * 1000),
 		.fail = m->options.fail_at_once,

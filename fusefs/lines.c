@@ -127,8 +127,7 @@ static enum csftp_err make_line(struct lines *lines, uint32_t at)
 		.arg = lines->config.arg,
 	};
 	enum csftp_err err =
-		connect_new(&lines->connector[at], lines->config.options,
-			    lines->config.talk);
+		connect_another(&lines->connector[at], lines->config.connector);
 
 	config.connector = lines->connector[at];
 	if (!err)
@@ -213,7 +212,8 @@ void lines_work(struct lines *lines)
 {
 	for (uint32_t i = 0; i < lines->count; i++)
 		line_work(lines->line[i]);
-	if (lines->wanted && !lines->joining)
+	if (lines->wanted && !lines->joining &&
+	    !line_is_connecting(lines->line[0]))
 		add_line(lines);
 }
 

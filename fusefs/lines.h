@@ -26,8 +26,7 @@ struct lines_config {
 	struct line *first;
 	uint32_t max; /* 1 to 16 */
 	/* For the further ones: */
-	const struct options *options;
-	const struct talk *talk;
+	const struct connector *connector; /* the first line's */
 	const char *host;
 	uint64_t timeout_ms;
 	bool fail;
