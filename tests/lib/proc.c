@@ -78,6 +78,10 @@ _Noreturn static void become(char *const argv[], const int fds[3])
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A shell's job in the background has these ignored. */
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGQUIT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(fds[fd], fd) < 0)
 			_exit(126);
