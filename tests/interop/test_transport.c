@@ -690,6 +690,41 @@ static void passwords_are_asked_for_as_by_ssh(void **state)
 	assert_says(place, "Permission denied (publickey,password).");
 }
 
+/* The first server stands still, with as much on the way as there can be. */
+static void a_further_connection_has_the_password(void **state)
+{
+	static const struct sshd_with with = {
+		.config = "PasswordAuthentication yes\nPermitRootLogin yes\n",
+		.password = "open sesame"};
+	static const char *const options[] = {
+		"BatchMode=no", "PubkeyAuthentication=no", "max_conns=2", NULL};
+	struct place *place = *state;
+	char **argv;
+
+	serve_with(place, &with);
+	answer_with(place, "open sesame\\n");
+	argv = argv_with(place, "-f", options);
+	place->mounted.pid = proc_start(argv, -1, -1, -1);
+	mounted_argv_free(argv);
+	mounted_await(&place->mounted);
+	must_sh("cd '%s'\n"
+		"below() { for p in $(pgrep -P $1); do\n"
+		"	grep -qx sftp-server /proc/$p/comm && echo $p\n"
+		"	below $p\n"
+		"done; }\n"
+		"head -c 20M /dev/urandom >data\n"
+		"writer() { exec >point/copy; : >ready\n"
+		"	until [ -e go ]; do sleep 0.1; done; cat data; }\n"
+		"writer & until [ -e ready ]; do sleep 0.1; done\n"
+		"server=$(below %d) && kill -STOP $server && : >go\n"
+		"until [ $(below %d | wc -l) = 2 ]; do sleep 0.1; done\n"
+		"kill -CONT $server && wait && cmp data point/copy\n"
+		"rm data ready go point/copy",
+		place->mounted.dir, place->mounted.sshd.pid,
+		place->mounted.sshd.pid);
+	mounted_unmount(&place->mounted);
+}
+
 static void questions_of_the_server_are_asked(void **state)
 {
 	static const struct sshd_with with = {
@@ -768,6 +803,7 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(what_only_ssh_can_do_is_refused_or_left_to_ssh),
 	CLAIM(ssh_is_tried_where_no_key_of_ours_would_do),
 	OTHER(passwords_are_asked_for_as_by_ssh),
+	OTHER(a_further_connection_has_the_password),
 	OTHER(questions_of_the_server_are_asked),
 	OTHER(a_second_factor_is_given),
 	OTHER(dropbear_is_a_server_like_any_other),
