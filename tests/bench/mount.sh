@@ -200,7 +200,7 @@ stats()
 {
 	local i
 	for ((i = 0; i < files; i++)); do
-		[ -e "$point/tree/no-such-$i" ] || [ -e "$point/tree/f0" ] || :
+		[ -e "$point/tree/no-such-$i" ] || [ -e "$point/tree/d0/f0" ] || :
 	done
 }
 
