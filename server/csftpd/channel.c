@@ -315,6 +315,12 @@ uint64_t channel_wait_us(const struct channel *channel)
 	return is_running(channel) ? session_wait_us(&channel->session) : 0;
 }
 
+bool channel_is_quiet(const struct channel *channel)
+{
+	return channel->state != CHANNEL_EXEC && !channel->work &&
+	       !channel->first && channel_wait_us(channel) == 0;
+}
+
 /* From the engine's output right into packets. */
 static bool send_output(struct channel *channel)
 {

@@ -489,6 +489,18 @@ bool conn_is_idle(const struct conn *conn)
 	return !conn->channels;
 }
 
+bool conn_is_quiet(const struct conn *conn, uint64_t for_ms)
+{
+	if (conn->held_by || csftp_ssh_wants(conn->ssh) & CSFTP_WANT_OUT ||
+	    now_ms(conn) < conn->heard_ms + for_ms)
+		return false;
+	for (const struct channel *channel = conn->channels; channel;
+	     channel = channel->next)
+		if (!channel_is_quiet(channel))
+			return false;
+	return true;
+}
+
 static void learn_peer(struct conn *conn, const struct sockaddr_storage *from)
 {
 	const void *address = NULL;

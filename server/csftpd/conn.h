@@ -127,6 +127,12 @@ void conn_end(struct conn *conn, enum csftp_ssh_reason reason,
 /* Whether nothing would be lost by ending it. */
 bool conn_is_idle(const struct conn *conn);
 
+/*
+ * Whether its sessions do nothing and its peer has asked for nothing for so
+ * long; a command is no such session.
+ */
+bool conn_is_quiet(const struct conn *conn, uint64_t for_ms);
+
 /* Goes on with what takes longer, a piece; whether there is more. */
 bool channel_work(struct channel *channel);
 
@@ -141,6 +147,8 @@ size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data);
 bool channel_move(struct channel *channel);
 /* Microseconds for which it has to be left alone. */
 uint64_t channel_wait_us(const struct channel *channel);
+/* Whether there is nothing that it goes on with by itself. */
+bool channel_is_quiet(const struct channel *channel);
 void channel_free(struct channel *channel);
 
 /* login.c: whether who asks may enter. */

@@ -18,6 +18,10 @@
 
 enum { WORKERS_MAX = 256 };
 
+/* How long nothing is said in a session that is ended while we drain, and how
+ * often that is looked at. */
+enum { QUIET_MS = 5000, LOOK_MS = 1000 };
+
 #define AUDIT_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
 
 /* The one with the fewest connections; NULL: all are full. */
@@ -197,11 +201,28 @@ static void stop_accepting(struct daemon *daemon)
 	listen_close(daemon->config.listening);
 }
 
+static void end_now(struct daemon *daemon)
+{
+	log_say(&daemon->log, LEVEL_INFO, "ending now");
+	(void)uv_timer_stop(&daemon->drain);
+	daemon_mail_all(daemon, MAIL_STOP, 0);
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+	struct daemon *daemon = timer->data;
+	uint64_t since = uv_now(&daemon->loop) - daemon->drain_since_ms;
+
+	if (since >= daemon->settings->drain_ms)
+		end_now(daemon);
+	else if (since >= QUIET_MS)
+		daemon_mail_all(daemon, MAIL_DRAIN, QUIET_MS);
+}
+
 static void end(struct daemon *daemon)
 {
 	if (daemon->draining) {
-		log_say(&daemon->log, LEVEL_INFO, "ending now");
-		daemon_mail_all(daemon, MAIL_STOP, 0);
+		end_now(daemon);
 		return;
 	}
 	daemon->draining = true;
@@ -209,6 +230,10 @@ static void end(struct daemon *daemon)
 	log_say(&daemon->log, LEVEL_INFO, "ending when all have ended");
 	stop_accepting(daemon);
 	daemon_mail_all(daemon, MAIL_DRAIN, 0);
+	daemon->drain_since_ms = uv_now(&daemon->loop);
+	if (daemon->settings->drain_ms > 0)
+		(void)uv_timer_start(&daemon->drain, on_drain, LOOK_MS,
+				     LOOK_MS);
 }
 
 static void tell_reloading(const struct daemon *daemon)
@@ -378,6 +403,8 @@ static bool open_loop(struct daemon *daemon)
 		    uv_async_init(&daemon->loop, &daemon->wake, on_wake) == 0;
 
 	daemon->wake.data = daemon;
+	(void)uv_timer_init(&daemon->loop, &daemon->drain);
+	daemon->drain.data = daemon;
 	for (size_t i = 0; good && i < DAEMON_SIGNALS; i++) {
 		(void)uv_signal_init(&daemon->loop, &daemon->signal[i]);
 		daemon->signal[i].data = daemon;
@@ -411,6 +438,7 @@ static void close_loop(struct daemon *daemon)
 	for (size_t i = 0; i < DAEMON_SIGNALS; i++)
 		uv_close((uv_handle_t *)&daemon->signal[i], NULL);
 	uv_close((uv_handle_t *)&daemon->wake, NULL);
+	uv_close((uv_handle_t *)&daemon->drain, NULL);
 	(void)uv_run(&daemon->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&daemon->loop);
 }

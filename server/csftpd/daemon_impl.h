@@ -20,6 +20,8 @@ struct daemon {
 	uv_loop_t loop;
 	uv_async_t wake;
 	uv_signal_t signal[DAEMON_SIGNALS];
+	uv_timer_t drain;
+	uint64_t drain_since_ms;
 	struct control control;
 	struct worker *worker;
 	uint32_t workers; /* that were opened */

@@ -253,6 +253,7 @@ static const struct settings blank = {
 	.refs = 1,
 	.auth_methods = CSFTP_SSH_AUTH_PUBLICKEY,
 	.login_grace_ms = UINT64_C(120) * 1000,
+	.drain_ms = UINT64_C(30) * 1000,
 	.alive_count = 3,
 	.auth_tries = 6,
 	.sessions = 10,

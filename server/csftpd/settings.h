@@ -59,6 +59,7 @@ struct settings {
 
 	uint64_t login_grace_ms; /* 0: none */
 	uint64_t alive_ms;	 /* 0: none */
+	uint64_t drain_ms;	 /* 0: for ever */
 	uint64_t rekey_bytes;	 /* 0: the engine's */
 	uint64_t rekey_ms;
 	uint32_t alive_count;

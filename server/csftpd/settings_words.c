@@ -194,6 +194,12 @@ static bool set_grace(struct settings_reader *reader, char **word, size_t count)
 	return time_ms(reader, word[0], &reader->settings->login_grace_ms);
 }
 
+static bool set_drain(struct settings_reader *reader, char **word, size_t count)
+{
+	(void)count;
+	return time_ms(reader, word[0], &reader->settings->drain_ms);
+}
+
 static bool set_alive(struct settings_reader *reader, char **word, size_t count)
 {
 	(void)count;
@@ -592,6 +598,7 @@ static const struct keyword keywords[] = {
 	{"ClientAliveCountMax", set_alive_count, 1, ONCE, NULL},
 	{"ClientAliveInterval", set_alive, 1, ONCE, NULL},
 	{"ControlSocket", set_control, 1, ONCE, NULL},
+	{"DrainTime", set_drain, 1, ONCE, NULL},
 	{"HostKey", set_host_key, 1, SOURCE, NULL},
 	{"HostKeyAlgorithms", set_host_key_algorithms, 1, ONCE, NULL},
 	{"KeepPartial", set_flag, 1, ONCE, "--keep-partial"},

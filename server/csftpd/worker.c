@@ -322,16 +322,27 @@ static void take_settings(struct worker *worker, struct settings *settings)
 }
 
 /* Connections that end are taken off the list meanwhile: so one by one. */
-static void end_some(struct worker *worker, uint64_t id,
-		     bool (*which)(const struct conn *conn),
-		     enum csftp_ssh_reason reason, const char *text)
+static void end_some(struct worker *worker, uint64_t id, const char *text)
 {
 	struct conn *conn = worker->list, *next;
 
 	for (; conn; conn = next) {
 		next = conn->next;
-		if ((id == 0 || conn->id == id) && (!which || which(conn)))
-			conn_end(conn, reason, text);
+		if (id == 0 || conn->id == id)
+			conn_end(conn, CSFTP_SSH_BY_APPLICATION, text);
+	}
+}
+
+static void drain(struct worker *worker, uint64_t quiet_ms)
+{
+	struct conn *conn = worker->list, *next;
+
+	for (; conn; conn = next) {
+		next = conn->next;
+		if (conn_is_idle(conn) ||
+		    (quiet_ms > 0 && conn_is_quiet(conn, quiet_ms)))
+			conn_end(conn, CSFTP_SSH_BY_APPLICATION,
+				 "the server is going down");
 	}
 }
 
@@ -358,21 +369,18 @@ static void act(struct worker *worker, struct mail *mail)
 		worker->log.config.level = (enum log_level)mail->id;
 		break;
 	case MAIL_KILL:
-		end_some(worker, mail->id, NULL, CSFTP_SSH_BY_APPLICATION,
-			 "ended by the administrator");
+		end_some(worker, mail->id, "ended by the administrator");
 		break;
 	case MAIL_DROP:
 		drop_waiting(worker, mail->id);
 		break;
 	case MAIL_DRAIN:
 		worker->draining = true;
-		end_some(worker, 0, conn_is_idle, CSFTP_SSH_BY_APPLICATION,
-			 "the server is going down");
+		drain(worker, mail->id);
 		break;
 	case MAIL_STOP:
 		worker->draining = true;
-		end_some(worker, 0, NULL, CSFTP_SSH_BY_APPLICATION,
-			 "the server is going down");
+		end_some(worker, 0, "the server is going down");
 		break;
 	}
 }

@@ -27,8 +27,13 @@ enum mail_kind {
 	MAIL_LEVEL,	 /* id: of the log */
 	MAIL_KILL,	 /* id: of a connection */
 	MAIL_DROP,	 /* id: a ticket (sources.h) */
-	MAIL_DRAIN, /* what does nothing ends, then all that ends by itself */
-	MAIL_STOP   /* everything ends now */
+	/*
+	 * What does nothing ends, then all that ends by itself.  id: for so
+	 * many milliseconds nothing was said where something could go on; 0:
+	 * those stay.
+	 */
+	MAIL_DRAIN,
+	MAIL_STOP /* everything ends now */
 };
 
 struct mail {

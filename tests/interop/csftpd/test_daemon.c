@@ -106,34 +106,6 @@ static int dial(const struct sshd *sshd)
 	return fd;
 }
 
-static void a_host_key_is_made_where_there_is_none(void **state)
-{
-	struct state *all = *state;
-
-	csftpd_start(&all->sshd, "%s", "");
-	sh(all, "%s",
-	   "$csftpd -t -o Port=1 -h new/place/key 2>said\n"
-	   "grep -q 'made the host key new/place/key' said\n"
-	   "test \"$(stat -c %a new/place/key)\" = 600\n"
-	   "test \"$(stat -c %a new/place)\" = 700\n"
-	   "ssh-keygen -y -f new/place/key >line\n"
-	   "cut -d' ' -f1,2 <line >line2\n"
-	   "cut -d' ' -f1,2 <new/place/key.pub | cmp - line2\n"
-	   "cp new/place/key before\n"
-	   "$csftpd -t -h new/place/key 2>said\n"
-	   "test ! -s said\n"
-	   "cmp before new/place/key\n"
-	   "test \"$(ls new/place | wc -l)\" = 2\n"
-	   "chmod 644 new/place/key\n"
-	   "if $csftpd -t -h new/place/key 2>said; then exit 9; fi\n"
-	   "grep -q 'others can read it' said\n"
-	   "echo nonsense >bad\n"
-	   "chmod 600 bad\n"
-	   "if $csftpd -t -h bad 2>said; then exit 9; fi\n"
-	   "grep -q 'no private key' said\n");
-	csftpd_end_well(&all->sshd);
-}
-
 /* A line, and what is said of it behind "FILE:2: ". */
 static const struct {
 	const char *line;
@@ -429,7 +401,7 @@ static void draining_lets_transfers_end(void **state)
 {
 	struct state *all = *state;
 
-	csftpd_start(&all->sshd, "%s", "Rate 4M\n");
+	csftpd_start(&all->sshd, "%s", "Rate 4M\nDrainTime 0\n");
 	sh(all,
 	   "head -c 6000000 /dev/urandom >big\n"
 	   "echo \"get $dir/big back\" | sftp &\n"
@@ -443,12 +415,55 @@ static void draining_lets_transfers_end(void **state)
 	all->sshd.pid = 0;
 }
 
+/* An hour is what a session has in which something is asked for. */
+static void draining_ends_sessions_that_are_idle(void **state)
+{
+	struct state *all = *state;
+	char text[TEXT_MAX / 16];
+
+	csftpd_start(&all->sshd, "%s", "LogLevel INFO\nDrainTime 1h\n");
+	sh(all,
+	   "mkfifo in\n"
+	   "sftp <in >said 2>&1 &\n"
+	   "exec 9>in\n"
+	   "echo \"mkdir $dir/one\" >&9\n"
+	   "until test -d one; do sleep 0.05; done\n"
+	   "kill -TERM %d\n"
+	   "until grep -q '^ended' $of/log; do sleep 0.05; done\n"
+	   "exec 9>&-\n"
+	   "wait\n",
+	   all->sshd.pid);
+	assert_int_equal(proc_wait(all->sshd.pid, QUIET_MS), 0);
+	all->sshd.pid = 0;
+	csftpd_log(&all->sshd, text, sizeof(text));
+	assert_null(strstr(text, "ending now"));
+}
+
+static void draining_has_an_end(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s",
+		     "LogLevel INFO\nDrainTime 1\nRate 20000\n");
+	sh(all,
+	   "truncate -s 1T big\n"
+	   "echo \"get $dir/big back\" | sftp >/dev/null 2>&1 &\n"
+	   "busy=$!\n"
+	   "until test -s back; do sleep 0.05; done\n"
+	   "kill -TERM %d\n"
+	   "if wait $busy; then exit 9; fi\n",
+	   all->sshd.pid);
+	assert_int_equal(proc_wait(all->sshd.pid, QUIET_MS), 0);
+	all->sshd.pid = 0;
+	csftpd_await_log(&all->sshd, "ending now");
+}
+
 static void the_second_signal_does_not_wait(void **state)
 {
 	struct state *all = *state;
 	int silent, status;
 
-	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
+	csftpd_start(&all->sshd, "%s", "LogLevel INFO\nDrainTime 0\n");
 	silent = dial(&all->sshd);
 	await_fact(&all->sshd, "connections", 1);
 	sh(all,
@@ -751,7 +766,6 @@ static void the_tree_is_what_the_settings_say(void **state)
 int main(void)
 {
 	static const struct CMUnitTest claims[] = {
-		DAEMON_TEST(a_host_key_is_made_where_there_is_none),
 		DAEMON_TEST(wrong_settings_are_told_with_file_and_line),
 		DAEMON_TEST(settings_come_as_sshd_has_them),
 		DAEMON_TEST(a_sandbox_does_not_end_with_a_reload),
@@ -761,6 +775,8 @@ int main(void)
 		DAEMON_TEST(a_key_gets_what_its_line_says),
 		DAEMON_TEST(reloading_changes_what_begins_later),
 		DAEMON_TEST(draining_lets_transfers_end),
+		DAEMON_TEST(draining_ends_sessions_that_are_idle),
+		DAEMON_TEST(draining_has_an_end),
 		DAEMON_TEST(the_second_signal_does_not_wait),
 		DAEMON_TEST(it_is_asked_and_told_by_its_socket),
 		DAEMON_TEST(half_open_connections_keep_nobody_out),

@@ -1,4 +1,4 @@
-/* csftpd -T: what is in force. */
+/* csftpd -t and -T: host keys, and what is in force. */
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"
 
@@ -26,6 +26,29 @@ static int drop(void **state)
 {
 	scratch_remove(*state);
 	return 0;
+}
+
+static void a_host_key_is_made_where_there_is_none(void **state)
+{
+	sh(*state, "$csftpd -t -o Port=1 -h new/place/key 2>said\n"
+		   "grep -q 'made the host key new/place/key' said\n"
+		   "test \"$(stat -c %a new/place/key)\" = 600\n"
+		   "test \"$(stat -c %a new/place)\" = 700\n"
+		   "ssh-keygen -y -f new/place/key >line\n"
+		   "cut -d' ' -f1,2 <line >line2\n"
+		   "cut -d' ' -f1,2 <new/place/key.pub | cmp - line2\n"
+		   "cp new/place/key before\n"
+		   "$csftpd -t -h new/place/key 2>said\n"
+		   "test ! -s said\n"
+		   "cmp before new/place/key\n"
+		   "test \"$(ls new/place | wc -l)\" = 2\n"
+		   "chmod 644 new/place/key\n"
+		   "if $csftpd -t -h new/place/key 2>said; then exit 9; fi\n"
+		   "grep -q 'others can read it' said\n"
+		   "echo nonsense >bad\n"
+		   "chmod 600 bad\n"
+		   "if $csftpd -t -h bad 2>said; then exit 9; fi\n"
+		   "grep -q 'no private key' said\n");
 }
 
 /* Everything has a value of its own here that is not the default. */
@@ -62,6 +85,7 @@ static void what_is_in_force_is_shown_and_can_be_read_again(void **state)
 	   "ClientAliveCountMax 4\n"
 	   "ClientAliveInterval 1m\n"
 	   "ControlSocket \"#odd\"\n"
+	   "DrainTime 2m\n"
 	   "HostKeyAlgorithms ssh-ed25519\n"
 	   "KeepPartial yes\n"
 	   "KexAlgorithms curve25519-sha256\n"
@@ -119,6 +143,7 @@ int main(void)
 {
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	static const struct CMUnitTest claims[] = {
+		CLAIM(a_host_key_is_made_where_there_is_none),
 		CLAIM(what_is_in_force_is_shown_and_can_be_read_again),
 	};
 
