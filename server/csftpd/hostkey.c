@@ -152,9 +152,12 @@ static bool write_all(int fd, const char *text, size_t len)
 	return fsync(fd) == 0;
 }
 
-/* Appears whole or not at all; what another process made first stays. */
+/*
+ * Appears whole or not at all.  What another process made first stays, and
+ * *ours is false.
+ */
 static bool write_new(const char *path, const char *text, size_t len,
-		      mode_t mode)
+		      mode_t mode, bool *ours)
 {
 	char draft[PATH_MAX];
 	bool good;
@@ -168,8 +171,9 @@ static bool write_new(const char *path, const char *text, size_t len,
 	fd = mkostemp(draft, O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	good = fchmod(fd, mode) == 0 && write_all(fd, text, len) &&
-	       (link(draft, path) == 0 || errno == EEXIST);
+	good = fchmod(fd, mode) == 0 && write_all(fd, text, len);
+	*ours = good && link(draft, path) == 0;
+	good = *ours || (good && errno == EEXIST);
 	saved = errno;
 	close(fd);
 	(void)unlink(draft);
@@ -197,7 +201,7 @@ static bool make(const char *path, char why[HOSTKEY_WHY_MAX])
 	uint8_t seed[SEED], point[POINT];
 	char text[1024], public[256], public_path[PATH_MAX];
 	size_t len;
-	bool good;
+	bool good, ours = false;
 
 	if (getrandom(seed, sizeof(seed), 0) != SEED)
 		return fail(why, path, strerror(errno));
@@ -205,16 +209,16 @@ static bool make(const char *path, char why[HOSTKEY_WHY_MAX])
 		return fail(why, path, "cannot make a key");
 	make_directories(path);
 	len = private_file(text, seed, point);
-	good = write_new(path, text, len, 0600);
+	good = write_new(path, text, len, 0600, &ours);
 	if (!good)
 		(void)fail(why, path, strerror(errno));
 	explicit_bzero(seed, sizeof(seed));
 	explicit_bzero(text, sizeof(text));
 	len = public_file(public, point);
-	/* For people to copy; nobody depends on it. */
-	if (good && snprintf(public_path, sizeof(public_path), "%s.pub", path) <
+	/* For people to copy; nobody depends on it.  It has to be of that key. */
+	if (ours && snprintf(public_path, sizeof(public_path), "%s.pub", path) <
 			    (int)sizeof(public_path))
-		(void)!write_new(public_path, public, len, 0644);
+		(void)!write_new(public_path, public, len, 0644, &ours);
 	return good;
 }
 

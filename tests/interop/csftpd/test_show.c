@@ -51,6 +51,22 @@ static void a_host_key_is_made_where_there_is_none(void **state)
 		   "grep -q 'no private key' said\n");
 }
 
+/* However they meet: one key, and its public half beside it. */
+static void starts_at_the_same_time_make_one_key(void **state)
+{
+	sh(*state,
+	   "for round in 1 2 3 4 5 6 7 8; do\n"
+	   "\tpids=\n"
+	   "\tfor i in 1 2 3 4; do\n"
+	   "\t\t$csftpd -t -h $round/key 2>/dev/null & pids=\"$pids $!\"\n"
+	   "\tdone\n"
+	   "\tfor pid in $pids; do wait $pid; done\n"
+	   "\tssh-keygen -y -f $round/key | cut -d' ' -f2 >own\n"
+	   "\tcut -d' ' -f2 $round/key.pub | cmp - own\n"
+	   "\ttest \"$(ls $round | wc -l)\" = 2\n"
+	   "done\n");
+}
+
 /* Everything has a value of its own here that is not the default. */
 static void what_is_in_force_is_shown_and_can_be_read_again(void **state)
 {
@@ -144,6 +160,7 @@ int main(void)
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(a_host_key_is_made_where_there_is_none),
+		CLAIM(starts_at_the_same_time_make_one_key),
 		CLAIM(what_is_in_force_is_shown_and_can_be_read_again),
 	};
 
