@@ -215,7 +215,7 @@ static bool make(const char *path, char why[HOSTKEY_WHY_MAX])
 	explicit_bzero(seed, sizeof(seed));
 	explicit_bzero(text, sizeof(text));
 	len = public_file(public, point);
-	/* For people to copy; nobody depends on it.  It has to be of that key. */
+	/* For people to copy; nobody depends on it.  It is that key's. */
 	if (ours && snprintf(public_path, sizeof(public_path), "%s.pub", path) <
 			    (int)sizeof(public_path))
 		(void)!write_new(public_path, public, len, 0644, &ours);

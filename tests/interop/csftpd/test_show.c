@@ -54,17 +54,17 @@ static void a_host_key_is_made_where_there_is_none(void **state)
 /* However they meet: one key, and its public half beside it. */
 static void starts_at_the_same_time_make_one_key(void **state)
 {
-	sh(*state,
-	   "for round in 1 2 3 4 5 6 7 8; do\n"
-	   "\tpids=\n"
-	   "\tfor i in 1 2 3 4; do\n"
-	   "\t\t$csftpd -t -h $round/key 2>/dev/null & pids=\"$pids $!\"\n"
-	   "\tdone\n"
-	   "\tfor pid in $pids; do wait $pid; done\n"
-	   "\tssh-keygen -y -f $round/key | cut -d' ' -f2 >own\n"
-	   "\tcut -d' ' -f2 $round/key.pub | cmp - own\n"
-	   "\ttest \"$(ls $round | wc -l)\" = 2\n"
-	   "done\n");
+	sh(*state, "for round in 1 2 3 4 5 6 7 8; do\n"
+		   "\tpids=\n"
+		   "\tfor i in 1 2 3; do\n"
+		   "\t\t$csftpd -t -h $round/key 2>/dev/null &\n"
+		   "\t\tpids=\"$pids $!\"\n"
+		   "\tdone\n"
+		   "\tfor pid in $pids; do wait $pid; done\n"
+		   "\tssh-keygen -y -f $round/key | cut -d' ' -f2 >own\n"
+		   "\tcut -d' ' -f2 $round/key.pub | cmp - own\n"
+		   "\ttest \"$(ls $round | wc -l)\" = 2\n"
+		   "done\n");
 }
 
 /* Everything has a value of its own here that is not the default. */
