@@ -9,9 +9,14 @@
 /* RFC 4253, 4.2: a server may send other lines first. */
 enum { LINES_MAX = 64 };
 
+/*
+ * Clients such as libssh and asyncssh give SYMLINK its arguments in OpenSSH's
+ * order, which is ours, if that name is in the server's version; libssh reads a
+ * number behind it.  It stands in the comments (RFC 4253, 4.2).
+ */
 struct wire_bytes ssh_own_version(void)
 {
-	return ssh_text("SSH-2.0-csftp_" CSFTP_VERSION);
+	return ssh_text("SSH-2.0-csftp_" CSFTP_VERSION " like_OpenSSH_9.2");
 }
 
 /*
