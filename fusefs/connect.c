@@ -347,6 +347,22 @@ const char *connect_program(const struct connector *connector)
 					      : "ssh";
 }
 
+const char *connect_carrier(const struct connector *connector)
+{
+	const struct options *options = connector->options;
+	const char *program = connect_program(connector);
+
+	if (program)
+		return program;
+	if (options->passive)
+		return "standard input and output";
+	if (options->directport)
+		return "tcp";
+	if (options->vsock)
+		return "vsock";
+	return connector->transport == TRANSPORT_LIBSSH2 ? "libssh2" : "native";
+}
+
 int connect_take_said(struct connector *connector)
 {
 	int fd = connector->said;

@@ -63,6 +63,9 @@ int connect_take_said(struct connector *connector);
 /* The program that carries the session, for messages; NULL: none does. */
 const char *connect_program(const struct connector *connector);
 
+/* What carries the session, for people: "ssh", "native", "tcp" ... */
+const char *connect_carrier(const struct connector *connector);
+
 /* NULL is fine. */
 void connect_free(struct connector *connector);
 

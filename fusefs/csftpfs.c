@@ -131,6 +131,7 @@ static void on_question(void *arg, const char *order, FILE *to)
 	}
 	m->status.f = m->f;
 	m->status.layers = m->layers;
+	m->status.transport = connect_carrier(m->connector);
 	m->status.remote = line_remote(m->line);
 	facts.form = strcmp(order, "json") == 0 ? FACTS_JSON : FACTS_TEXT;
 	status_tell(&m->status, &facts);

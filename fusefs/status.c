@@ -79,16 +79,6 @@ static void tell_mount(const struct status *status, struct facts *facts)
 	facts_section_end(facts);
 }
 
-static const char *transport_of(const struct options *options)
-{
-	if (options->passive)
-		return "standard input and output";
-	if (options->directport)
-		return "tcp";
-	return options->ssh_command.count > 0 ? options->ssh_command.item[0]
-					      : "ssh";
-}
-
 /* The names of the bits of csftp_remote_extensions(), in one line. */
 static void tell_extensions(const struct status *status, struct facts *facts)
 {
@@ -129,7 +119,7 @@ static void tell_connection(const struct status *status, struct facts *facts)
 	facts_us(facts, "since", now_us() - status->connected_us);
 	facts_number(facts, "reconnects",
 		     status->connections > 0 ? status->connections - 1 : 0);
-	facts_text(facts, "transport", transport_of(options));
+	facts_text(facts, "transport", status->transport);
 	facts_text(facts, "peer",
 		   options->directport ? options->host : options->login);
 	if (options->directport || options->port)

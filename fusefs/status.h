@@ -30,6 +30,7 @@ struct status_slot {
  */
 struct status {
 	const struct options *options;
+	const char *transport;	     /* what carries it; when asked */
 	struct fusefs *f;	     /* NULL: not mounted yet */
 	struct layers *layers;	     /* NULL: there are none yet */
 	struct csftp_remote *remote; /* NULL: there is none now */

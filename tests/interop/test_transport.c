@@ -106,7 +106,7 @@ static char **argv_with(struct place *place, const char *foreground,
 /* It mounts, a file can be read, and it unmounts in order. */
 static void assert_mounts(struct place *place, const char *const options[])
 {
-	char path[PROC_PATH_MAX], text[16] = "";
+	char path[PROC_PATH_MAX], program[PROC_PATH_MAX], text[16] = "";
 	char **argv = argv_with(place, "-f", options);
 
 	place->mounted.pid = proc_start(argv, -1, -1, -1);
@@ -115,6 +115,11 @@ static void assert_mounts(struct place *place, const char *const options[])
 	proc_print(path, sizeof(path), "%.4000s/file", place->mounted.point);
 	assert_int_equal(file_read(path, text, sizeof(text)), 6);
 	assert_string_equal(text, "hello\n");
+	/* Every mount here is by one of the two that need no ssh. */
+	proc_mounter(program);
+	must_sh("'%s' --status '%s' | grep -Ex '  transport: "
+		"(native|libssh2)'",
+		program, place->mounted.point);
 	mounted_unmount(&place->mounted);
 }
 
