@@ -160,7 +160,8 @@ static bool find_beside(struct prefetch *prefetch, const char *dir,
 
 /*
  * From the last directory to that one: what order is that?  Of many directories
- * two are next to each other by chance in one of the orders: it takes two steps.
+ * two are next to each other by chance in one of the orders: it takes two
+ * steps.
  */
 static void step_beside(struct prefetch *prefetch, uint32_t index)
 {
