@@ -10,6 +10,7 @@
 #include <syslog.h>
 
 #include "csftp/serve.h"
+#include "server/log_words.h"
 
 const char server_usage[] =
 	"Usage: csftp-server [-ehRV] [-d START_DIRECTORY] [-f LOG_FACILITY]\n"
@@ -90,30 +91,6 @@ struct lists {
 struct word {
 	const char *word;
 	int value;
-};
-
-static const struct word levels[] = {
-	{"QUIET", LEVEL_QUIET},	    {"FATAL", LEVEL_FATAL},
-	{"ERROR", LEVEL_ERROR},	    {"INFO", LEVEL_INFO},
-	{"VERBOSE", LEVEL_VERBOSE}, {"DEBUG", LEVEL_DEBUG1},
-	{"DEBUG1", LEVEL_DEBUG1},   {"DEBUG2", LEVEL_DEBUG2},
-	{"DEBUG3", LEVEL_DEBUG3},   {NULL, 0},
-};
-
-static const struct word facilities[] = {
-	{"DAEMON", LOG_DAEMON},
-	{"USER", LOG_USER},
-	{"AUTH", LOG_AUTH},
-	{"AUTHPRIV", LOG_AUTHPRIV},
-	{"LOCAL0", LOG_LOCAL0},
-	{"LOCAL1", LOG_LOCAL1},
-	{"LOCAL2", LOG_LOCAL2},
-	{"LOCAL3", LOG_LOCAL3},
-	{"LOCAL4", LOG_LOCAL4},
-	{"LOCAL5", LOG_LOCAL5},
-	{"LOCAL6", LOG_LOCAL6},
-	{"LOCAL7", LOG_LOCAL7},
-	{NULL, 0},
 };
 
 static const struct word sandboxes[] = {
@@ -275,16 +252,11 @@ static bool set_bits(struct server_options *options, const char *option,
 
 static bool set_log(struct server_options *options, int opt, const char *text)
 {
-	int value = meaning(opt == 'l' ? levels : facilities, text);
+	bool known = opt == 'l' ? log_level_of(text, &options->log.level)
+				: log_facility_of(text, &options->log.facility);
 
-	if (value < 0)
-		return wrong(options, "unknown log %s \"%s\"",
-			     opt == 'l' ? "level" : "facility", text);
-	if (opt == 'l')
-		options->log.level = (enum log_level)value;
-	else
-		options->log.facility = value;
-	return true;
+	return known || wrong(options, "unknown log %s \"%s\"",
+			      opt == 'l' ? "level" : "facility", text);
 }
 
 /* Each once, as OpenSSH has it. */

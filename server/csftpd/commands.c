@@ -6,6 +6,7 @@
 #include "core/version.h"
 #include "server/csftpd/conn.h"
 #include "server/csftpd/daemon_impl.h"
+#include "server/log_words.h"
 
 static uint64_t sum(struct daemon *daemon,
 		    uint64_t (*of)(const struct worker *worker))
@@ -58,7 +59,7 @@ static const char *status(struct daemon *daemon, const char *argument,
 	report_number(report, "uptime_s",
 		      (uv_now(&daemon->loop) - daemon->since_ms) / 1000);
 	report_word(report, "log_level",
-		    settings_level_name(daemon->log.config.level));
+		    log_level_word(daemon->log.config.level));
 	report_number(report, "workers", daemon->workers);
 	report_number(report, "acceptors", daemon->acceptors);
 	report_number(report, "places",
@@ -223,7 +224,7 @@ static const char *set_level(struct daemon *daemon, const char *argument,
 	enum log_level level;
 
 	(void)report;
-	if (!settings_level(argument, &level))
+	if (!log_level_of(argument, &level))
 		return "unknown level";
 	daemon->log.config.level = level;
 	daemon_mail_all(daemon, MAIL_LEVEL, level);

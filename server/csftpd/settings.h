@@ -116,9 +116,4 @@ void settings_show(FILE *out, const struct settings *settings);
 struct settings *settings_get(struct settings *settings);
 void settings_put(struct settings *settings);
 
-/* "INFO" and the like. */
-const char *settings_level_name(enum log_level level);
-const char *settings_facility_name(int facility);
-bool settings_level(const char *text, enum log_level *out);
-
 #endif

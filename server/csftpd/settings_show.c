@@ -7,6 +7,7 @@
 #include "csftp/serve.h"
 #include "server/csftpd/daemon.h"
 #include "server/csftpd/settings_impl.h"
+#include "server/log_words.h"
 
 /* As the reader cuts words out, with quotes where they are needed. */
 static void put_word(FILE *out, const char *word)
@@ -207,8 +208,8 @@ static void show_subsystem(FILE *out, const struct settings *settings)
 	const struct server_options *sftp = &settings->sftp;
 
 	fprintf(out, "subsystem sftp internal-sftp -l %s -f %s",
-		settings_level_name(sftp->log.level),
-		settings_facility_name(sftp->log.facility));
+		log_level_word(sftp->log.level),
+		log_facility_word(sftp->log.facility));
 	if (sftp->log.to_stderr)
 		fputs(" -e", out);
 	if (sftp->log_packets)
@@ -274,9 +275,9 @@ static void show_daemon(FILE *out, const struct settings *settings)
 	put_seconds(out, "draintime", settings->drain_ms);
 	put_or_none(out, "controlsocket", settings->control);
 	put_or_none(out, "pidfile", settings->pid_file);
-	put_text(out, "loglevel", settings_level_name(settings->log_level));
+	put_text(out, "loglevel", log_level_word(settings->log_level));
 	put_text(out, "syslogfacility",
-		 settings_facility_name(settings->log_facility));
+		 log_facility_word(settings->log_facility));
 }
 
 void settings_show(FILE *out, const struct settings *settings)

@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "server/csftpd/settings_impl.h"
+#include "server/log_words.h"
 
 /* SOURCE: again in the same source; the command line goes before a file. */
 enum repeat { ONCE, AGAIN, SOURCE };
@@ -399,93 +400,19 @@ static bool set_strict(struct settings_reader *reader, char **word,
 	return yes_or_no(reader, word[0], &reader->settings->strict_modes);
 }
 
-struct word {
-	const char *name;
-	int value;
-};
-
-static const struct word levels[] = {
-	{"QUIET", LEVEL_QUIET},	    {"FATAL", LEVEL_FATAL},
-	{"ERROR", LEVEL_ERROR},	    {"INFO", LEVEL_INFO},
-	{"VERBOSE", LEVEL_VERBOSE}, {"DEBUG", LEVEL_DEBUG1},
-	{"DEBUG1", LEVEL_DEBUG1},   {"DEBUG2", LEVEL_DEBUG2},
-	{"DEBUG3", LEVEL_DEBUG3},   {NULL, 0},
-};
-
-static const struct word facilities[] = {
-	{"DAEMON", LOG_DAEMON},
-	{"USER", LOG_USER},
-	{"AUTH", LOG_AUTH},
-	{"AUTHPRIV", LOG_AUTHPRIV},
-	{"LOCAL0", LOG_LOCAL0},
-	{"LOCAL1", LOG_LOCAL1},
-	{"LOCAL2", LOG_LOCAL2},
-	{"LOCAL3", LOG_LOCAL3},
-	{"LOCAL4", LOG_LOCAL4},
-	{"LOCAL5", LOG_LOCAL5},
-	{"LOCAL6", LOG_LOCAL6},
-	{"LOCAL7", LOG_LOCAL7},
-	{NULL, 0},
-};
-
-static bool meaning(struct settings_reader *reader, const struct word *words,
-		    const char *text, int *out)
-{
-	for (; words->name; words++) {
-		if (strcasecmp(words->name, text) != 0)
-			continue;
-		*out = words->value;
-		return true;
-	}
-	return settings_wrong(reader, "\"%s\" is unknown", text);
-}
-
-static const char *name_of(const struct word *words, int value)
-{
-	for (; words->name; words++)
-		if (words->value == value)
-			return words->name;
-	return "?";
-}
-
-const char *settings_level_name(enum log_level level)
-{
-	return name_of(levels, (int)level);
-}
-
-const char *settings_facility_name(int facility)
-{
-	return name_of(facilities, facility);
-}
-
-bool settings_level(const char *text, enum log_level *out)
-{
-	for (const struct word *word = levels; word->name; word++) {
-		if (strcasecmp(word->name, text) != 0)
-			continue;
-		*out = (enum log_level)word->value;
-		return true;
-	}
-	return false;
-}
-
 static bool set_level(struct settings_reader *reader, char **word, size_t count)
 {
-	int level = 0;
-
 	(void)count;
-	if (!meaning(reader, levels, word[0], &level))
-		return false;
-	reader->settings->log_level = (enum log_level)level;
-	return true;
+	return log_level_of(word[0], &reader->settings->log_level) ||
+	       settings_wrong(reader, "\"%s\" is unknown", word[0]);
 }
 
 static bool set_facility(struct settings_reader *reader, char **word,
 			 size_t count)
 {
 	(void)count;
-	return meaning(reader, facilities, word[0],
-		       &reader->settings->log_facility);
+	return log_facility_of(word[0], &reader->settings->log_facility) ||
+	       settings_wrong(reader, "\"%s\" is unknown", word[0]);
 }
 
 static const char *or_none(const char *text)
