@@ -27,6 +27,30 @@ void command_world_release(struct command_world *world)
 	free(world->out);
 }
 
+int command_setup(void **state)
+{
+	struct command_world *world = malloc(sizeof(*world));
+
+	if (!world)
+		return -1;
+	command_world_init(world);
+	*state = world;
+	return 0;
+}
+
+int command_teardown(void **state)
+{
+	command_world_release(*state);
+	free(*state);
+	return 0;
+}
+
+void command_put(struct command_world *world, const char *path,
+		 const char *text)
+{
+	assert_int_equal(fs_put(&world->caller, path, text, strlen(text)), 0);
+}
+
 void command_begin(struct command_world *world, const char *command)
 {
 	struct exec_config config = world->config;

@@ -43,6 +43,14 @@ void command_world_init(struct command_world *world);
 /* Checks that every handle was closed. */
 void command_world_release(struct command_world *world);
 
+/* Both as a test's setup and teardown; *state is the world. */
+int command_setup(void **state);
+int command_teardown(void **state);
+
+/* A file in it with that text. */
+void command_put(struct command_world *world, const char *path,
+		 const char *text);
+
 /* Begins a command; command_step() or command_drop() go on with it. */
 void command_begin(struct command_world *world, const char *command);
 

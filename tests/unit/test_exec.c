@@ -16,29 +16,6 @@
 #define SHA256_ABC                                                             \
 	"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
-static int begin(void **state)
-{
-	struct command_world *world = malloc(sizeof(*world));
-
-	if (!world)
-		return -1;
-	command_world_init(world);
-	*state = world;
-	return 0;
-}
-
-static int end(void **state)
-{
-	command_world_release(*state);
-	free(*state);
-	return 0;
-}
-
-static void put(struct command_world *world, const char *path, const char *text)
-{
-	assert_int_equal(fs_put(&world->caller, path, text, strlen(text)), 0);
-}
-
 static void echo_says_its_words(void **state)
 {
 	struct command_world *world = *state;
@@ -110,8 +87,8 @@ static void sums_are_those_of_coreutils(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/abc", "abc");
-	put(world, "/empty", "");
+	command_put(world, "/abc", "abc");
+	command_put(world, "/empty", "");
 	command_says(world, "md5sum abc /abc", 0,
 		     MD5_ABC "  abc\n" MD5_ABC "  /abc\n", "");
 	command_says(world, "sha1sum abc", 0, SHA1_ABC "  abc\n", "");
@@ -127,7 +104,7 @@ static void sums_can_be_of_standard_input(void **state)
 	command_says(world, "md5sum", 0, MD5_EMPTY "  -\n", "");
 	command_run(world, "sha256sum", "abc", 3);
 	assert_string_equal(world->out, SHA256_ABC "  -\n");
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	command_run(world, "md5sum abc - -", "abc", 3);
 	assert_string_equal(world->out, MD5_ABC "  abc\n" MD5_ABC
 						"  -\n" MD5_EMPTY "  -\n");
@@ -142,7 +119,7 @@ static void names_that_break_lines_are_quoted_in_sums(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/a\nb\\c\rd", "abc");
+	command_put(world, "/a\nb\\c\rd", "abc");
 	command_says(world, "md5sum 'a\nb\\c\rd'", 0,
 		     "\\" MD5_ABC "  a\\nb\\\\c\\rd\n", "");
 }
@@ -151,7 +128,7 @@ static void sums_go_on_after_what_cannot_be_read(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	assert_int_equal(fs_mkdir(&world->caller, "/dir"), 0);
 	command_says(world, "md5sum gone dir abc", 1, MD5_ABC "  abc\n",
 		     "md5sum: gone: No such file or directory\n"
@@ -192,13 +169,13 @@ static void patterns_are_names_that_are_there(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/a.c", "abc");
-	put(world, "/b.c", "");
-	put(world, "/b.h", "");
-	put(world, "/.c", "");
+	command_put(world, "/a.c", "abc");
+	command_put(world, "/b.c", "");
+	command_put(world, "/b.h", "");
+	command_put(world, "/.c", "");
 	assert_int_equal(fs_mkdir(&world->caller, "/d"), 0);
-	put(world, "/d/*", "abc");
-	put(world, "/d/x", "");
+	command_put(world, "/d/*", "abc");
+	command_put(world, "/d/x", "");
 	command_says(world, "md5sum *.c", 0,
 		     MD5_ABC "  a.c\n" MD5_EMPTY "  b.c\n", "");
 	command_says(world, "md5sum /?.[!c]", 0, MD5_EMPTY "  /b.h\n", "");
@@ -218,8 +195,8 @@ static void a_tilde_is_a_home(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/a.c", "abc");
-	put(world, "/~", "");
+	command_put(world, "/a.c", "abc");
+	command_put(world, "/~", "");
 	command_says(world, "md5sum ~/a.c", 0, MD5_ABC "  //a.c\n", "");
 	command_says(world, "md5sum ~/*.c", 0, MD5_ABC "  //a.c\n", "");
 	command_says(world, "md5sum '~' \\~", 0,
@@ -280,7 +257,7 @@ static void df_tells_what_programs_read(void **state)
 	unsigned long long size, used, left;
 	char line[128];
 
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	command_run(world, "df -k /abc", "", 0);
 	assert_int_equal(world->status, 0);
 	assert_int_equal(sscanf(world->out,
@@ -308,8 +285,8 @@ static void pieces_of_streams_make_no_difference(void **state)
 		MD5_ABC "  abc\n" MD5_ABC "  -\n" MD5_EMPTY "  b\n";
 	struct command_world *world = *state;
 
-	put(world, "/abc", "abc");
-	put(world, "/b", "");
+	command_put(world, "/abc", "abc");
+	command_put(world, "/b", "");
 	for (int later = 0; later < 2; later++) {
 		world->answers_later = later;
 		for (size_t piece = 1; piece < 120; piece++) {
@@ -331,7 +308,7 @@ static void nobody_who_reads_means_waiting(void **state)
 	size_t len;
 
 	/* More than fits into any buffer. */
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	memset(command, 'x', sizeof(command));
 	memcpy(command, "md5sum", 6);
 	for (size_t i = 6; i < sizeof(command) - 5; i += 5)
@@ -354,7 +331,7 @@ static void input_that_nobody_reads_does_not_wait(void **state)
 	struct command_world *world = *state;
 	static const char much[500000];
 
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	command_run(world, "echo x", much, sizeof(much));
 	assert_true(world->ended);
 	world->keep_open = true;
@@ -369,7 +346,7 @@ static void who_goes_away_leaves_nothing_open(void **state)
 	const uint8_t *in = NULL;
 	size_t len = 0;
 
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	world->answers_later = true;
 	for (unsigned steps = 0; steps < 40; steps++) {
 		command_begin(world, "md5sum *abc abc [a]bc");
@@ -391,7 +368,7 @@ static void answers_that_come_later_wake_the_owner(void **state)
 	struct command_world *world = *state;
 	unsigned woken = 0;
 
-	put(world, "/abc", "abc");
+	command_put(world, "/abc", "abc");
 	world->config.wake = wake;
 	world->config.arg = &woken;
 	command_run(world, "md5sum abc", "", 0);
@@ -404,7 +381,8 @@ static void answers_that_come_later_wake_the_owner(void **state)
 
 int main(void)
 {
-#define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define CLAIM(name)                                                            \
+	cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(echo_says_its_words),
 		CLAIM(what_there_is_not_is_said),

@@ -8,29 +8,6 @@
 #include "tests/lib/command.h"
 #include "tests/lib/test.h"
 
-static int begin(void **state)
-{
-	struct command_world *world = malloc(sizeof(*world));
-
-	if (!world)
-		return -1;
-	command_world_init(world);
-	*state = world;
-	return 0;
-}
-
-static int end(void **state)
-{
-	command_world_release(*state);
-	free(*state);
-	return 0;
-}
-
-static void put(struct command_world *world, const char *path, const char *text)
-{
-	assert_int_equal(fs_put(&world->caller, path, text, strlen(text)), 0);
-}
-
 static void assert_file(struct command_world *world, const char *path,
 			const char *text)
 {
@@ -117,7 +94,7 @@ static void times_and_modes_are_kept_where_asked(void **state)
 	struct command_world *world = *state;
 	const struct csftp_attr *attr = &world->caller.attr;
 
-	put(world, "/f", "old");
+	command_put(world, "/f", "old");
 	TELL(world, "scp -p -t f",
 	     "T1234567890 5 987654321 999999\nC0751 1 x\ny\0");
 	assert_out(world, "0000");
@@ -312,7 +289,7 @@ static void a_file_that_cannot_be_made_is_passed_over(void **state)
 
 	assert_int_equal(fs_mkdir(&world->caller, "/d"), 0);
 	assert_int_equal(fs_mkdir(&world->caller, "/d/sub"), 0);
-	put(world, "/d/file", "old");
+	command_put(world, "/d/file", "old");
 	/* No data follows a line that was refused. */
 	TELL(world, "scp -r -t d",
 	     "C0644 5 sub\nD0755 0 file\nT1 0 1 0\nC0644 9 sub\n"
@@ -410,7 +387,7 @@ static void a_tree_that_is_read_only_stays_as_it_is(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/f", "old");
+	command_put(world, "/f", "old");
 	world->config.read_only = true;
 	TELL(world, "scp -r -t .", "C0644 1 f\nD0755 0 d\n");
 	assert_int_equal(world->status, 1);
@@ -452,11 +429,11 @@ static void a_file_is_sent(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/f", "hello");
+	command_put(world, "/f", "hello");
 	ask(world, "scp -f f");
 	assert_int_equal(world->status, 0);
 	assert_out(world, "C0644 5 f\nhello0");
-	put(world, "/g", "");
+	command_put(world, "/g", "");
 	ask(world, "scp -vf /f -- g");
 	assert_int_equal(world->status, 1);
 	assert_out(world, "C0644 5 f\nhello0"
@@ -478,7 +455,7 @@ static void times_are_sent_where_asked(void **state)
 		.mtime = {22, 6},
 	};
 
-	put(world, "/f", "x");
+	command_put(world, "/f", "x");
 	assert_int_equal(fs_setattr(&world->caller, "/f", &attr), 0);
 	ask(world, "scp -p -f f");
 	assert_out(world, "T22 0 11 0\nC4755 1 f\nx0");
@@ -489,10 +466,10 @@ static void directories_are_sent_with_what_is_in_them(void **state)
 	struct command_world *world = *state;
 
 	assert_int_equal(fs_mkdir(&world->caller, "/d"), 0);
-	put(world, "/d/a", "1");
+	command_put(world, "/d/a", "1");
 	assert_int_equal(fs_mkdir(&world->caller, "/d/in"), 0);
-	put(world, "/d/in/b", "2");
-	put(world, "/d/z", "3");
+	command_put(world, "/d/in/b", "2");
+	command_put(world, "/d/z", "3");
 	assert_int_equal(fs_symlink(&world->caller, "/d/to", "in/b"), 0);
 	for (int later = 0; later < 2; later++) {
 		world->answers_later = later;
@@ -517,7 +494,7 @@ static void nothing_is_sent_before_the_peer_is_ready(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/f", "hello");
+	command_put(world, "/f", "hello");
 	world->keep_open = true;
 	command_run(world, "scp -f f", "", 0);
 	assert_out(world, "");
@@ -541,8 +518,8 @@ static void what_the_peer_refuses_is_not_sent(void **state)
 	struct command_world *world = *state;
 
 	assert_int_equal(fs_mkdir(&world->caller, "/d"), 0);
-	put(world, "/d/a", "1");
-	put(world, "/f", "2");
+	command_put(world, "/d/a", "1");
+	command_put(world, "/f", "2");
 	TELL(world, "scp -r -f d f", "\0\1no\n\0\0");
 	assert_int_equal(world->status, 1);
 	assert_out(world, "D0755 0 d\nC0644 1 f\n20");
@@ -563,7 +540,7 @@ static void a_peer_that_never_ends_its_line_is_left(void **state)
 	static char line[3 * EXEC_LINE_MAX];
 	struct command_world *world = *state;
 
-	put(world, "/f", "2");
+	command_put(world, "/f", "2");
 	world->keep_open = true;
 	memset(line + 1, 'x', sizeof(line) - 1);
 	command_run(world, "scp -f f", line, sizeof(line));
@@ -575,7 +552,7 @@ static void what_cannot_be_read_is_zeros_and_an_error(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/f", "hello");
+	command_put(world, "/f", "hello");
 	world->config.denied = 1U << CSFTP_OP_READ;
 	ask(world, "scp -f f");
 	assert_int_equal(world->status, 1);
@@ -589,7 +566,7 @@ static void a_file_that_shrinks_is_filled_up(void **state)
 	const uint8_t *in = (const uint8_t *)yes;
 	size_t len = 3;
 
-	put(world, "/f", "hello");
+	command_put(world, "/f", "hello");
 	world->tap.read_part = 2;
 	world->answers_later = true;
 	command_begin(world, "scp -f f");
@@ -608,8 +585,8 @@ static void names_that_break_lines_are_not_sent(void **state)
 {
 	struct command_world *world = *state;
 
-	put(world, "/a\nC0777 9 evil", "x");
-	put(world, "/b", "y");
+	command_put(world, "/a\nC0777 9 evil", "x");
+	command_put(world, "/b", "y");
 	ask(world, "scp -f '/a\nC0777 9 evil' b");
 	assert_int_equal(world->status, 1);
 	assert_out(world, "\1scp: /a?C0777 9 evil: a line end in its name\n"
@@ -783,7 +760,8 @@ static void who_goes_away_leaves_nothing_open(void **state)
 
 int main(void)
 {
-#define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define CLAIM(name)                                                            \
+	cmocka_unit_test_setup_teardown(name, command_setup, command_teardown)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(a_file_is_taken),
 		CLAIM(into_a_directory_files_come_by_their_names),
