@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/asker.h"
 #include "tests/lib/mounted.h"
 #include "tests/lib/test.h"
 
@@ -22,7 +23,6 @@ struct place {
 	struct mounted mounted; /* its server is sshd, with a key */
 	pid_t agent;
 	char hosts[PROC_PATH_MAX]; /* a known_hosts file of the test's */
-	char asked[PROC_PATH_MAX]; /* what SSH_ASKPASS was asked */
 	char text[TEXT_MAX];
 };
 
@@ -35,8 +35,6 @@ static int start_by(void **state, enum transport transport)
 	print_message("# %s\n", transport_name(transport));
 	mounted_serve(&place->mounted, transport);
 	proc_print(place->hosts, sizeof(place->hosts), "%.4000s/hosts",
-		   place->mounted.dir);
-	proc_print(place->asked, sizeof(place->asked), "%.4000s/asked",
 		   place->mounted.dir);
 	must_sh("echo hello >'%s/file'", place->mounted.served);
 	return 0;
@@ -63,8 +61,7 @@ static int stop(void **state)
 
 static void forget_env(void)
 {
-	unsetenv("SSH_ASKPASS");
-	unsetenv("SSH_ASKPASS_REQUIRE");
+	asker_forget();
 	unsetenv("SSH_AUTH_SOCK");
 }
 
@@ -77,8 +74,8 @@ static int clean_up(void **state)
 		proc_stop(place->agent);
 	place->agent = 0;
 	forget_env();
-	must_sh("rm -f '%s' '%s' '%s/askpass'", place->hosts, place->asked,
-		place->mounted.dir);
+	must_sh("rm -f '%s'", place->hosts);
+	asker_remove(place->mounted.dir);
 	return 0;
 }
 
@@ -153,38 +150,6 @@ static const char *option(char *buf, const char *name, const char *value)
 	return buf;
 }
 
-/* Answers each question with the next line; the last one for ever. */
-static void answer_with(struct place *place, const char *answers)
-{
-	char path[PROC_PATH_MAX], script[2 * PROC_PATH_MAX];
-
-	proc_print(path, sizeof(path), "%.4000s/askpass", place->mounted.dir);
-	proc_print(script, sizeof(script),
-		   "#!/bin/sh\n"
-		   "printf '%%s\\n' \"$1\" >>'%s'\n"
-		   "n=$(grep -c '' '%s.n' 2>/dev/null || :)\n"
-		   "n=$((${n:-0} + 1))\n"
-		   "echo >>'%s.n'\n"
-		   "printf '%s' | sed -n \"${n}p;\\$p\" | head -1\n",
-		   place->asked, place->asked, place->asked, answers);
-	must_sh("rm -f '%s' '%s.n'", place->asked, place->asked);
-	file_write(path, script, strlen(script));
-	assert_int_equal(chmod(path, 0700), 0);
-	setenv("SSH_ASKPASS", path, 1);
-	setenv("SSH_ASKPASS_REQUIRE", "force", 1);
-}
-
-static void assert_asked(struct place *place, const char *what)
-{
-	char text[4096] = "";
-
-	if (access(place->asked, R_OK) == 0)
-		text[file_read(place->asked, text, sizeof(text) - 1)] = '\0';
-	must_sh("rm -f '%s.n'", place->asked);
-	if (!strstr(text, what))
-		fail_msg("\"%s\" was not asked, but: %s", what, text);
-}
-
 /*
  * Who we are
  */
@@ -227,11 +192,11 @@ static void an_encrypted_key_is_asked_for_its_passphrase(void **state)
 
 	must_sh("ssh-keygen -q -p -P '' -N 'so secret' -f '%s' >/dev/null",
 		key);
-	answer_with(place, "wrong\\nso secret\\n");
+	asker_answers(place->mounted.dir, "wrong\\nso secret\\n");
 	assert_mounts(place, options);
-	assert_asked(place, "Enter passphrase for key '");
+	asker_was_asked(place->mounted.dir, "Enter passphrase for key '");
 	/* As often as ssh asks, and no more. */
-	answer_with(place, "wrong\\n");
+	asker_answers(place->mounted.dir, "wrong\\n");
 	assert_fails(place, options);
 	assert_says(place, "Permission denied (publickey).");
 	must_sh("ssh-keygen -q -p -P 'so secret' -N '' -f '%s' >/dev/null",
@@ -464,13 +429,15 @@ static void who_is_asked_about_a_host_decides(void **state)
 		option(hosts, "UserKnownHostsFile", place->hosts),
 		"StrictHostKeyChecking=ask", "BatchMode=no", NULL};
 
-	answer_with(place, "no\\n");
+	asker_answers(place->mounted.dir, "no\\n");
 	assert_fails(place, options);
 	assert_says(place, "Host key verification failed.");
-	assert_asked(place, "The authenticity of host '" SSHD_HOST " (");
-	answer_with(place, "perhaps\\nyes\\n");
+	asker_was_asked(place->mounted.dir,
+			"The authenticity of host '" SSHD_HOST " (");
+	asker_answers(place->mounted.dir, "perhaps\\nyes\\n");
 	assert_mounts(place, options);
-	assert_asked(place, "Please type 'yes', 'no' or the fingerprint: ");
+	asker_was_asked(place->mounted.dir,
+			"Please type 'yes', 'no' or the fingerprint: ");
 	forget_env();
 	assert_mounts(place, options);
 }
@@ -684,10 +651,10 @@ static void passwords_are_asked_for_as_by_ssh(void **state)
 	struct place *place = *state;
 
 	serve_with(place, &with);
-	answer_with(place, "no\\nopen sesame\\n");
+	asker_answers(place->mounted.dir, "no\\nopen sesame\\n");
 	assert_mounts(place, options);
-	assert_asked(place, "@" SSHD_HOST "'s password: ");
-	answer_with(place, "no\\n");
+	asker_was_asked(place->mounted.dir, "@" SSHD_HOST "'s password: ");
+	asker_answers(place->mounted.dir, "no\\n");
 	assert_fails(place, options);
 	assert_says(place, "Permission denied, please try again.");
 	assert_says(place, "Permission denied (publickey,password).");
@@ -707,7 +674,7 @@ static void a_further_connection_has_the_password(void **state)
 	char **argv;
 
 	serve_with(place, &with);
-	answer_with(place, "open sesame\\n");
+	asker_answers(place->mounted.dir, "open sesame\\n");
 	argv = argv_with(place, "-f", options);
 	place->mounted.pid = proc_start(argv, -1, -1, -1);
 	mounted_argv_free(argv);
@@ -741,9 +708,9 @@ static void questions_of_the_server_are_asked(void **state)
 	struct place *place = *state;
 
 	serve_with(place, &with);
-	answer_with(place, "open sesame\\n");
+	asker_answers(place->mounted.dir, "open sesame\\n");
 	assert_mounts(place, options);
-	assert_asked(place, "@" SSHD_HOST ") Password: ");
+	asker_was_asked(place->mounted.dir, "@" SSHD_HOST ") Password: ");
 }
 
 static void a_second_factor_is_given(void **state)
@@ -762,9 +729,9 @@ static void a_second_factor_is_given(void **state)
 		"mv both sshd_config\n"
 		"kill -HUP %d",
 		place->mounted.sshd.dir, place->mounted.sshd.pid);
-	answer_with(place, "open sesame\\n");
+	asker_answers(place->mounted.dir, "open sesame\\n");
 	assert_mounts(place, options);
-	assert_asked(place, "'s password: ");
+	asker_was_asked(place->mounted.dir, "'s password: ");
 }
 
 static void dropbear_is_a_server_like_any_other(void **state)
