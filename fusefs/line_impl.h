@@ -28,7 +28,7 @@ enum line_state {
 
 struct watch {
 	uv_poll_t poll;
-	int events; /* polled for now */
+	int events; /* that are polled for */
 };
 
 /* What is asked to hear whether somebody is there. */

@@ -21,7 +21,7 @@ enum haste { LATER, NOW };
 
 struct watch {
 	uv_poll_t poll;
-	int events; /* polled for now */
+	int events; /* that are polled for */
 	bool used;
 };
 

@@ -41,7 +41,7 @@ bool ssh_keyring_begin(struct ssh_keyring *keys,
 		       const struct ssh_config *config,
 		       const struct talk *talk);
 
-/* The agent is not needed any more for now. */
+/* Leaves the agent until it is asked again. */
 void ssh_keyring_end(struct ssh_keyring *keys);
 
 /*
