@@ -18,6 +18,15 @@ static void close_up(struct ssh_buf *buf)
 	buf->head = 0;
 }
 
+/* And leaves nothing behind that was moved: it is not encrypted. */
+static void close_up_later(struct ssh_buf *later)
+{
+	size_t end = later->tail;
+
+	close_up(later);
+	ssh_wipe(later->base + later->tail, end - later->tail);
+}
+
 bool ssh_out_room(struct csftp_ssh *ssh, size_t len)
 {
 	struct ssh_buf *out = &ssh->out;
@@ -113,7 +122,7 @@ struct wire_wr ssh_begin(struct csftp_ssh *ssh, uint8_t msg)
 		if (!later->base && !ssh_buf_get(ssh, later))
 			return wr;
 		if (later->head > 0)
-			close_up(later);
+			close_up_later(later);
 		if (cap - later->tail < 4)
 			return wr;
 		wr = (struct wire_wr){.base = later->base + later->tail + 4,
@@ -138,6 +147,8 @@ enum csftp_err ssh_end(struct csftp_ssh *ssh, struct wire_wr *wr)
 	    wr->len > ssh->env->config.buf_size - SSH_OVERHEAD)
 		err = CSFTP_ERR_NO_ROOM;
 	if (err != CSFTP_OK) {
+		if (ssh->writing_later && wr->base)
+			ssh_wipe(wr->base, wr->len);
 		if (ssh->later.tail == 0)
 			ssh_buf_put(ssh, &ssh->later);
 		if (ssh->out.tail == 0)
@@ -158,11 +169,15 @@ void ssh_reply(struct csftp_ssh *ssh, struct wire_wr *wr)
 			       "too many messages that wait for replies");
 }
 
-/* What waits is not encrypted yet, and could be a password. */
+/*
+ * What waits is not encrypted yet, and could be a password.  The rest of the
+ * buffer is left alone, as memory that nobody touches costs nothing.
+ */
 void ssh_drop_later(struct csftp_ssh *ssh)
 {
 	if (ssh->later.base)
-		ssh_wipe(ssh->later.base, ssh->env->config.buf_size);
+		ssh_wipe(ssh->later.base + ssh->later.head,
+			 ssh->later.tail - ssh->later.head);
 	ssh_buf_put(ssh, &ssh->later);
 }
 
@@ -178,6 +193,7 @@ void ssh_flush_later(struct csftp_ssh *ssh)
 			return;
 		memcpy(ssh->out.base + ssh->out.tail + HEAD,
 		       later->base + later->head + 4, len);
+		ssh_wipe(later->base + later->head, 4 + (size_t)len);
 		later->head += 4 + (size_t)len;
 		(void)ssh_out_seal(ssh, len);
 	}

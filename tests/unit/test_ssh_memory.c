@@ -260,6 +260,28 @@ static void passwords_do_not_stay_in_the_pool(void **state)
 	}
 }
 
+/* Where nothing was, nothing is: that memory is never the machine's. */
+static void a_login_leaves_most_of_a_buffer_alone(void **state)
+{
+	enum { MARK = 0xa5, USED = 16384 };
+	struct ssh_rig rig;
+
+	(void)state;
+	for (unsigned i = 0; i < POOL; i++)
+		memset(pool()->buf[i], MARK, BUF);
+	start(&rig, NULL);
+	ssh_rig_run(&rig);
+	assert_int_equal(csftp_ssh_rekey(rig.client.ssh), CSFTP_OK);
+	assert_int_equal(csftp_ssh_auth_none(rig.client.ssh, "anna"), CSFTP_OK);
+	ssh_rig_run(&rig);
+	(void)ssh_rig_channel(&rig);
+	ssh_rig_stop(&rig);
+	assert_int_equal(pool()->free, POOL);
+	for (unsigned i = 0; i < POOL; i++)
+		for (size_t at = USED; at < BUF; at++)
+			assert_int_equal(pool()->buf[i][at], MARK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +290,7 @@ int main(void)
 		cmocka_unit_test(
 			an_idle_connection_fits_into_a_page_without_buffers),
 		cmocka_unit_test(what_is_released_is_wiped),
+		cmocka_unit_test(a_login_leaves_most_of_a_buffer_alone),
 		cmocka_unit_test(passwords_do_not_stay_in_the_pool),
 		cmocka_unit_test(
 			secrets_of_key_exchanges_do_not_stay_in_the_pool),
