@@ -167,6 +167,27 @@ CSFTP_MUST_CHECK enum csftp_err ssh_crypt_seal(struct ssh_crypt *crypt,
 					       size_t len);
 
 /*
+ * The same in pieces, each from where it is to where it is to be: begin, then
+ * run for all of the len bytes in their order, then end.  from and to are the
+ * same or do not overlap.  The length field stands in the packet, and so does
+ * the tag; a packet that is sealed stands there whole at its end, and one that
+ * is opened at its beginning.  What run gave is not to be believed before end
+ * is CSFTP_OK.
+ *
+ * False: this cipher cannot, as its MAC is made of the whole plain text.
+ */
+bool ssh_crypt_has_pieces(const struct ssh_crypt *crypt);
+CSFTP_MUST_CHECK enum csftp_err ssh_crypt_begin(struct ssh_crypt *crypt,
+						uint32_t seq, uint8_t *packet,
+						size_t len);
+CSFTP_MUST_CHECK enum csftp_err ssh_crypt_run(struct ssh_crypt *crypt,
+					      uint8_t *to, const uint8_t *from,
+					      size_t len);
+CSFTP_MUST_CHECK enum csftp_err ssh_crypt_end(struct ssh_crypt *crypt,
+					      uint32_t seq, uint8_t *packet,
+					      size_t len);
+
+/*
  * Signature keys.  A signature is 64 bytes for Ed25519, r and s of the
  * curve's length each for ECDSA, and the modulus' length for RSA.
  */

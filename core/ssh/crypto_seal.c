@@ -1,5 +1,5 @@
 /*
- * Packets sealed and opened in place: ChaCha20-Poly1305 (OpenSSH
+ * Packets sealed and opened: ChaCha20-Poly1305 (OpenSSH
  * PROTOCOL.chacha20poly1305), AES-GCM (RFC 5647, as in OpenSSH PROTOCOL, 1.6),
  * AES-CTR (RFC 4344, 4) with HMAC-SHA-2 (RFC 6668) before or after encryption
  * (OpenSSH PROTOCOL, 1.1).
@@ -68,28 +68,27 @@ static enum csftp_err chacha_head(struct ssh_crypt *crypt, uint32_t seq,
 	return CSFTP_OK;
 }
 
-static enum csftp_err chacha_open(struct ssh_crypt *crypt, uint32_t seq,
-				  uint8_t *packet, size_t len)
+static enum csftp_err chacha_begin(struct ssh_crypt *crypt, uint32_t seq,
+				   uint8_t *packet, size_t len)
 {
 	uint8_t tag[POLY_TAG];
 
-	if (!chacha_tag(crypt, seq, packet, len, tag))
+	if (crypt->way == SSH_OPEN) {
+		if (!chacha_tag(crypt, seq, packet, len, tag))
+			return CSFTP_ERR_CRYPTO;
+		if (!ssh_same(tag, packet + LEN + len, POLY_TAG))
+			return CSFTP_ERR_FORGED;
+	} else if (!chacha_at(crypt->header, seq, 0) ||
+		   !cipher_run(crypt->header, packet, packet, LEN)) {
 		return CSFTP_ERR_CRYPTO;
-	if (!ssh_same(tag, packet + LEN + len, POLY_TAG))
-		return CSFTP_ERR_FORGED;
-	if (!chacha_at(crypt->cipher, seq, 1) ||
-	    !cipher_run(crypt->cipher, packet + LEN, packet + LEN, len))
-		return CSFTP_ERR_CRYPTO;
-	return CSFTP_OK;
+	}
+	return chacha_at(crypt->cipher, seq, 1) ? CSFTP_OK : CSFTP_ERR_CRYPTO;
 }
 
-static enum csftp_err chacha_seal(struct ssh_crypt *crypt, uint32_t seq,
-				  uint8_t *packet, size_t len)
+static enum csftp_err chacha_end(struct ssh_crypt *crypt, uint32_t seq,
+				 uint8_t *packet, size_t len)
 {
-	if (!chacha_at(crypt->header, seq, 0) ||
-	    !cipher_run(crypt->header, packet, packet, LEN) ||
-	    !chacha_at(crypt->cipher, seq, 1) ||
-	    !cipher_run(crypt->cipher, packet + LEN, packet + LEN, len) ||
+	if (crypt->way == SSH_SEAL &&
 	    !chacha_tag(crypt, seq, packet, len, packet + LEN + len))
 		return CSFTP_ERR_CRYPTO;
 	return CSFTP_OK;
@@ -104,47 +103,37 @@ static void gcm_next(struct ssh_crypt *crypt)
 }
 
 /* The length field stays readable and is authenticated. */
-static int gcm_begin(struct ssh_crypt *crypt, const uint8_t *packet)
+static enum csftp_err gcm_begin(struct ssh_crypt *crypt, uint32_t seq,
+				uint8_t *packet, size_t len)
 {
-	int got = 0;
-
-	return EVP_CipherInit_ex2(crypt->cipher, NULL, NULL, crypt->iv, -1,
-				  NULL) == 1 &&
-	       EVP_CipherUpdate(crypt->cipher, NULL, &got, packet, LEN) == 1;
-}
-
-static enum csftp_err gcm_open(struct ssh_crypt *crypt, uint32_t seq,
-			       uint8_t *packet, size_t len)
-{
-	uint8_t *body = packet + LEN;
 	int got = 0;
 
 	(void)seq;
-	if (!gcm_begin(crypt, packet) ||
-	    !cipher_run(crypt->cipher, body, body, len) ||
-	    EVP_CIPHER_CTX_ctrl(crypt->cipher, EVP_CTRL_AEAD_SET_TAG, GCM_TAG,
-				body + len) != 1)
+	(void)len;
+	if (EVP_CipherInit_ex2(crypt->cipher, NULL, NULL, crypt->iv, -1,
+			       NULL) != 1 ||
+	    EVP_CipherUpdate(crypt->cipher, NULL, &got, packet, LEN) != 1)
 		return CSFTP_ERR_CRYPTO;
-	gcm_next(crypt);
-	if (EVP_CipherFinal_ex(crypt->cipher, body + len, &got) != 1)
-		return CSFTP_ERR_FORGED;
 	return CSFTP_OK;
 }
 
-static enum csftp_err gcm_seal(struct ssh_crypt *crypt, uint32_t seq,
-			       uint8_t *packet, size_t len)
+static enum csftp_err gcm_end(struct ssh_crypt *crypt, uint32_t seq,
+			      uint8_t *packet, size_t len)
 {
-	uint8_t *body = packet + LEN;
+	uint8_t *tag = packet + LEN + len;
+	bool opens = crypt->way == SSH_OPEN;
 	int got = 0;
 
 	(void)seq;
-	if (!gcm_begin(crypt, packet) ||
-	    !cipher_run(crypt->cipher, body, body, len) ||
-	    EVP_CipherFinal_ex(crypt->cipher, body + len, &got) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(crypt->cipher, EVP_CTRL_AEAD_GET_TAG, GCM_TAG,
-				body + len) != 1)
-		return CSFTP_ERR_CRYPTO;
 	gcm_next(crypt);
+	if (opens && EVP_CIPHER_CTX_ctrl(crypt->cipher, EVP_CTRL_AEAD_SET_TAG,
+					 GCM_TAG, tag) != 1)
+		return CSFTP_ERR_CRYPTO;
+	if (EVP_CipherFinal_ex(crypt->cipher, tag, &got) != 1)
+		return opens ? CSFTP_ERR_FORGED : CSFTP_ERR_CRYPTO;
+	if (!opens && EVP_CIPHER_CTX_ctrl(crypt->cipher, EVP_CTRL_AEAD_GET_TAG,
+					  GCM_TAG, tag) != 1)
+		return CSFTP_ERR_CRYPTO;
 	return CSFTP_OK;
 }
 
@@ -171,40 +160,59 @@ static enum csftp_err ctr_head(struct ssh_crypt *crypt, uint32_t seq,
 	return CSFTP_OK;
 }
 
+static bool hmac_fits(const struct ssh_crypt *crypt, const uint8_t *packet,
+		      size_t len, const uint8_t *tag)
+{
+	return ssh_same(tag, packet + LEN + len, crypt->how.mac_len);
+}
+
+/* The MAC is over the plain text: nothing can be told before all is there. */
 static enum csftp_err ctr_open(struct ssh_crypt *crypt, uint32_t seq,
 			       uint8_t *packet, size_t len)
 {
-	size_t done = crypt->how.etm ? LEN : BLOCK;
 	uint8_t tag[SSH_TAG_MAX];
-	bool good;
 
-	if (!crypt->how.etm && !cipher_run(crypt->cipher, packet + done,
-					   packet + done, LEN + len - done))
+	/* ctr_head() has decrypted the first block. */
+	if (!cipher_run(crypt->cipher, packet + BLOCK, packet + BLOCK,
+			LEN + len - BLOCK) ||
+	    !hmac_tag(crypt, seq, packet, len, tag))
 		return CSFTP_ERR_CRYPTO;
-	if (!hmac_tag(crypt, seq, packet, len, tag))
-		return CSFTP_ERR_CRYPTO;
-	good = ssh_same(tag, packet + LEN + len, crypt->how.mac_len);
-	if (!good)
-		return CSFTP_ERR_FORGED;
-	if (crypt->how.etm && !cipher_run(crypt->cipher, packet + done,
-					  packet + done, LEN + len - done))
-		return CSFTP_ERR_CRYPTO;
-	return CSFTP_OK;
+	return hmac_fits(crypt, packet, len, tag) ? CSFTP_OK : CSFTP_ERR_FORGED;
 }
 
 /* The tag is made aside: HMAC's may be longer than the room behind. */
 static enum csftp_err ctr_seal(struct ssh_crypt *crypt, uint32_t seq,
 			       uint8_t *packet, size_t len)
 {
-	size_t plain = crypt->how.etm ? LEN : 0;
 	uint8_t tag[SSH_TAG_MAX];
 
-	if (!crypt->how.etm && !hmac_tag(crypt, seq, packet, len, tag))
+	if (!hmac_tag(crypt, seq, packet, len, tag) ||
+	    !cipher_run(crypt->cipher, packet, packet, LEN + len))
 		return CSFTP_ERR_CRYPTO;
-	if (!cipher_run(crypt->cipher, packet + plain, packet + plain,
-			LEN + len - plain))
+	memcpy(packet + LEN + len, tag, crypt->how.mac_len);
+	return CSFTP_OK;
+}
+
+static enum csftp_err etm_begin(struct ssh_crypt *crypt, uint32_t seq,
+				uint8_t *packet, size_t len)
+{
+	uint8_t tag[SSH_TAG_MAX];
+
+	if (crypt->way == SSH_SEAL)
+		return CSFTP_OK;
+	if (!hmac_tag(crypt, seq, packet, len, tag))
 		return CSFTP_ERR_CRYPTO;
-	if (crypt->how.etm && !hmac_tag(crypt, seq, packet, len, tag))
+	return hmac_fits(crypt, packet, len, tag) ? CSFTP_OK : CSFTP_ERR_FORGED;
+}
+
+static enum csftp_err etm_end(struct ssh_crypt *crypt, uint32_t seq,
+			      uint8_t *packet, size_t len)
+{
+	uint8_t tag[SSH_TAG_MAX];
+
+	if (crypt->way == SSH_OPEN)
+		return CSFTP_OK;
+	if (!hmac_tag(crypt, seq, packet, len, tag))
 		return CSFTP_ERR_CRYPTO;
 	memcpy(packet + LEN + len, tag, crypt->how.mac_len);
 	return CSFTP_OK;
@@ -231,6 +239,7 @@ static enum csftp_err plain_pass(struct ssh_crypt *crypt, uint32_t seq,
 
 typedef enum csftp_err pass_fn(struct ssh_crypt *, uint32_t, uint8_t *, size_t);
 
+/* What each mode does with the length field, and with a packet as a whole ... */
 static const struct {
 	enum csftp_err (*head)(struct ssh_crypt *, uint32_t, uint8_t *,
 			       uint32_t *);
@@ -239,8 +248,18 @@ static const struct {
 } modes[] = {
 	[SSH_PLAIN] = {plain_head, plain_pass, plain_pass},
 	[SSH_CTR] = {ctr_head, ctr_open, ctr_seal},
-	[SSH_GCM] = {plain_head, gcm_open, gcm_seal},
-	[SSH_CHACHA] = {chacha_head, chacha_open, chacha_seal},
+	[SSH_GCM] = {plain_head, NULL, NULL},
+	[SSH_CHACHA] = {chacha_head, NULL, NULL},
+};
+
+/* ... or in pieces; CTR with etm alone. */
+static const struct {
+	pass_fn *begin;
+	pass_fn *end;
+} pieces[] = {
+	[SSH_CTR] = {etm_begin, etm_end},
+	[SSH_GCM] = {gcm_begin, gcm_end},
+	[SSH_CHACHA] = {chacha_begin, chacha_end},
 };
 
 /* Whether the length field is encrypted with the first block of the rest. */
@@ -262,15 +281,56 @@ enum csftp_err ssh_crypt_head(struct ssh_crypt *crypt, uint32_t seq,
 	return modes[crypt->how.mode].head(crypt, seq, head, len);
 }
 
+bool ssh_crypt_has_pieces(const struct ssh_crypt *crypt)
+{
+	return crypt->how.mode != SSH_PLAIN && !head_is_block(crypt);
+}
+
+enum csftp_err ssh_crypt_begin(struct ssh_crypt *crypt, uint32_t seq,
+			       uint8_t *packet, size_t len)
+{
+	return pieces[crypt->how.mode].begin(crypt, seq, packet, len);
+}
+
+enum csftp_err ssh_crypt_run(struct ssh_crypt *crypt, uint8_t *to,
+			     const uint8_t *from, size_t len)
+{
+	if (len > 0 && !cipher_run(crypt->cipher, to, from, len))
+		return CSFTP_ERR_CRYPTO;
+	return CSFTP_OK;
+}
+
+enum csftp_err ssh_crypt_end(struct ssh_crypt *crypt, uint32_t seq,
+			     uint8_t *packet, size_t len)
+{
+	return pieces[crypt->how.mode].end(crypt, seq, packet, len);
+}
+
+static enum csftp_err in_one_piece(struct ssh_crypt *crypt, uint32_t seq,
+				   uint8_t *packet, size_t len)
+{
+	enum csftp_err err = ssh_crypt_begin(crypt, seq, packet, len);
+
+	if (err == CSFTP_OK)
+		err = ssh_crypt_run(crypt, packet + LEN, packet + LEN, len);
+	if (err == CSFTP_OK)
+		err = ssh_crypt_end(crypt, seq, packet, len);
+	return err;
+}
+
 enum csftp_err ssh_crypt_open(struct ssh_crypt *crypt, uint32_t seq,
 			      uint8_t *packet, size_t len)
 {
+	if (ssh_crypt_has_pieces(crypt))
+		return in_one_piece(crypt, seq, packet, len);
 	return modes[crypt->how.mode].open(crypt, seq, packet, len);
 }
 
 enum csftp_err ssh_crypt_seal(struct ssh_crypt *crypt, uint32_t seq,
 			      uint8_t *packet, size_t len)
 {
+	if (ssh_crypt_has_pieces(crypt))
+		return in_one_piece(crypt, seq, packet, len);
 	return modes[crypt->how.mode].seal(crypt, seq, packet, len);
 }
 

@@ -214,6 +214,118 @@ static void packets_open_in_their_place_only(void **state)
 					 : CSFTP_ERR_FORGED);
 }
 
+/*
+ * One packet of a row in two pieces, cut at a byte, from other memory to other
+ * memory; in the packet there is only what has to be.
+ */
+static enum csftp_err in_two(struct ssh_lib *lib, size_t row, enum ssh_way way,
+			     uint8_t *packet, size_t cut, const uint8_t *from,
+			     uint8_t *to)
+{
+	struct ssh_keys keys = keys_of_table();
+	size_t len = packets[row].len[0];
+	struct ssh_crypt crypt;
+	enum csftp_err err;
+	uint32_t got = 0;
+
+	assert_int_equal(
+		ssh_crypt_init(&crypt, lib, &packets[row].how, way, &keys),
+		CSFTP_OK);
+	if (way == SSH_OPEN)
+		assert_int_equal(ssh_crypt_head(&crypt, 7, packet, &got),
+				 CSFTP_OK);
+	err = ssh_crypt_begin(&crypt, 7, packet, len);
+	if (err == CSFTP_OK) {
+		assert_int_equal(ssh_crypt_run(&crypt, to, from, cut),
+				 CSFTP_OK);
+		assert_int_equal(
+			ssh_crypt_run(&crypt, to + cut, from + cut, len - cut),
+			CSFTP_OK);
+		err = ssh_crypt_end(&crypt, 7, packet, len);
+	}
+	ssh_crypt_release(&crypt);
+	return err;
+}
+
+static bool row_has_pieces(size_t row)
+{
+	return packets[row].how.mode != SSH_CTR || packets[row].how.etm;
+}
+
+static void packets_are_sealed_from_pieces_however_they_are_cut(void **state)
+{
+	uint8_t packet[256], want[256], body[256];
+
+	for (size_t i = 0; i < PACKETS; i++) {
+		size_t whole =
+			hex_bytes(packets[i].sealed[0], want, sizeof(want));
+		uint32_t len = packets[i].len[0];
+
+		for (size_t cut = 0; row_has_pieces(i) && cut <= len; cut++) {
+			memset(packet, 0, sizeof(packet));
+			write_body(body, len);
+			wire_put_u32(packet, len);
+			assert_int_equal(in_two(*state, i, SSH_SEAL, packet,
+						cut, body + 4, packet + 4),
+					 CSFTP_OK);
+			assert_memory_equal(packet, want, whole);
+		}
+	}
+}
+
+static void packets_are_opened_to_pieces_however_they_are_cut(void **state)
+{
+	uint8_t packet[256], want[256], to[256];
+
+	for (size_t i = 0; i < PACKETS; i++) {
+		uint32_t len = packets[i].len[0];
+
+		write_body(want, len);
+		for (size_t cut = 0; row_has_pieces(i) && cut <= len; cut++) {
+			(void)hex_bytes(packets[i].sealed[0], packet,
+					sizeof(packet));
+			assert_int_equal(in_two(*state, i, SSH_OPEN, packet,
+						cut, packet + 4, to),
+					 CSFTP_OK);
+			assert_memory_equal(to, want + 4, len);
+		}
+	}
+}
+
+static void no_changed_byte_opens_to_pieces(void **state)
+{
+	uint8_t packet[256], to[256];
+
+	for (size_t i = 0; i < PACKETS; i++) {
+		size_t whole = 4 + packets[i].len[0] + packets[i].how.mac_len;
+
+		for (size_t at = 0; row_has_pieces(i) && at < whole; at++) {
+			(void)hex_bytes(packets[i].sealed[0], packet,
+					sizeof(packet));
+			packet[at] ^= 1;
+			assert_int_equal(in_two(*state, i, SSH_OPEN, packet, 9,
+						packet + 4, to),
+					 CSFTP_ERR_FORGED);
+		}
+	}
+}
+
+static void a_mac_over_plain_text_takes_no_pieces(void **state)
+{
+	struct ssh_keys keys = keys_of_table();
+	struct ssh_crypt crypt = {.how = {.mode = SSH_PLAIN}};
+
+	assert_false(ssh_crypt_has_pieces(&crypt));
+	for (size_t i = 0; i < PACKETS; i++) {
+		assert_int_equal(ssh_crypt_init(&crypt, *state, &packets[i].how,
+						SSH_OPEN, &keys),
+				 CSFTP_OK);
+		assert_int_equal(ssh_crypt_has_pieces(&crypt),
+				 row_has_pieces(i));
+		ssh_crypt_release(&crypt);
+	}
+}
+
 /* RFC 7748, 6.1: Bob's part. */
 static void x25519_agrees_with_its_rfc(void **state)
 {
@@ -694,6 +806,12 @@ int main(void)
 		cmocka_unit_test(packets_are_sealed_as_others_seal_them),
 		cmocka_unit_test(packets_open_and_no_changed_byte_does),
 		cmocka_unit_test(packets_open_in_their_place_only),
+		cmocka_unit_test(
+			packets_are_sealed_from_pieces_however_they_are_cut),
+		cmocka_unit_test(
+			packets_are_opened_to_pieces_however_they_are_cut),
+		cmocka_unit_test(no_changed_byte_opens_to_pieces),
+		cmocka_unit_test(a_mac_over_plain_text_takes_no_pieces),
 		cmocka_unit_test(x25519_agrees_with_its_rfc),
 		cmocka_unit_test(ed25519_signs_as_its_rfc_does),
 		cmocka_unit_test(ecdsa_verifies_what_its_rfc_signs),
