@@ -16,6 +16,7 @@
 #include "csftp/stream.h"
 #include "fusefs/ask.h"
 #include "fusefs/askpass.h"
+#include "fusefs/charset.h"
 #include "fusefs/connect.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
@@ -37,6 +38,7 @@ struct mount {
 	struct layers *layers;
 	struct fusefs *f;
 	struct status status;
+	struct charset *charset; /* NULL: names are not converted */
 	struct csftp_attr start; /* of the directory where sessions start */
 	char root[CSFTP_PATH_MAX + 1];
 	bool background; /* standard error is gone: syslog */
@@ -427,6 +429,12 @@ static bool make_layers(struct mount *m)
 	struct idmap_config who;
 	struct owners owners = {0};
 	char why[OPTIONS_WHY_MAX];
+	const struct recode_config names_as = {
+		.convert = charset_convert,
+		.charset = m->charset,
+		.log = on_log,
+		.arg = m,
+	};
 	const struct layers_config config = {
 		.under = lines_fs(m->lines),
 		.root = m->root,
@@ -436,7 +444,11 @@ static bool make_layers(struct mount *m)
 		.names = options->cache_names,
 		.no_readahead = options->no_readahead,
 		.no_list_ahead = options->sync_readdir,
-		.mend_rename = options->mend_rename,
+		.mend = {.rename = options->mend_rename,
+			 .truncate = options->mend_truncate,
+			 .stat = options->mend_stat,
+			 .create = options->mend_create},
+		.names_as = options->modules_iconv ? &names_as : NULL,
 		.links = links_policy(options),
 		.follow_links = options->follow_links,
 		.owners = owners_wanted(options) ? &who : NULL,
@@ -584,6 +596,22 @@ static bool offer_password(struct mount *m)
 	return false;
 }
 
+/* Before anybody is asked for a password in vain. */
+static bool open_charset(struct mount *m)
+{
+	const struct options *options = &m->options;
+
+	if (!options->modules_iconv)
+		return true;
+	m->charset = charset_open(options->from_code, options->to_code);
+	if (!m->charset)
+		say(m, "modules=iconv, from %s to %s: %s",
+		    options->from_code ? options->from_code : "UTF-8",
+		    options->to_code ? options->to_code : "the locale's",
+		    errno == EINVAL ? "iconv(3) cannot" : strerror(errno));
+	return m->charset != NULL;
+}
+
 static bool connect_now(struct mount *m)
 {
 	return connect_remote(m) && find_root(m) && check_root(m);
@@ -601,6 +629,7 @@ static void release(struct mount *m)
 	lines_free(m->lines);
 	line_free(m->line);
 	connect_free(m->connector);
+	charset_close(m->charset);
 }
 
 static int run(struct mount *m)
@@ -608,7 +637,7 @@ static int run(struct mount *m)
 	bool ok;
 
 	status_init(&m->status, &m->options);
-	ok = offer_password(m) && make_line(m) &&
+	ok = open_charset(m) && offer_password(m) && make_line(m) &&
 	     (m->options.delay_connect ? take_root(m) : connect_now(m)) &&
 	     begin_line(m) && make_layers(m) && hold_signals(m) &&
 	     mount_it(m) && leave_terminal(m) && serve(m);

@@ -9,15 +9,17 @@
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
 #include "core/layer/readahead.h"
+#include "core/layer/recode.h"
 #include "core/layer/why.h"
 
 struct layers {
 	struct layers_config config;
 	struct csftp_fs *top; /* of those that there are by now */
 	struct why *why;
-	struct csftp_fs *mend;	 /* NULL: no rename needs help */
+	struct csftp_fs *mend;	 /* NULL: nothing needs help */
 	struct idmap *idmap;	 /* NULL: owners are shown as they are */
 	struct csftp_fs *follow; /* NULL: links are not followed there */
+	struct csftp_fs *recode; /* NULL: names are not converted */
 	struct cache *cache;
 	struct readahead *readahead;
 	struct prefetch *prefetch;
@@ -75,11 +77,14 @@ static uint32_t as_ms(double seconds)
 
 static enum csftp_err add_mend(struct layers *layers)
 {
+	struct mend_config config = layers->config.mend;
 	enum csftp_err err;
 
-	if (!layers->config.mend_rename)
+	if (!config.rename && !config.truncate && !config.stat &&
+	    !config.create)
 		return CSFTP_OK;
-	err = mend_new(&layers->mend, layers->top);
+	config.under = layers->top;
+	err = mend_new(&layers->mend, &config);
 	if (!err)
 		layers->top = layers->mend;
 	return err;
@@ -110,6 +115,23 @@ static enum csftp_err add_follow(struct layers *layers)
 	err = follow_new(&layers->follow, layers->top);
 	if (!err)
 		layers->top = layers->follow;
+	return err;
+}
+
+/* Below the cache, so that names are converted once. */
+static enum csftp_err add_recode(struct layers *layers)
+{
+	struct recode_config config;
+	enum csftp_err err;
+
+	if (!layers->config.names_as)
+		return CSFTP_OK;
+	config = *layers->config.names_as;
+	config.under = layers->top;
+	config.root = layers->config.root;
+	err = recode_new(&layers->recode, &config);
+	if (!err)
+		layers->top = layers->recode;
 	return err;
 }
 
@@ -211,6 +233,8 @@ enum csftp_err layers_new(struct layers **out,
 	if (!err)
 		err = add_follow(layers);
 	if (!err)
+		err = add_recode(layers);
+	if (!err)
 		err = add_cache(layers);
 	if (!err)
 		err = add_readahead(layers);
@@ -248,6 +272,7 @@ void layers_free(struct layers *layers)
 	prefetch_free(layers->prefetch);
 	readahead_free(layers->readahead);
 	cache_free(layers->cache);
+	recode_free(layers->recode);
 	follow_free(layers->follow);
 	idmap_free(layers->idmap);
 	mend_free(layers->mend);

@@ -8,9 +8,11 @@
 #include "core/layer/cache.h"
 #include "core/layer/idmap.h"
 #include "core/layer/links.h"
+#include "core/layer/mend.h"
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
 #include "core/layer/readahead.h"
+#include "core/layer/recode.h"
 #include "core/layer/writebehind.h"
 #include "csftp/err.h"
 #include "csftp/fs.h"
@@ -27,7 +29,10 @@ struct layers_config {
 	uint32_t names;	   /* remembered at a time; 0: about 75,000 */
 	bool no_readahead; /* of content */
 	bool no_list_ahead;
-	bool mend_rename; /* over files, with servers that cannot */
+	/* Without under; it may want nothing. */
+	struct mend_config mend;
+	/* How names are converted, without under; NULL: they are not. */
+	const struct recode_config *names_as;
 	enum links_policy links;
 	bool follow_links;
 	const struct idmap_config

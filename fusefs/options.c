@@ -758,6 +758,8 @@ void options_release(struct options *options)
 	free(options->vsock);
 	free(options->uidfile);
 	free(options->gidfile);
+	free(options->from_code);
+	free(options->to_code);
 	strings_release(&options->ssh_command);
 	strings_release(&options->ssh_options);
 	strings_release(&options->mount_flags);

@@ -59,6 +59,8 @@ struct options {
 	char *vsock;  /* CID:PORT */
 	char *uidfile;
 	char *gidfile;
+	char *from_code; /* the server's character set */
+	char *to_code;
 	struct strings ssh_command;
 	struct strings ssh_options; /* "-oKEYWORD=VALUE" */
 	struct strings mount_flags; /* "nosuid" and the like */
@@ -98,6 +100,10 @@ struct options {
 	bool sync_read;
 	bool owner_caller;
 	bool mend_rename; /* over files, with servers that cannot */
+	bool mend_truncate;
+	bool mend_stat; /* of open files */
+	bool mend_create;
+	bool modules_iconv;
 	enum options_idmap idmap;
 	enum options_nomap nomap;
 	bool no_cache; /* of our own */

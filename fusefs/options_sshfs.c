@@ -233,28 +233,29 @@ static bool keep_modules(struct options *options, const struct keyword *keyword,
 	size_t len;
 
 	while ((name = next_of(&list, &len)) != NULL) {
-		if (len != 6 || strncmp(name, "subdir", 6) != 0)
+		if (len == 6 && !strncmp(name, "subdir", 6))
+			options->modules_subdir = true;
+		else if (len == 5 && !strncmp(name, "iconv", 5))
+			options->modules_iconv = true;
+		else
 			return explain(why,
-				       "%s=%s: there is none but subdir; "
-				       "names are not converted",
+				       "%s=%s: there is none but subdir and "
+				       "iconv",
 				       keyword->name, value);
-		options->modules_subdir = true;
 	}
 	return true;
 }
 
-/* What each asks for: */
-enum {
-	BY_ITSELF, /* it is so in any case */
-	RENAME,
-	NO_MORE, /* servers of long ago needed it */
-};
-
+/* Which flag each sets; 0: it is so in any case. */
 static const struct word workarounds[] = {
-	{"rename", RENAME},	   {"renamexdev", BY_ITSELF},
-	{"buflimit", BY_ITSELF},   {"nodelay", BY_ITSELF},
-	{"nodelaysrv", BY_ITSELF}, {"truncate", NO_MORE},
-	{"fstat", NO_MORE},	   {"createmode", NO_MORE},
+	{"rename", offsetof(struct options, mend_rename)},
+	{"renamexdev", 0},
+	{"truncate", offsetof(struct options, mend_truncate)},
+	{"fstat", offsetof(struct options, mend_stat)},
+	{"buflimit", 0},
+	{"createmode", offsetof(struct options, mend_create)},
+	{"nodelay", 0},
+	{"nodelaysrv", 0},
 };
 
 static bool one_workaround(struct options *options, const char *name,
@@ -266,6 +267,9 @@ static bool one_workaround(struct options *options, const char *name,
 
 	if (len == 4 && !strncmp(name, "none", 4)) {
 		options->mend_rename = false;
+		options->mend_truncate = false;
+		options->mend_stat = false;
+		options->mend_create = false;
 		return true;
 	}
 	if (!word && len > 2 && !strncmp(name, "no", 2))
@@ -276,13 +280,8 @@ static bool one_workaround(struct options *options, const char *name,
 			       "workaround=%.*s: there is none of that "
 			       "name",
 			       (int)len, name);
-	if (on && word->value == NO_MORE)
-		return explain(why,
-			       "workaround=%s: there is none for servers "
-			       "that need it",
-			       word->text);
-	if (word->value == RENAME)
-		options->mend_rename = on;
+	if (word->value > 0)
+		*(bool *)((char *)options + word->value) = on;
 	return true;
 }
 
@@ -339,6 +338,7 @@ const struct keyword options_sshfs[] = {
 	{"dmask", VALUE, keep_mask, OFFSET(dmask)},
 	{"fmask", VALUE, keep_mask, OFFSET(fmask)},
 	{"follow_symlinks", ALONE, keep_flag, OFFSET(follow_links)},
+	{"from_code", VALUE, keep_text, OFFSET(from_code)},
 	{"gidfile", VALUE, keep_text, OFFSET(gidfile)},
 	{"group", ALONE, keep_default, 0},
 	{"hard_remove", ALONE, keep_default, 0},
@@ -387,6 +387,7 @@ const struct keyword options_sshfs[] = {
 	{"symlinks", VALUE, keep_symlinks, 0},
 	{"sync_read", ALONE, keep_flag, OFFSET(sync_read)},
 	{"sync_readdir", ALONE, keep_flag, OFFSET(sync_readdir)},
+	{"to_code", VALUE, keep_text, OFFSET(to_code)},
 	{"transform_symlinks", ALONE, keep_flag, OFFSET(rebase_links)},
 	{"uidfile", VALUE, keep_text, OFFSET(uidfile)},
 	{"unreliable_append", ALONE, keep_default, 0},
@@ -435,6 +436,9 @@ bool options_sshfs_check(struct options *options, char *why)
 	if (options->modules_subdir != (options->subdir != NULL))
 		return explain(why, "modules=subdir and subdir=DIR belong "
 				    "together");
+	if (!options->modules_iconv && (options->from_code || options->to_code))
+		return explain(why, "from_code and to_code are for "
+				    "modules=iconv");
 	if (options->idmap == IDMAP_FILE && !options->uidfile &&
 	    !options->gidfile)
 		return explain(why, "idmap=file: uidfile or gidfile is "

@@ -4,42 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/layer/relay.h"
-
-/* Names that are tried until one is free. */
-#define TRIES 16U
+#include "core/layer/mend_impl.h"
 
 #define ASIDE	  ".csftp-"
 #define ASIDE_LEN (sizeof(ASIDE) - 1)
 
-struct mend {
-	struct relay relay; /* first */
-	uint32_t number;    /* of the last name that was tried */
-};
-
-struct mend_job {
-	struct relay_job job; /* first */
-	unsigned tries;
-	int err;       /* what the whole fails with */
-	int first_err; /* what it failed with at first */
-	char aside[CSFTP_PATH_MAX + 1];
-};
-
-static struct mend *mend_of(struct mend_job *job)
-{
-	return (struct mend *)job->job.relay;
-}
-
-/* A name in the directory of path2; false: it would be too long. */
-static bool name_aside(struct mend_job *job)
+bool mend_name_aside(struct mend_job *job, const char *path)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *path = job->job.asked->path2;
 	const char *slash = strrchr(path, '/');
 	size_t len = slash ? (size_t)(slash - path) + 1 : 0;
-	uint32_t number = ++mend_of(job)->number;
+	uint32_t number = ++((struct mend *)job->job.relay)->number;
 
-	if (len + ASIDE_LEN + 8 > CSFTP_PATH_MAX)
+	if (job->tries++ == MEND_TRIES || len + ASIDE_LEN + 8 > CSFTP_PATH_MAX)
 		return false;
 	memcpy(job->aside, path, len);
 	memcpy(job->aside + len, ASIDE, ASIDE_LEN);
@@ -50,15 +27,33 @@ static bool name_aside(struct mend_job *job)
 	return true;
 }
 
-static void rename_to(struct mend_job *job, const char *from, const char *to,
-		      void (*done)(struct csftp_req *,
-				   const struct csftp_reply *))
+void mend_ask(struct mend_job *job, struct csftp_req req, mend_step *then)
 {
-	job->job.req.op = CSFTP_OP_RENAME;
-	job->job.req.flags = 0;
-	job->job.req.path = from;
-	job->job.req.path2 = to;
-	relay_ask(&job->job, done);
+	job->job.req = req;
+	relay_ask(&job->job, then);
+}
+
+static void rename_to(struct mend_job *job, const char *from, const char *to,
+		      mend_step *then)
+{
+	mend_ask(job,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_RENAME,
+			 .path = from,
+			 .path2 = to,
+		 },
+		 then);
+}
+
+/* What is open goes with its name. */
+static void answer_rename(struct mend_job *job, const struct csftp_reply *reply)
+{
+	const struct csftp_req *asked = job->job.asked;
+
+	if (!reply->err)
+		mend_renamed((struct mend *)job->job.relay, asked->path,
+			     asked->path2);
+	relay_answer(&job->job, reply);
 }
 
 static void finished(struct csftp_req *req, const struct csftp_reply *reply)
@@ -66,7 +61,7 @@ static void finished(struct csftp_req *req, const struct csftp_reply *reply)
 	struct mend_job *job = (struct mend_job *)req;
 
 	(void)reply; /* the rename itself has been decided */
-	relay_answer_err(&job->job, job->err);
+	answer_rename(job, &(struct csftp_reply){.err = job->err});
 }
 
 static void replaced(struct csftp_req *req, const struct csftp_reply *reply)
@@ -78,20 +73,19 @@ static void replaced(struct csftp_req *req, const struct csftp_reply *reply)
 		rename_to(job, job->aside, job->job.asked->path2, finished);
 		return;
 	}
-	job->job.req.op = CSFTP_OP_UNLINK;
-	job->job.req.path = job->aside;
-	job->job.req.path2 = NULL;
-	relay_ask(&job->job, finished);
+	mend_ask(job,
+		 (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = job->aside},
+		 finished);
 }
 
 static void moved_aside(struct csftp_req *req, const struct csftp_reply *reply);
 
 static void move_aside(struct mend_job *job)
 {
-	if (job->tries++ == TRIES || !name_aside(job))
-		relay_answer_err(&job->job, job->first_err);
-	else
+	if (mend_name_aside(job, job->job.asked->path2))
 		rename_to(job, job->job.asked->path2, job->aside, moved_aside);
+	else
+		relay_answer_err(&job->job, job->first_err);
 }
 
 /* Where nothing is in the way, it was something else. */
@@ -123,29 +117,30 @@ static void looked_at(struct csftp_req *req, const struct csftp_reply *reply)
 static void refused(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct mend_job *job = (struct mend_job *)req;
+	const struct mend *mend = (const struct mend *)job->job.relay;
 	int err = reply->err;
 
-	if (err != EEXIST && err != EIO && err != EPERM && err != EACCES &&
-	    err != EOPNOTSUPP) {
-		relay_answer(&job->job, reply);
+	if (!mend->config.rename || !(job->job.asked->flags & CSFTP_REPLACE) ||
+	    (err != EEXIST && err != EIO && err != EPERM && err != EACCES &&
+	     err != EOPNOTSUPP)) {
+		answer_rename(job, reply);
 		return;
 	}
 	job->first_err = err;
-	job->job.req.op = CSFTP_OP_GETATTR;
-	job->job.req.flags = CSFTP_NOFOLLOW;
-	job->job.req.path = job->job.asked->path2;
-	relay_ask(&job->job, looked_at);
+	mend_ask(job,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_GETATTR,
+			 .flags = CSFTP_NOFOLLOW,
+			 .path = job->job.asked->path2,
+		 },
+		 looked_at);
 }
 
 static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
 {
-	struct mend_job *job;
+	struct mend_job *job =
+		(struct mend_job *)relay_take((struct relay *)fs, req);
 
-	if (!(req->flags & CSFTP_REPLACE)) {
-		relay_pass(fs, req);
-		return;
-	}
-	job = (struct mend_job *)relay_take((struct relay *)fs, req);
 	if (!job)
 		return;
 	job->tries = 0;
@@ -153,22 +148,51 @@ static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
 	relay_ask(&job->job, refused);
 }
 
-enum csftp_err mend_new(struct csftp_fs **out, struct csftp_fs *under)
+/* A size that is being given is given. */
+static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 {
-	struct mend *mend = calloc(1, sizeof(*mend));
+	struct mend *mend = (struct mend *)fs;
+	bool waited = relay_unlist(&mend->held, req) ||
+		      relay_unlist(&mend->ready, req);
 
+	for (struct mend_job *job = mend->makes; job && !waited;
+	     job = job->next_make)
+		waited = relay_unlist(&job->asking, req);
+	if (waited)
+		csftp_reply_err(req, EINTR);
+	else if (!mend->sizing || mend->sizing->job.asked != req)
+		mend->cancel(fs, req);
+}
+
+enum csftp_err mend_new(struct csftp_fs **out, const struct mend_config *config)
+{
+	struct mend *mend;
+
+	if (!config->under)
+		return CSFTP_ERR_ARG;
+	mend = calloc(1, sizeof(*mend));
 	if (!mend)
 		return CSFTP_ERR_NOMEM;
-	relay_init(&mend->relay, under, sizeof(struct mend_job), relay_pass);
+	relay_init(&mend->relay, config->under, sizeof(struct mend_job),
+		   relay_pass);
+	mend->config = *config;
+	mend->cancel = mend->relay.ops.cancel;
+	mend->relay.ops.cancel = cancel;
 	mend->relay.ops.op[CSFTP_OP_RENAME] = op_rename;
+	mend_file_init(mend);
+	if (config->truncate)
+		mend_size_init(mend);
 	*out = &mend->relay.fs;
 	return CSFTP_OK;
 }
 
 void mend_free(struct csftp_fs *fs)
 {
+	struct mend *mend = (struct mend *)fs;
+
 	if (!fs)
 		return;
-	relay_release((struct relay *)fs);
-	free(fs);
+	mend_file_release(mend);
+	relay_release(&mend->relay);
+	free(mend);
 }

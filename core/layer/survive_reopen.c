@@ -156,6 +156,12 @@ static void seen(struct csftp_req *req, const struct csftp_reply *reply)
 
 	if (survive_lost(file->survive, reply)) {
 		done_with(file);
+	} else if (reply->err && !req->path) {
+		/* There are servers without FSTAT. */
+		ask(file,
+		    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+				       .path = file->node->path},
+		    seen);
 	} else if (reply->err || !attr || !is_same(file->node, attr)) {
 		give_up(file, ESTALE);
 		ask(file,

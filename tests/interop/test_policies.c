@@ -198,6 +198,46 @@ static void a_file_of_owners_has_to_be_right_and_safe(void **state)
 	assert_refused(options, "belongs to somebody else");
 }
 
+static void names_have_the_character_set_that_is_wished(void **state)
+{
+	(void)state;
+	need_mounts();
+	must_sh("cd '%s' && d=$(printf 'd\\374') && mkdir \"$d\" && "
+		"echo text >\"$d/$(printf 'f\\366')\"",
+		mounted.served);
+	mounted_mount(&mounted,
+		      "modules=iconv,from_code=ISO-8859-1,to_code=UTF-8");
+	must_sh("cd '%s' && d=$(printf 'd\\303\\274') && "
+		"f=$(printf 'f\\303\\266')\n"
+		"test \"$(ls)\" = \"$d\" && test \"$(cat \"$d/$f\")\" = text\n"
+		"mv \"$d/$f\" \"$f\" && ln -s \"$f\" link\n"
+		"test \"$(readlink link)\" = \"$f\" && cat link\n"
+		"! mkdir \"$(printf '\\342\\202\\254')\" 2>/dev/null\n"
+		"cd '%s' && cat \"$(printf 'f\\366')\"\n"
+		"test \"$(readlink link)\" = \"$(printf 'f\\366')\"",
+		mounted.point, mounted.served);
+	mounted_unmount(&mounted);
+	assert_refused("modules=iconv,from_code=none-such", "iconv(3) cannot");
+}
+
+/* With a server that needs none of it, as ours are. */
+static void workarounds_do_what_they_stand_for(void **state)
+{
+	(void)state;
+	need_mounts();
+	mounted_mount(&mounted, "workaround=rename:truncate:fstat:createmode");
+	must_sh("cd '%s' && seq 1 99999 >file && cp file ../whole.txt\n"
+		"truncate -s 300000 file && truncate -s 400000 file\n"
+		"test $(stat -c %%s file) = 400000\n"
+		"cmp -n 300000 file ../whole.txt && truncate -s 0 file\n"
+		"test ! -s file && (umask 027 && echo text >made)\n"
+		"test $(stat -c %%a made) = 640 && mv made file\n"
+		"test \"$(ls -A)\" = file && test \"$(cat file)\" = text\n"
+		"test $(stat -c %%a '%s'/file) = 640",
+		mounted.point, mounted.served);
+	mounted_unmount(&mounted);
+}
+
 static void what_users_make_can_belong_to_them(void **state)
 {
 	(void)state;
@@ -452,6 +492,8 @@ int main(void)
 		CLEAN_TEST(owners_are_shown_by_name_and_set_so),
 		CLEAN_TEST(owners_are_shown_by_files),
 		CLEAN_TEST(a_file_of_owners_has_to_be_right_and_safe),
+		CLEAN_TEST(names_have_the_character_set_that_is_wished),
+		CLEAN_TEST(workarounds_do_what_they_stand_for),
 		CLEAN_TEST(what_users_make_can_belong_to_them),
 		CLEAN_TEST(a_password_comes_from_standard_input),
 		CLEAN_TEST(files_side_by_side_have_connections_of_their_own),

@@ -204,6 +204,10 @@ static void do_one(struct cut *cut, struct csftp_req *req)
 		csftp_reply_err(req, EACCES);
 		return;
 	}
+	if (cut->no_fstat && req->op == CSFTP_OP_GETATTR && !req->path) {
+		csftp_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	do_allowed(cut, req);
 }
 

@@ -36,11 +36,14 @@ static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
 
 static void begin(struct old *old)
 {
+	struct mend_config config = {.rename = true};
+
 	*old = (struct old){.err = EEXIST};
 	assert_int_equal(csftp_memfs_new(&old->memfs, NULL), CSFTP_OK);
 	relay_init(&old->relay, old->memfs, 0, relay_pass);
 	old->relay.ops.op[CSFTP_OP_RENAME] = op_rename;
-	assert_int_equal(mend_new(&old->layer, &old->relay.fs), CSFTP_OK);
+	config.under = &old->relay.fs;
+	assert_int_equal(mend_new(&old->layer, &config), CSFTP_OK);
 	old->c.fs = old->layer;
 	old->other.fs = old->memfs;
 	assert_int_equal(fs_mkdir(&old->other, "/d"), 0);

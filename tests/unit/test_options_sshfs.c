@@ -119,28 +119,60 @@ static void a_module_for_a_directory_goes_down(void **state)
 	options_release(&parsed.options);
 	assert_refused("modules=subdir", "together");
 	assert_refused("subdir=x", "together");
-	assert_refused("modules=iconv", "not converted");
-	assert_refused("modules=subdir:iconv,subdir=x", "not converted");
-	assert_refused("from_code=latin1", "unknown");
+	assert_refused("modules=none", "none but subdir and iconv");
 }
 
-static void workarounds_are_done_or_refused(void **state)
+static void a_module_for_names_has_two_character_sets(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	assert_fine(&parsed, "modules=iconv:subdir,subdir=x,from_code=LATIN1,"
+			     "to_code=UTF-8");
+	assert_true(parsed.options.modules_iconv);
+	assert_string_equal(parsed.options.from_code, "LATIN1");
+	assert_string_equal(parsed.options.to_code, "UTF-8");
+	assert_string_equal(parsed.options.dir, "/dir/x");
+	options_release(&parsed.options);
+	assert_fine(&parsed, "modules=iconv");
+	assert_null(parsed.options.from_code);
+	assert_null(parsed.options.to_code);
+	options_release(&parsed.options);
+	assert_refused("from_code=LATIN1", "modules=iconv");
+	assert_refused("to_code=LATIN1", "modules=iconv");
+	assert_refused("modules=iconv,to_code=", "value");
+}
+
+static void workarounds_are_as_sshfs_has_them(void **state)
 {
 	struct parsed parsed;
 
 	(void)state;
 	assert_fine(&parsed, "workaround=rename:renamexdev:nobuflimit");
 	assert_true(parsed.options.mend_rename);
+	assert_false(parsed.options.mend_truncate || parsed.options.mend_stat ||
+		     parsed.options.mend_create);
 	options_release(&parsed.options);
-	assert_fine(&parsed, "workaround=rename:none:notruncate:nofstat:"
-			     "nocreatemode:nodelaysrv");
+	assert_fine(&parsed, "workaround=truncate:fstat:createmode");
 	assert_false(parsed.options.mend_rename);
+	assert_true(parsed.options.mend_truncate && parsed.options.mend_stat &&
+		    parsed.options.mend_create);
+	options_release(&parsed.options);
+	assert_fine(&parsed, "workaround=rename:truncate:fstat:createmode:none:"
+			     "nodelaysrv");
+	assert_false(parsed.options.mend_rename ||
+		     parsed.options.mend_truncate || parsed.options.mend_stat ||
+		     parsed.options.mend_create);
+	options_release(&parsed.options);
+	assert_fine(&parsed, "workaround=truncate:fstat:createmode:rename:"
+			     "notruncate:nofstat:nocreatemode:norename");
+	assert_false(parsed.options.mend_rename ||
+		     parsed.options.mend_truncate || parsed.options.mend_stat ||
+		     parsed.options.mend_create);
 	options_release(&parsed.options);
 	assert_fine(&parsed, "workaround=rename,workaround=norename");
 	assert_false(parsed.options.mend_rename);
 	options_release(&parsed.options);
-	assert_refused("workaround=truncate", "servers that need it");
-	assert_refused("workaround=rename:createmode", "servers that need it");
 	assert_refused("workaround=noise", "none of that name");
 }
 
@@ -242,6 +274,8 @@ static const char *sample_of(const char *name)
 		{"gidfile", "=/f,idmap=file"},
 		{"modules", "=subdir,subdir=x"},
 		{"subdir", "=x,modules=subdir"},
+		{"from_code", "=LATIN1,modules=iconv"},
+		{"to_code", "=LATIN1,modules=iconv"},
 		{"symlinks", "=raw"},
 		{"vsock", "=2:5"},
 		{"workaround", "=none"},
@@ -445,7 +479,8 @@ int main(void)
 			links_are_contained_unless_somebody_says_otherwise),
 		cmocka_unit_test(owners_are_mapped_as_wished),
 		cmocka_unit_test(a_module_for_a_directory_goes_down),
-		cmocka_unit_test(workarounds_are_done_or_refused),
+		cmocka_unit_test(a_module_for_names_has_two_character_sets),
+		cmocka_unit_test(workarounds_are_as_sshfs_has_them),
 		cmocka_unit_test(the_connection_can_be_another),
 		cmocka_unit_test(a_password_is_asked_for_once),
 		cmocka_unit_test(limits_and_masks_are_numbers),

@@ -64,6 +64,23 @@ static void a_file_that_has_grown_is_the_same(void **state)
 	assert_memory_equal(rig->caller.data, "0123456789more", 14);
 }
 
+static void a_file_is_found_again_without_fstat(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = &rig->caller;
+	csftp_fh same, shrunk;
+
+	rig->cut.no_fstat = true;
+	same = open_known(rig, "/a", READS | WRITES);
+	shrunk = open_known(rig, "/b", READS | WRITES);
+	assert_int_equal(fs_write(c, shrunk, 0, "abcdefghij", 10), 0);
+	rig_cut(rig);
+	assert_int_equal(fs_put(&rig->other, "/b", "abc", 3), 0);
+	assert_int_equal(fs_read(c, same, 0, 10), 0);
+	assert_memory_equal(c->data, "0123456789", 10);
+	assert_int_equal(fs_read(c, shrunk, 0, 10), ESTALE);
+}
+
 static void a_file_that_has_shrunk_or_gone_is_stale(void **state)
 {
 	struct rig *rig = *state;
@@ -487,6 +504,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(a_handle_of_a_file_that_was_replaced_is_stale),
 		CLAIM(a_file_that_has_grown_is_the_same),
+		CLAIM(a_file_is_found_again_without_fstat),
 		CLAIM(a_file_that_has_shrunk_or_gone_is_stale),
 		CLAIM(a_file_that_was_removed_here_is_stale),
 		CLAIM(close_waits_for_what_was_written),
