@@ -88,7 +88,8 @@ void serve_slot_keep(struct serve_slot *slot)
 	serve->link.pins++;
 	slot->reserved = slot->answer_max;
 	serve->reserved += slot->reserved;
-	if (handlers[slot->kind].room == SERVE_NAMES_MAX) {
+	if (handlers[slot->kind].room == SERVE_NAMES_MAX &&
+	    !serve_prompt(serve)) {
 		slot->holds_scratch = true;
 		serve->scratch_taken = true;
 	}
@@ -106,7 +107,7 @@ void serve_slot_submit(struct serve_slot *slot)
 {
 	struct csftp_serve *serve = slot->serve;
 
-	if (!serve_inline(serve))
+	if (!serve_prompt(serve))
 		serve_slot_keep(slot);
 	do {
 		slot->again = false;
@@ -114,6 +115,8 @@ void serve_slot_submit(struct serve_slot *slot)
 		csftp_submit(serve->config.fs, &slot->req);
 		slot->inside = false;
 	} while (slot->again && !slot->answered);
+	if (!slot->answered)
+		serve_slot_keep(slot);
 }
 
 static void close_next(struct csftp_serve *serve);
@@ -242,7 +245,7 @@ static bool begin_read(struct serve_slot *slot, const struct sftp_msg *msg)
 		slot->req.pipe = slot->serve->pipe;
 	if (slot->req.len > CSFTP_SERVE_DATA_MAX)
 		slot->req.len = CSFTP_SERVE_DATA_MAX;
-	if (!serve_inline(slot->serve))
+	if (!serve_prompt(slot->serve))
 		return true;
 	wr = serve_writer(slot, SERVE_DATA_HEAD + slot->req.len);
 	slot->req.into = wr.base + SERVE_DATA_HEAD;
@@ -591,7 +594,7 @@ static enum csftp_err make_buffers(struct csftp_serve *serve)
 		.arg = config->arg,
 	};
 
-	if (!serve_inline(serve)) {
+	if (!serve_prompt(serve)) {
 		serve->scratch = malloc(SERVE_NAMES_MAX);
 		if (!serve->scratch)
 			return CSFTP_ERR_NOMEM;

@@ -127,6 +127,12 @@ static inline bool serve_inline(const struct csftp_serve *serve)
 	return serve->config.fs->traits & CSFTP_FS_INLINE;
 }
 
+/* Whether an answer can be made where it will be sent from. */
+static inline bool serve_prompt(const struct csftp_serve *serve)
+{
+	return serve->config.fs->traits & (CSFTP_FS_INLINE | CSFTP_FS_PROMPT);
+}
+
 /* Whether the policy excludes all requests of a kind that can be sent. */
 bool serve_denies(const struct csftp_serve *serve, enum sftp_kind kind);
 

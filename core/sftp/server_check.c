@@ -133,7 +133,7 @@ static void check_read(struct serve_slot *slot)
 	slot->req.off = check->off;
 	slot->req.len =
 		check->left < SERVE_HASHED_MAX ? check->left : SERVE_HASHED_MAX;
-	if (serve_inline(serve))
+	if (serve_prompt(serve))
 		serve->link.work = true;
 	else
 		slot->again = true;

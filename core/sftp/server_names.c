@@ -17,7 +17,7 @@
  */
 static struct wire_wr names_writer(struct serve_slot *slot)
 {
-	if (serve_inline(slot->serve))
+	if (serve_prompt(slot->serve))
 		return link_writer(&slot->serve->link, SERVE_NAMES_MAX);
 	return (struct wire_wr){.base = slot->serve->scratch,
 				.cap = SERVE_NAMES_MAX};
@@ -27,7 +27,7 @@ static void names_send(struct serve_slot *slot)
 {
 	struct wire_wr wr = slot->wr;
 
-	if (!serve_inline(slot->serve) && wr.err == CSFTP_OK) {
+	if (!serve_prompt(slot->serve) && wr.err == CSFTP_OK) {
 		wr = serve_writer(slot, slot->wr.len);
 		wire_wr_raw(&wr, slot->wr.base, slot->wr.len);
 	}
@@ -83,8 +83,12 @@ static void put_longname(struct serve_slot *slot,
 bool serve_names_entry(struct csftp_req *req, const struct csftp_entry *entry)
 {
 	struct serve_slot *slot = (struct serve_slot *)req;
-	struct wire_wr before = slot->wr;
+	struct wire_wr before;
 
+	/* Others may have been answered there since it was asked for. */
+	if (slot->count == 0 && serve_prompt(slot->serve))
+		serve_names_begin(slot);
+	before = slot->wr;
 	wire_wr_string(&slot->wr, entry->name.ptr, entry->name.len);
 	if (entry->longname.len > 0 && entry->longname.len <= LONGNAME_TAKEN)
 		wire_wr_string(&slot->wr, entry->longname.ptr,

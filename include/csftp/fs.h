@@ -299,6 +299,14 @@ struct csftp_fs {
 /* Every request is answered before csftp_submit() returns. */
 #define CSFTP_FS_INLINE 0x1U
 
+/*
+ * Most requests are answered before csftp_submit() returns.  Of one that is
+ * not, `into` and `pipe` are left alone from then on, and the names of a
+ * READDIR come in one go with its answer.  IDNAME and HOMEDIR are answered at
+ * once, and no request while csftp_submit() is at another one.
+ */
+#define CSFTP_FS_PROMPT 0x4U
+
 /* The payload of a WRITE may be in pieces. */
 #define CSFTP_FS_PARTS	0x2U
 #define CSFTP_PARTS_MAX 8U

@@ -112,7 +112,8 @@ csftp_serve_new(struct csftp_serve **out,
 /*
  * The same in memory of the caller's, csftp_serve_size() bytes, aligned as
  * malloc's is; it stays put and ends with csftp_serve_release().  With a pool,
- * and a file system with CSFTP_FS_INLINE, nothing is allocated then.  handles
+ * and a file system with CSFTP_FS_INLINE or CSFTP_FS_PROMPT, nothing is
+ * allocated then.  handles
  * as in the config.
  */
 CSFTP_API size_t csftp_serve_size(uint32_t handles);

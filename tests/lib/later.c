@@ -2,10 +2,25 @@
 
 #include <errno.h>
 
+static bool at_once(struct later *later, const struct csftp_req *req)
+{
+	if (later->when == LATER_ALWAYS)
+		return false;
+	if (req->op == CSFTP_OP_HOMEDIR || req->op == CSFTP_OP_IDNAME)
+		return true;
+	if (later->late != 0)
+		return !(later->late >> req->op & 1);
+	return later->seen++ % 2 == 0;
+}
+
 static void keep(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct later *later = (struct later *)fs;
 
+	if (at_once(later, req)) {
+		csftp_submit(later->under, req);
+		return;
+	}
 	req->next = NULL;
 	req->prev = later->last;
 	if (later->last)
@@ -47,6 +62,9 @@ bool later_run(void *arg)
 		return false;
 	later->hold = 0;
 	take_out(later, req);
+	/* Not where it was offered: see CSFTP_FS_PROMPT. */
+	if (later->when == LATER_SOMETIMES)
+		req->into = NULL;
 	csftp_submit(later->under, req);
 	return true;
 }
@@ -81,7 +99,15 @@ static const struct csftp_fs_ops ops = {
 
 void later_init(struct later *later, struct csftp_fs *under)
 {
-	*later = (struct later){.under = under};
+	later_init_when(later, under, LATER_ALWAYS);
+}
+
+void later_init_when(struct later *later, struct csftp_fs *under,
+		     enum later_when when)
+{
+	*later = (struct later){.under = under, .when = when};
+	if (when == LATER_SOMETIMES)
+		later->fs.traits = CSFTP_FS_PROMPT;
 	later->fs.ops = &ops;
 	later->fs.max_read = under->max_read;
 	later->fs.max_write = under->max_write;

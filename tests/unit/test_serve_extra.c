@@ -36,7 +36,7 @@ struct place {
 	struct served served;
 };
 
-static void place_start(struct place *place, bool later)
+static void place_start(struct place *place, enum later_when later)
 {
 	struct csftp_serve_config config = {.handles = 3};
 
@@ -45,10 +45,10 @@ static void place_start(struct place *place, bool later)
 		place->counted.ops.op[i] = pass;
 	place->counted.fs.ops = &place->counted.ops;
 	place->counted.under = place->memfs;
-	place->counted.fs.traits = later ? 0 : CSFTP_FS_INLINE;
+	place->counted.fs.traits = later == LATER_NEVER ? CSFTP_FS_INLINE : 0;
 	config.fs = &place->counted.fs;
-	if (later) {
-		later_init(&place->later, &place->counted.fs);
+	if (later != LATER_NEVER) {
+		later_init_when(&place->later, &place->counted.fs, later);
 		place->served.later = &place->later;
 		config.fs = &place->later.fs;
 	}
@@ -165,7 +165,7 @@ static uint8_t *noise(size_t len)
 	return data;
 }
 
-static struct place *new_place(bool later)
+static struct place *new_place(enum later_when later)
 {
 	struct place *place = calloc(1, sizeof(*place));
 
@@ -188,7 +188,9 @@ static void each_algorithm_hashes_a_whole_file(void **state)
 	uint8_t *data = noise(len);
 
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct place *place = new_place(later);
 
 		make_file(place, "f", data, len);
@@ -212,7 +214,7 @@ static void each_algorithm_hashes_a_whole_file(void **state)
 /* The value that every list of test vectors has. */
 static void crc32_is_that_of_zip(void **state)
 {
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 	struct sftp_msg msg = check_name("f", "crc32", 0, 0, 0);
 	struct wire_bytes got;
 
@@ -241,7 +243,7 @@ static void the_first_known_algorithm_of_the_list_is_taken(void **state)
 		{"SHA1", NULL},
 		{"sha1 ,md", NULL},
 	};
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 
 	(void)state;
 	make_file(place, "f", "x", 1);
@@ -296,7 +298,9 @@ static void ranges_and_blocks_are_those_asked_for(void **state)
 	uint8_t *data = noise(size);
 
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct place *place = new_place(later);
 
 		make_file(place, "f", data, size);
@@ -319,7 +323,9 @@ static void an_answer_that_would_be_too_long_is_refused(void **state)
 	uint8_t *data = noise(size);
 
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct place *place = new_place(later);
 		struct sftp_msg msg = check_name("f", "sha512", 0, 0, 256);
 
@@ -335,7 +341,9 @@ static void an_answer_that_would_be_too_long_is_refused(void **state)
 static void what_cannot_be_hashed_is_refused(void **state)
 {
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct place *place = new_place(later);
 		struct sftp_msg missing = check_name("no", "md5", 0, 0, 0);
 		struct sftp_msg dir = check_name("dir", "md5", 0, 0, 0);
@@ -365,7 +373,7 @@ static void what_cannot_be_hashed_is_refused(void **state)
 
 static void a_handle_is_hashed_where_it_can_be_read(void **state)
 {
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 	uint8_t keep[8], keep2[8];
 	uint8_t want[64];
 	struct sftp_msg msg = {.kind = SFTP_CHECK_FILE_HANDLE,
@@ -402,7 +410,7 @@ static void others_are_served_while_a_file_is_hashed(void **state)
 {
 	const size_t size = 1500000;
 	uint8_t *data = noise(size);
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 	struct served *served = &place->served;
 	uint8_t keep[8], want[64];
 	struct sftp_msg msg = {.kind = SFTP_CHECK_FILE_HANDLE,
@@ -445,7 +453,9 @@ static void a_session_can_end_in_the_middle_of_a_hash(void **state)
 	uint8_t *data = noise(size);
 
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		for (int steps = 0; steps < 9; steps++) {
 			struct place *place = new_place(later);
 			struct sftp_msg msg = check_name("f", "md5", 0, 0, 0);
@@ -468,7 +478,7 @@ static void a_step_of_a_hash_is_one_read(void **state)
 {
 	const size_t size = 1500000;
 	uint8_t *data = noise(size);
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 	struct sftp_msg msg = check_name("f", "md5", 0, 0, 0);
 
 	(void)state;
@@ -514,7 +524,9 @@ static void assert_content(struct place *place, const char *path,
 static void files_are_copied_whole(void **state)
 {
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct place *place = new_place(later);
 		const struct sftp_msg *got;
 
@@ -549,7 +561,7 @@ static void files_are_copied_whole(void **state)
 /* A file and its other name are one: a copy must not empty it. */
 static void a_file_survives_being_copied_to_itself(void **state)
 {
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 
 	(void)state;
 	make_file(place, "f", "source", 6);
@@ -568,7 +580,9 @@ static void a_file_survives_being_copied_to_itself(void **state)
 static void what_cannot_be_copied_leaves_nothing(void **state)
 {
 	(void)state;
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct place *place = new_place(later);
 		uint8_t keep[8];
 
@@ -604,7 +618,7 @@ static void a_session_can_end_in_the_middle_of_a_copy(void **state)
 {
 	(void)state;
 	for (int steps = 0; steps < 8; steps++) {
-		struct place *place = new_place(true);
+		struct place *place = new_place(LATER_ALWAYS);
 		struct sftp_msg msg = {.kind = SFTP_COPY_FILE,
 				       .path = text("f"),
 				       .path2 = text("new"),
@@ -623,7 +637,7 @@ static void a_session_can_end_in_the_middle_of_a_copy(void **state)
 
 static void space_is_what_statvfs_says_in_bytes(void **state)
 {
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 	const struct sftp_msg *got;
 	struct csftp_statfs statfs;
 	struct wire_rd rd;
@@ -658,7 +672,7 @@ static void space_is_what_statvfs_says_in_bytes(void **state)
 
 static void vendors_introduce_themselves(void **state)
 {
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 	struct wire_rd rd;
 	struct wire_bytes vendor = {NULL, 0};
 
@@ -698,7 +712,7 @@ static void limits_are_those_of_the_file_system(void **state)
 		{UINT32_MAX, CSFTP_SERVE_DATA_MAX, CSFTP_SERVE_DATA_MAX,
 		 CSFTP_SERVE_DATA_MAX},
 	};
-	struct place *place = new_place(false);
+	struct place *place = new_place(LATER_NEVER);
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -16,7 +16,7 @@ struct flow {
 	uint8_t keep[8];
 };
 
-static struct flow *flow_start(bool later, unsigned pool)
+static struct flow *flow_start(enum later_when later, unsigned pool)
 {
 	struct flow *flow = calloc(1, sizeof(*flow));
 	struct csftp_serve_config config = {.handles = 8};
@@ -27,8 +27,8 @@ static struct flow *flow_start(bool later, unsigned pool)
 	assert_int_equal(csftp_memfs_new(&flow->memfs, NULL), CSFTP_OK);
 	config.fs = flow->memfs;
 	flow->served.pool = pool;
-	if (later) {
-		later_init(&flow->later, flow->memfs);
+	if (later != LATER_NEVER) {
+		later_init_when(&flow->later, flow->memfs, later);
 		flow->served.later = &flow->later;
 		config.fs = &flow->later.fs;
 	}
@@ -124,7 +124,7 @@ static void hear_all(struct flow *flow, enum sftp_kind kind, uint32_t asked)
 	free(heard);
 }
 
-static void greedy_with(bool later, unsigned pool,
+static void greedy_with(enum later_when later, unsigned pool,
 			const struct sftp_msg *request, enum sftp_kind answer)
 {
 	struct flow *flow = flow_start(later, pool);
@@ -147,7 +147,7 @@ static void greedy_with(bool later, unsigned pool,
 	flow_stop(flow);
 }
 
-static void greedy(bool later, const struct sftp_msg *request,
+static void greedy(enum later_when later, const struct sftp_msg *request,
 		   enum sftp_kind answer)
 {
 	greedy_with(later, 0, request, answer);
@@ -166,25 +166,85 @@ static const struct sftp_msg hashing = {.kind = SFTP_CHECK_FILE_NAME,
 static void a_client_that_does_not_listen_is_not_read(void **state)
 {
 	(void)state;
-	greedy(false, &reading, SFTP_DATA);
-	greedy(false, &looking, SFTP_ATTRS);
-	greedy(false, &resolving, SFTP_NAME);
-	greedy(false, &hashing, SFTP_EXTENDED_REPLY);
+	greedy(LATER_NEVER, &reading, SFTP_DATA);
+	greedy(LATER_NEVER, &looking, SFTP_ATTRS);
+	greedy(LATER_NEVER, &resolving, SFTP_NAME);
+	greedy(LATER_NEVER, &hashing, SFTP_EXTENDED_REPLY);
 }
 
 static void nor_is_it_where_answers_come_later(void **state)
 {
 	(void)state;
-	greedy(true, &reading, SFTP_DATA);
-	greedy(true, &looking, SFTP_ATTRS);
-	greedy(true, &resolving, SFTP_NAME);
-	greedy(true, &hashing, SFTP_EXTENDED_REPLY);
+	greedy(LATER_ALWAYS, &reading, SFTP_DATA);
+	greedy(LATER_ALWAYS, &looking, SFTP_ATTRS);
+	greedy(LATER_ALWAYS, &resolving, SFTP_NAME);
+	greedy(LATER_ALWAYS, &hashing, SFTP_EXTENDED_REPLY);
+}
+
+static void nor_is_it_where_some_do(void **state)
+{
+	(void)state;
+	greedy(LATER_SOMETIMES, &reading, SFTP_DATA);
+	greedy(LATER_SOMETIMES, &looking, SFTP_ATTRS);
+	greedy(LATER_SOMETIMES, &resolving, SFTP_NAME);
+	greedy(LATER_SOMETIMES, &hashing, SFTP_EXTENDED_REPLY);
+}
+
+static void ask_late(struct flow *flow, const struct sftp_msg *msg)
+{
+	served_send(&flow->served, msg);
+	assert_false(served_next(&flow->served));
+}
+
+/* A listing and a READ that come after what was asked for behind them. */
+static void
+an_answer_that_is_late_goes_where_the_output_is_by_then(void **state)
+{
+	struct flow *flow = flow_start(LATER_SOMETIMES, 3);
+	struct sftp_msg msg = reading;
+	uint8_t dir[8];
+
+	(void)state;
+	flow->later.late = 0;
+	flow->later.seen = 0;
+	(void)served_ask(&flow->served, &(struct sftp_msg){.kind = SFTP_OPENDIR,
+							   .path = BYTES("/")});
+	memcpy(dir, flow->served.answer.handle.ptr, 8);
+	flow->later.late = 1U << CSFTP_OP_READDIR | 1U << CSFTP_OP_READ;
+	msg.id = 1;
+	msg.handle = flow->handle;
+	ask_late(flow, &(struct sftp_msg){.kind = SFTP_READDIR,
+					  .handle = {dir, sizeof(dir)}});
+	ask_late(flow, &msg);
+	for (uint32_t id = 2; id < 5; id++) {
+		served_send(&flow->served,
+			    &(struct sftp_msg){.kind = SFTP_STAT,
+					       .id = id,
+					       .path = BYTES("/")});
+	}
+	while (later_run(&flow->later))
+		;
+	for (uint32_t id = 2; id < 5; id++) {
+		assert_true(served_next(&flow->served));
+		assert_int_equal(flow->served.answer.kind, SFTP_ATTRS);
+		assert_int_equal(flow->served.answer.id, id);
+	}
+	assert_true(served_next(&flow->served));
+	assert_int_equal(flow->served.answer.kind, SFTP_NAME);
+	assert_int_equal(flow->served.answer.num, 3);
+	assert_true(served_next(&flow->served));
+	assert_int_equal(flow->served.answer.kind, SFTP_DATA);
+	assert_int_equal(flow->served.answer.data.len, FILE_LEN);
+	assert_int_equal(flow->served.borrowed, 0);
+	flow_stop(flow);
 }
 
 /* Requests one by one, in pieces of a byte; nothing stays borrowed. */
 static void an_idle_session_has_no_buffer(void **state)
 {
-	for (int later = 0; later < 2; later++) {
+	for (int when = LATER_NEVER; when <= LATER_SOMETIMES; when++) {
+		enum later_when later = (enum later_when)when;
+
 		struct flow *flow = flow_start(later, 3);
 		struct served *served = &flow->served;
 		struct sftp_msg msgs[] = {reading, looking, resolving, hashing};
@@ -213,7 +273,7 @@ static void an_idle_session_has_no_buffer(void **state)
 static void ask_of_empty_pool(const struct sftp_msg *msg, unsigned left,
 			      enum sftp_kind answer)
 {
-	struct flow *flow = flow_start(false, 3);
+	struct flow *flow = flow_start(LATER_NEVER, 3);
 	struct served *served = &flow->served;
 	uint8_t buf[512];
 	struct wire_wr wr = {.base = buf, .cap = sizeof(buf)};
@@ -254,7 +314,7 @@ static void a_session_waits_while_the_pool_is_empty(void **state)
 
 static void a_session_can_end_with_all_buffers(void **state)
 {
-	struct flow *flow = flow_start(false, 3);
+	struct flow *flow = flow_start(LATER_NEVER, 3);
 	struct sftp_msg msg = reading;
 	uint32_t asked = 0;
 
@@ -270,6 +330,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_client_that_does_not_listen_is_not_read),
 		cmocka_unit_test(nor_is_it_where_answers_come_later),
+		cmocka_unit_test(nor_is_it_where_some_do),
+		cmocka_unit_test(
+			an_answer_that_is_late_goes_where_the_output_is_by_then),
 		cmocka_unit_test(an_idle_session_has_no_buffer),
 		cmocka_unit_test(a_session_waits_while_the_pool_is_empty),
 		cmocka_unit_test(a_session_can_end_with_all_buffers),
