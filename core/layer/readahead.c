@@ -18,6 +18,12 @@
 #define WINDOW_FIRST 4U /* chunks */
 #define STREAK	     2U /* READs that make a reader from front to back */
 
+/* What rooms of chunks begin with; larger pages are multiples of it. */
+#define PAGE 4096U
+
+/* Rooms of chunks that are kept for the next ones. */
+#define SPARES 16U
+
 /* How long a window is tried at least before it is judged. */
 #define TRIAL_MS 8U
 
@@ -34,7 +40,7 @@ struct chunk {
 	uint32_t used;
 	bool pending;
 	bool dropped; /* goes when it is answered */
-	uint8_t data[];
+	uint8_t *data;
 };
 
 /* An open file. */
@@ -74,6 +80,8 @@ struct readahead {
 		       struct csftp_req *req); /* relay's */
 	uint32_t pending;
 	bool quiet;
+	void *spare[SPARES];
+	uint32_t spares;
 };
 
 static uint64_t now_of(const struct readahead *readahead)
@@ -93,10 +101,32 @@ static struct file *find(const struct readahead *readahead, csftp_fh fh)
  * Chunks
  */
 
+/*
+ * It begins with a page, as what it is handed to in the end is pages: a page of
+ * the kernel's that is filled from two of ours takes it twice the work.
+ */
+static void *room_take(struct readahead *readahead)
+{
+	size_t len = readahead->config.chunk;
+
+	if (readahead->spares > 0)
+		return readahead->spare[--readahead->spares];
+	return aligned_alloc(PAGE, (len + PAGE - 1) / PAGE * PAGE);
+}
+
+static void room_put(struct readahead *readahead, void *room)
+{
+	if (readahead->spares < SPARES)
+		readahead->spare[readahead->spares++] = room;
+	else
+		free(room);
+}
+
 static void chunk_free(struct chunk *chunk)
 {
 	chunk->readahead->counts.bytes -= chunk->len;
 	chunk->readahead->counts.unused += chunk->got - chunk->used;
+	room_put(chunk->readahead, chunk->data);
 	free(chunk);
 }
 
@@ -255,20 +285,26 @@ static bool chunk_ask(struct readahead *readahead, struct file *file)
 	uint32_t len = readahead->config.chunk;
 	struct chunk **at = &file->first;
 	struct chunk *chunk;
+	uint8_t *data;
 
 	if (readahead->counts.bytes + len > readahead->config.bytes_max)
 		return false;
-	chunk = malloc(sizeof(*chunk) + len);
-	if (!chunk)
+	chunk = malloc(sizeof(*chunk));
+	data = room_take(readahead);
+	if (!chunk || !data) {
+		free(chunk);
+		free(data);
 		return false;
+	}
 	*chunk = (struct chunk){
 		.req = {.op = CSFTP_OP_READ,
 			.done = chunk_done,
 			.fh = file->fh,
 			.off = file->end,
 			.len = len,
-			.into = chunk->data},
+			.into = data},
 		.readahead = readahead,
+		.data = data,
 		.off = file->end,
 		.len = len,
 		.pending = true,
@@ -576,6 +612,8 @@ void readahead_free(struct readahead *readahead)
 		HASH_DELETE(hh, readahead->files, file);
 		free(file);
 	}
+	while (readahead->spares > 0)
+		free(readahead->spare[--readahead->spares]);
 	relay_release(&readahead->relay);
 	free(readahead);
 }

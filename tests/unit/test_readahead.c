@@ -294,6 +294,7 @@ struct asked {
 	struct csftp_req req; /* first */
 	int err;
 	bool done;
+	const void *data;
 };
 
 static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
@@ -303,6 +304,7 @@ static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
 	assert_false(asked->done);
 	asked->done = true;
 	asked->err = reply->err;
+	asked->data = reply->data.ptr;
 }
 
 static void ask_read(struct rig *rig, struct asked *asked, csftp_fh fh,
@@ -334,6 +336,27 @@ static void who_waits_for_it_can_be_cancelled(void **state)
 	}
 	far_settle(&rig->far);
 	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+}
+
+/* Of another file, too, in the rooms that the first one has given back. */
+static void what_is_read_ahead_begins_with_a_page(void **state)
+{
+	struct rig *rig = *state;
+	struct asked asked;
+
+	for (unsigned files = 0; files < 2; files++) {
+		csftp_fh fh = ready(rig);
+
+		for (uint64_t off = 0; off < SIZE; off += CHUNK) {
+			ask_read(rig, &asked, fh, off);
+			far_settle(&rig->far);
+			assert_true(asked.done);
+			if (off >= 2 * (uint64_t)CHUNK)
+				assert_int_equal((uintptr_t)asked.data % 4096,
+						 0);
+		}
+		assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+	}
 }
 
 static void a_file_can_be_closed_while_it_is_read_ahead(void **state)
@@ -386,6 +409,7 @@ int main(void)
 		READ_TEST(what_others_write_is_read_in_time),
 		cmocka_unit_test(memory_is_bounded),
 		READ_TEST(who_waits_for_it_can_be_cancelled),
+		READ_TEST(what_is_read_ahead_begins_with_a_page),
 		READ_TEST(a_file_can_be_closed_while_it_is_read_ahead),
 	};
 
