@@ -7,6 +7,12 @@
 /* Bounds on what a configuration can ask for. */
 enum { WAITING_MAX = 1 << 20, SOURCES_MAX = 1 << 24 };
 
+/*
+ * Who has arrived just now has had no time to be heard, and does not go for
+ * being silent before who has had it.
+ */
+enum { FIRST_WORD_MS = 2000 };
+
 /* Two lists of connections, each with the oldest in front. */
 enum voice { SILENT, HEARD, VOICES };
 
@@ -20,6 +26,7 @@ struct waiting {
 	uint32_t next; /* among the free ones, too */
 	bool used;
 	enum voice voice;
+	uint64_t since_ms;
 	struct ssh_addr addr; /* all of it, for the list of exempt ones */
 };
 
@@ -226,33 +233,44 @@ static void take_out(struct sources *sources, uint32_t number)
 	sources->counts.silent -= one->voice == SILENT;
 }
 
-/* The first of a list that is of that group, or, for none, of any. */
+/* How many its source has; what has no address is a source by itself. */
+static uint32_t company(const struct sources *sources, uint32_t number)
+{
+	uint32_t group = sources->waiting[number].group;
+
+	return group == ADDRS_NONE ? 1 : group_at(sources, group)->count;
+}
+
+/* The first of a list that is of that group. */
 static uint32_t oldest(const struct sources *sources, enum voice voice,
 		       uint32_t group)
 {
 	uint32_t number = sources->first[voice];
 
-	while (group != ADDRS_NONE && number != ADDRS_NONE &&
-	       sources->waiting[number].group != group)
+	while (number != ADDRS_NONE && sources->waiting[number].group != group)
 		number = sources->waiting[number].next;
 	return number;
 }
 
-/* The group that has most; where none has any, they have no addresses. */
-static uint32_t largest(const struct sources *sources)
+/* The first of a list whose source has so many. */
+static uint32_t oldest_among(const struct sources *sources, enum voice voice,
+			     uint32_t many)
 {
-	uint32_t found = ADDRS_NONE, most = 0;
+	uint32_t number = sources->first[voice];
 
-	for (uint32_t i = 0; i < sources->config.waiting; i++) {
-		uint32_t group = sources->waiting[i].group;
+	while (number != ADDRS_NONE && company(sources, number) < many)
+		number = sources->waiting[number].next;
+	return number;
+}
 
-		if (!sources->waiting[i].used || group == ADDRS_NONE ||
-		    group_at(sources, group)->count <= most)
-			continue;
-		most = group_at(sources, group)->count;
-		found = group;
-	}
-	return found;
+static uint32_t most_of_one(const struct sources *sources)
+{
+	uint32_t most = 0;
+
+	for (uint32_t i = 0; i < sources->config.waiting; i++)
+		if (sources->waiting[i].used && company(sources, i) > most)
+			most = company(sources, i);
+	return most;
 }
 
 static sources_ticket ticket_of(const struct sources *sources, uint32_t number)
@@ -289,12 +307,17 @@ static void give_back(struct sources *sources, uint32_t number)
 }
 
 /* Who has to go where all places are taken. */
-static uint32_t victim(const struct sources *sources)
+static uint32_t victim(const struct sources *sources, uint64_t now_ms)
 {
-	uint32_t number = oldest(sources, SILENT, ADDRS_NONE);
+	uint32_t number = sources->first[SILENT], most;
 
+	if (number != ADDRS_NONE &&
+	    now_ms - sources->waiting[number].since_ms >= FIRST_WORD_MS)
+		return number;
+	most = most_of_one(sources);
+	number = oldest_among(sources, SILENT, most);
 	if (number == ADDRS_NONE)
-		number = oldest(sources, HEARD, largest(sources));
+		number = oldest_among(sources, HEARD, most);
 	return number;
 }
 
@@ -307,7 +330,7 @@ static void drop(struct sources *sources, uint32_t number,
 }
 
 /* Makes room, where there are bounds; false: the new one has to go itself. */
-static bool make_room(struct sources *sources, uint32_t group,
+static bool make_room(struct sources *sources, uint32_t group, uint64_t now_ms,
 		      struct sources_arrival *arrival)
 {
 	uint32_t most = sources->config.waiting_source;
@@ -320,13 +343,13 @@ static bool make_room(struct sources *sources, uint32_t group,
 			return false;
 		drop(sources, number, arrival);
 	} else if (sources->free == ADDRS_NONE) {
-		drop(sources, victim(sources), arrival);
+		drop(sources, victim(sources, now_ms), arrival);
 	}
 	return true;
 }
 
 static void take(struct sources *sources, const struct ssh_addr *addr,
-		 struct sources_arrival *arrival)
+		 uint64_t now_ms, struct sources_arrival *arrival)
 {
 	struct ssh_addr source = source_of(sources, addr);
 	uint32_t number = sources->free, group = ADDRS_NONE;
@@ -342,6 +365,7 @@ static void take(struct sources *sources, const struct ssh_addr *addr,
 	one->used = true;
 	one->group = group;
 	one->addr = *addr;
+	one->since_ms = now_ms;
 	append(sources, number, SILENT);
 	sources->counts.waiting++;
 	arrival->ticket = ticket_of(sources, number);
@@ -357,10 +381,10 @@ void sources_arrive(struct sources *sources, const struct ssh_addr *addr,
 	*arrival = (struct sources_arrival){
 		.answer = judge(sources, addr, now_ms)};
 	if (arrival->answer == SOURCES_TAKE &&
-	    !make_room(sources, group, arrival))
+	    !make_room(sources, group, now_ms, arrival))
 		arrival->answer = SOURCES_FULL;
 	if (arrival->answer == SOURCES_TAKE)
-		take(sources, addr, arrival);
+		take(sources, addr, now_ms, arrival);
 	else
 		sources->counts.refused++;
 }

@@ -100,10 +100,14 @@ struct sources_arrival {
  * A connection arrives.  addr without bits: it has no address, and neither
  * bounds of its own nor penalties.
  *
- * Who has to go: of the source that has too many, or else of all, the one that
- * has been silent for longest.  If all have said something, it is of the source
- * that has most of them the one that began to speak first; but a source with
- * too many of its own that all have said something is refused.
+ * Who has to go where all places are taken: who has been silent for longest, if
+ * that is two seconds.  Else it is one of the source that has most of them, or
+ * of those that have as many: the one that has been silent for longest, or if
+ * all have said something, the one that began to speak first.  So who comes
+ * from few addresses again and again, however fast, displaces only himself.
+ *
+ * Of a source with too many of its own the one that has been silent for longest
+ * has to go; if all have said something, the new one is refused.
  *
  * A ticket to be dropped is worth nothing any more: leaving with it does no
  * harm.

@@ -115,6 +115,51 @@ static void the_longest_silent_peer_has_to_go(void **state)
 	assert_int_equal(counts(world).dropped, 2);
 }
 
+/* Nobody can be so fast that a user has no time to say hello. */
+static void a_fast_source_displaces_only_itself(void **state)
+{
+	struct world *world = *state;
+	sources_ticket t[4], before;
+
+	start(world);
+	t[0] = take(world, "192.0.2.9");
+	for (int i = 1; i < 4; i++)
+		t[i] = take(world, "192.0.2.1");
+	for (int i = 1; i < 4; i++)
+		sources_heard(world->sources, t[i]);
+	/* The user alone is silent, and stays; and so when all are. */
+	(void)take(world, "192.0.2.1");
+	assert_true(world->arrival.drop == t[1]);
+	before = world->arrival.ticket;
+	for (int i = 0; i < 1000; i++) {
+		(void)take(world, "192.0.2.1");
+		assert_true(world->arrival.drop == before);
+		before = world->arrival.ticket;
+	}
+	sources_heard(world->sources, t[0]);
+	(void)take(world, "192.0.2.1");
+	assert_true(world->arrival.drop == before);
+	assert_int_equal(counts(world).waiting, 4);
+}
+
+static void who_stays_silent_goes_before_all_others(void **state)
+{
+	struct world *world = *state;
+	sources_ticket t[4];
+
+	start(world);
+	t[0] = take(world, "192.0.2.9");
+	world->now_ms += 1999;
+	for (int i = 1; i < 4; i++)
+		t[i] = take(world, "192.0.2.1");
+	sources_heard(world->sources, t[2]);
+	(void)take(world, "192.0.2.1");
+	assert_true(world->arrival.drop == t[1]);
+	world->now_ms += 1;
+	(void)take(world, "192.0.2.1");
+	assert_true(world->arrival.drop == t[0]);
+}
+
 static void of_talking_peers_one_of_the_busiest_source_has_to_go(void **state)
 {
 	struct world *world = *state;
@@ -575,6 +620,8 @@ int main(void)
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(the_longest_silent_peer_has_to_go),
+		CLAIM(a_fast_source_displaces_only_itself),
+		CLAIM(who_stays_silent_goes_before_all_others),
 		CLAIM(of_talking_peers_one_of_the_busiest_source_has_to_go),
 		CLAIM(a_source_can_have_a_bound_of_its_own),
 		CLAIM(a_bound_of_one_replaces_what_is_silent),
