@@ -25,7 +25,9 @@ static void on_timer(uv_timer_t *timer)
 /* What is not this connection's own fault would come again at once. */
 static void pause_after(struct acceptor *acceptor, int err)
 {
-	acceptor->config.failed(acceptor->config.arg, err);
+	if (!acceptor->failing)
+		acceptor->config.failed(acceptor->config.arg, err);
+	acceptor->failing = true;
 	look_away(acceptor);
 	(void)uv_timer_start(&acceptor->timer, on_timer, PAUSE_MS, 0);
 }
@@ -56,6 +58,9 @@ static bool accept_one(struct acceptor *acceptor, int socket)
 		     SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0 && is_of_machine(errno))
 		pause_after(acceptor, errno);
+	/* That it works now and then would only be told again and again. */
+	if (fd < 0 && errno == EAGAIN)
+		acceptor->failing = false;
 	if (fd < 0)
 		return false;
 	if (!config->place(config->arg, fd, &from))

@@ -41,6 +41,7 @@ struct acceptor {
 	uv_poll_t poll[ACCEPTOR_SOCKETS];
 	size_t polls;
 	bool open;
+	bool failing; /* and that has been told */
 	bool started;
 	_Atomic bool waiting;
 	_Atomic bool stopping;

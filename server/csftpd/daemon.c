@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,9 +23,15 @@ enum { WORKERS_MAX = 256 };
  * often that is looked at. */
 enum { QUIET_MS = 5000, LOOK_MS = 1000 };
 
+/*
+ * Descriptors that are not for connections: of a loop and a thread, what is
+ * open in any case, and some for the files of sessions.
+ */
+enum { WORKER_FILES = 16, OTHER_FILES = 32 };
+
 #define AUDIT_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
 
-/* The one with the fewest connections; NULL: all are full. */
+/* The one with the fewest connections; NULL: all are full, or busy. */
 static struct worker *least_loaded(struct daemon *daemon)
 {
 	struct worker *best = NULL;
@@ -33,7 +40,9 @@ static struct worker *least_loaded(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->workers; i++) {
 		uint32_t placed = atomic_load(&daemon->worker[i].placed);
 
-		if (placed >= least)
+		if (placed >= least ||
+		    atomic_load(&daemon->worker[i].newcomers) >=
+			    WORKER_NEWCOMERS)
 			continue;
 		least = placed;
 		best = &daemon->worker[i];
@@ -181,7 +190,8 @@ static void accept_failed(void *arg, int err)
 	struct daemon *daemon = arg;
 
 	pthread_mutex_lock(&daemon->sources_lock);
-	log_say(&daemon->accept_log, LEVEL_ERROR, "accept: %s", strerror(err));
+	log_say(&daemon->accept_log, LEVEL_ERROR,
+		"accept: %s; connections wait", strerror(err));
 	pthread_mutex_unlock(&daemon->sources_lock);
 }
 
@@ -452,6 +462,28 @@ uint32_t daemon_workers(const struct settings *settings)
 	return count < WORKERS_MAX ? count : WORKERS_MAX;
 }
 
+/*
+ * Who finds no descriptor left would be let in and have no file to open, so
+ * more wait in the kernel.
+ */
+static uint32_t count_places(struct daemon *daemon, uint32_t workers)
+{
+	uint32_t wanted = daemon->settings->connections;
+	rlim_t own = OTHER_FILES + (rlim_t)WORKER_FILES * workers;
+	struct rlimit limit = {.rlim_cur = 0};
+	uint32_t places;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    (limit.rlim_cur > own && limit.rlim_cur - own >= wanted))
+		return wanted;
+	places = limit.rlim_cur > own ? (uint32_t)(limit.rlim_cur - own) : 1;
+	log_say(&daemon->log, LEVEL_ERROR,
+		"MaxConnections %u: it is %u, as only %llu files may be open; "
+		"raise that limit (ulimit -n, LimitNOFILE=)",
+		wanted, places, (unsigned long long)limit.rlim_cur);
+	return places;
+}
+
 static bool open_workers(struct daemon *daemon)
 {
 	const struct settings *settings = daemon->settings;
@@ -469,7 +501,7 @@ static bool open_workers(struct daemon *daemon)
 		.arg = daemon,
 	};
 
-	daemon->places = (settings->connections + count - 1) / count;
+	daemon->places = (count_places(daemon, count) + count - 1) / count;
 	config.places = daemon->places;
 	daemon->worker = calloc(count, sizeof(*daemon->worker));
 	for (uint32_t i = 0; daemon->worker && i < count; i++) {

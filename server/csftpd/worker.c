@@ -284,6 +284,8 @@ bool worker_mail(struct worker *worker, const struct mail *mail)
 
 	pthread_mutex_lock(&worker->lock);
 	fits = worker->mail_count < worker->mail_cap;
+	if (fits && mail->kind == MAIL_CONNECTION)
+		atomic_fetch_add(&worker->newcomers, 1);
 	if (fits)
 		worker->mail[(worker->mail_head + worker->mail_count++) %
 			     worker->mail_cap] = *mail;
@@ -360,6 +362,7 @@ static void act(struct worker *worker, struct mail *mail)
 {
 	switch (mail->kind) {
 	case MAIL_CONNECTION:
+		atomic_fetch_sub(&worker->newcomers, 1);
 		conn_open(worker, mail);
 		break;
 	case MAIL_SETTINGS:
@@ -402,6 +405,7 @@ static void on_wake(uv_async_t *async)
 
 	while (take_mail(worker, &mail))
 		act(worker, &mail);
+	worker->config.place_free(worker->config.arg);
 }
 
 /* Before the loop sleeps. */

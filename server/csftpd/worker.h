@@ -48,6 +48,13 @@ struct mail {
 /* Besides connections; the senders of others can wait. */
 #define WORKER_MAIL 64U
 
+/*
+ * Connections in the box at which acceptors leave the rest in the kernel: who
+ * has to go for them goes only when the worker comes to it, and until then each
+ * of both takes memory.
+ */
+#define WORKER_NEWCOMERS 32U
+
 /* Bytes of random numbers that are fetched at once. */
 #define WORKER_RANDOM 4096U
 
@@ -80,7 +87,7 @@ struct worker_config {
 	 * waits for it to be done has to be told.
 	 */
 	void (*confine)(void *arg);
-	/* A connection is gone. */
+	/* A connection is gone, or out of the box. */
 	void (*place_free)(void *arg);
 	/* Of a connection that is not logged in (sources.h). */
 	void (*heard)(void *arg, sources_ticket ticket);
@@ -127,6 +134,7 @@ struct worker {
 	struct conn *list;
 
 	_Atomic uint32_t placed; /* places taken, by mail under way as well */
+	_Atomic uint32_t newcomers; /* connections in the box */
 	_Atomic uint64_t accepted;
 	_Atomic uint64_t logins;
 	_Atomic uint64_t sessions; /* channels that were opened, in all */
