@@ -1,5 +1,6 @@
 #include "tests/lib/csftpd.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -220,6 +221,56 @@ void csftpd_ctl(const struct sshd *sshd, char *text, size_t size,
 	status = proc_capture(argv, QUIET_MS, text, size);
 	if (status != 0)
 		fail_msg("ctl %s: status %d: %s", list, status, text);
+}
+
+unsigned long csftpd_fact(const struct sshd *sshd, const char *key)
+{
+	char text[8192], wanted[64];
+	const char *line;
+
+	csftpd_ctl(sshd, text, sizeof(text), "status");
+	proc_print(wanted, sizeof(wanted), "\n%s ", key);
+	line = strstr(text, wanted);
+	if (!line)
+		fail_msg("no %s in: %s", key, text);
+	return strtoul(line + strlen(wanted), NULL, 10);
+}
+
+void csftpd_await_fact(const struct sshd *sshd, const char *key,
+		       unsigned long value)
+{
+	for (int waited = 0; waited < QUIET_MS; waited += 20) {
+		if (csftpd_fact(sshd, key) == value)
+			return;
+		(void)poll(NULL, 0, 20);
+	}
+	fail_msg("%s does not get %lu, it is %lu", key, value,
+		 csftpd_fact(sshd, key));
+}
+
+struct csftpd_size csftpd_size(const struct sshd *sshd)
+{
+	struct csftpd_size size = {.memory_kb = 0};
+	char path[64], line[256];
+	struct dirent *entry;
+	FILE *file;
+	DIR *dir;
+
+	proc_print(path, sizeof(path), "/proc/%d/smaps_rollup", sshd->pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, "Rss:", 4) == 0)
+			size.memory_kb = strtoul(line + 4, NULL, 10);
+	fclose(file);
+	proc_print(path, sizeof(path), "/proc/%d/fd", sshd->pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		size.files += entry->d_name[0] != '.';
+	closedir(dir);
+	assert_true(size.memory_kb > 0 && size.files > 0);
+	return size;
 }
 
 void csftpd_end(struct sshd *sshd)

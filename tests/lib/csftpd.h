@@ -39,6 +39,18 @@ __attribute__((format(printf, 4, 5))) void csftpd_ctl(const struct sshd *sshd,
 						      char *text, size_t size,
 						      const char *words, ...);
 
+/* The number behind a key of "ctl status", and waiting until it is so. */
+unsigned long csftpd_fact(const struct sshd *sshd, const char *key);
+void csftpd_await_fact(const struct sshd *sshd, const char *key,
+		       unsigned long value);
+
+/* What the process has now. */
+struct csftpd_size {
+	unsigned long memory_kb; /* resident */
+	unsigned long files;	 /* descriptors */
+};
+struct csftpd_size csftpd_size(const struct sshd *sshd);
+
 /*
  * Asks it to end once all have ended, and fails the test unless that happens
  * with status 0: so nothing of a client that has gone goes on, and nothing of

@@ -1,4 +1,4 @@
-/* csftpd as a program: settings, reload, drain, crowds and what it costs. */
+/* csftpd as a program: settings, reload, drain and who gets in. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
@@ -63,31 +63,6 @@ __attribute__((format(printf, 2, 3))) static void sh(const struct state *all,
 		"%s",
 		all->dir, all->sshd.client, all->sshd.key, all->sshd.port,
 		program, all->sshd.dir, script);
-}
-
-/* The number behind a key of "ctl status". */
-static unsigned long fact(const struct sshd *sshd, const char *key)
-{
-	char text[8192], wanted[64];
-	const char *line;
-
-	csftpd_ctl(sshd, text, sizeof(text), "status");
-	proc_print(wanted, sizeof(wanted), "\n%s ", key);
-	line = strstr(text, wanted);
-	if (!line)
-		fail_msg("no %s in: %s", key, text);
-	return strtoul(line + strlen(wanted), NULL, 10);
-}
-
-static void await_fact(const struct sshd *sshd, const char *key,
-		       unsigned long value)
-{
-	for (int waited = 0; waited < QUIET_MS; waited += 20) {
-		if (fact(sshd, key) == value)
-			return;
-		(void)poll(NULL, 0, 20);
-	}
-	fail_msg("%s does not get %lu, it is %lu", key, value, fact(sshd, key));
 }
 
 /* A connection that says nothing. */
@@ -465,7 +440,7 @@ static void the_second_signal_does_not_wait(void **state)
 
 	csftpd_start(&all->sshd, "%s", "LogLevel INFO\nDrainTime 0\n");
 	silent = dial(&all->sshd);
-	await_fact(&all->sshd, "connections", 1);
+	csftpd_await_fact(&all->sshd, "connections", 1);
 	sh(all,
 	   "mkfifo in\n"
 	   "sftp <in >said 2>&1 &\n"
@@ -500,8 +475,8 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 
 	csftpd_start(&all->sshd, "%s", "Workers 3\n");
 	silent = dial(&all->sshd);
-	await_fact(&all->sshd, "connections", 1);
-	assert_int_equal(fact(&all->sshd, "workers"), 3);
+	csftpd_await_fact(&all->sshd, "connections", 1);
+	assert_int_equal(csftpd_fact(&all->sshd, "workers"), 3);
 	sh(all, "%s",
 	   "ctl() {\n"
 	   "\t$csftpd ctl -s $of/control \"$@\"\n"
@@ -523,32 +498,12 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 	   "if ctl kill 77; then exit 9; fi\n"
 	   "if ctl kill; then exit 9; fi\n"
 	   "ctl kill 1\n");
-	await_fact(&all->sshd, "connections", 0);
+	csftpd_await_fact(&all->sshd, "connections", 0);
 	/* What it was told, and then nothing more. */
 	while (recv(silent, text, sizeof(text), 0) > 0)
 		;
 	close(silent);
 	csftpd_end(&all->sshd);
-}
-
-/* Five hundred that say nothing, and a few who mean it. */
-static void half_open_connections_keep_nobody_out(void **state)
-{
-	enum { MANY = 500 };
-	struct state *all = *state;
-	int fds[MANY];
-
-	csftpd_start(&all->sshd, "%s", "MaxStartups 100\n");
-	for (size_t i = 0; i < MANY; i++)
-		fds[i] = dial(&all->sshd);
-	await_fact(&all->sshd, "dropped", MANY - 100);
-	assert_int_equal(fact(&all->sshd, "waiting"), 100);
-	sh(all, "%s", "for n in 1 2 3; do echo pwd | sftp >said; done\n");
-	assert_int_equal(fact(&all->sshd, "logins"), 3);
-	for (size_t i = 0; i < MANY; i++)
-		close(fds[i]);
-	await_fact(&all->sshd, "connections", 0);
-	csftpd_end_well(&all->sshd);
 }
 
 /* Places are few: who comes waits in the kernel until one is free. */
@@ -561,7 +516,7 @@ static void connections_wait_for_a_place(void **state)
 		     "MaxConnections 4\nWorkers 2\nAcceptors 2\n");
 	for (size_t i = 0; i < 4; i++)
 		fds[i] = dial(&all->sshd);
-	await_fact(&all->sshd, "connections", 4);
+	csftpd_await_fact(&all->sshd, "connections", 4);
 	sh(all, "%s",
 	   "echo pwd | sftp >said &\n"
 	   "client=$!\n"
@@ -570,88 +525,8 @@ static void connections_wait_for_a_place(void **state)
 	   "echo $client >pid\n");
 	for (size_t i = 0; i < 4; i++)
 		close(fds[i]);
-	await_fact(&all->sshd, "logins", 1);
-	await_fact(&all->sshd, "connections", 0);
-	csftpd_end_well(&all->sshd);
-}
-
-static unsigned long memory_kb(pid_t pid)
-{
-	char path[64], line[256];
-	unsigned long kb = 0;
-	FILE *file;
-
-	proc_print(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
-	file = fopen(path, "re");
-	assert_non_null(file);
-	while (fgets(line, sizeof(line), file))
-		if (strncmp(line, "Rss:", 4) == 0)
-			kb = strtoul(line + 4, NULL, 10);
-	fclose(file);
-	assert_true(kb > 0);
-	return kb;
-}
-
-/* Ten logins in a process of ssh's, and sessions that do nothing. */
-static void idle_sessions_cost_little(void **state)
-{
-	enum { FIRST = 10, MANY = 60 };
-	struct state *all = *state;
-	unsigned long before = 0, after;
-	pid_t pids[FIRST + MANY];
-	int in[2];
-
-	if (CSFTP_ASAN)
-		skip_because("AddressSanitizer's own memory is not ours");
-	csftpd_start(&all->sshd, "%s", "");
-	assert_int_equal(pipe(in), 0);
-	for (size_t i = 0; i < FIRST + MANY; i++) {
-		char ssh[] = "ssh", flag[] = "-F", sub[] = "-s";
-		char host[] = SSHD_HOST, name[] = "sftp";
-		char *argv[] = {ssh,  flag, all->sshd.client, sub, host,
-				name, NULL};
-
-		pids[i] = proc_start(argv, in[0], -1, -1);
-		await_fact(&all->sshd, "channels", i + 1);
-		if (i + 1 == FIRST)
-			before = memory_kb(all->sshd.pid);
-	}
-	after = memory_kb(all->sshd.pid);
-	close(in[0]);
-	close(in[1]);
-	for (size_t i = 0; i < FIRST + MANY; i++)
-		assert_int_equal(proc_wait(pids[i], QUIET_MS), 0);
-	csftpd_end_well(&all->sshd);
-	if (after > before + 24 * MANY)
-		fail_msg("%lu KiB more for %d sessions", after - before, MANY);
-}
-
-static void connections_come_and_go(void **state)
-{
-	const char *is_long = getenv("CSFTP_LONG");
-	unsigned many = is_long ? 100000 : 1000;
-	struct state *all = *state;
-	char text[65536];
-
-	csftpd_start(&all->sshd, "%s", "");
-	for (unsigned i = 0; i < many; i++) {
-		static const char hello[] = "SSH-2.0-x\r\n";
-		int fd = dial(&all->sshd);
-
-		/* Some say nothing, some half of a word, some hello. */
-		if (i % 3 == 1)
-			(void)!send(fd, hello, 4, MSG_NOSIGNAL);
-		if (i % 3 == 2)
-			(void)!send(fd, hello, sizeof(hello) - 1, MSG_NOSIGNAL);
-		if (i % 7 == 0)
-			(void)!recv(fd, text, sizeof(text), 0);
-		close(fd);
-		if (i % 100 == 99)
-			sh(all, "%s", "echo pwd | sftp >said\n");
-	}
-	await_fact(&all->sshd, "connections", 0);
-	await_fact(&all->sshd, "waiting", 0);
-	assert_int_equal(fact(&all->sshd, "logins"), many / 100);
+	csftpd_await_fact(&all->sshd, "logins", 1);
+	csftpd_await_fact(&all->sshd, "connections", 0);
 	csftpd_end_well(&all->sshd);
 }
 
@@ -689,7 +564,7 @@ static void a_client_that_is_gone_is_noticed(void **state)
 	   "until grep -q 'Timeout, client not responding' $of/log; do "
 	   "sleep 0.05; done\n"
 	   "kill -KILL $client\n");
-	await_fact(&all->sshd, "connections", 0);
+	csftpd_await_fact(&all->sshd, "connections", 0);
 	csftpd_end(&all->sshd);
 }
 
@@ -729,7 +604,7 @@ static void sessions_share_a_connection(void **state)
 	   "wait\n"
 	   "ssh -F shared -O exit $host\n"
 	   "for n in 1 2 3 4; do cmp big back$n; cmp big up$n; done\n");
-	assert_int_equal(fact(&all->sshd, "logins"), 1);
+	assert_int_equal(csftpd_fact(&all->sshd, "logins"), 1);
 	csftpd_end_well(&all->sshd);
 }
 
@@ -779,10 +654,7 @@ int main(void)
 		DAEMON_TEST(draining_has_an_end),
 		DAEMON_TEST(the_second_signal_does_not_wait),
 		DAEMON_TEST(it_is_asked_and_told_by_its_socket),
-		DAEMON_TEST(half_open_connections_keep_nobody_out),
 		DAEMON_TEST(connections_wait_for_a_place),
-		DAEMON_TEST(idle_sessions_cost_little),
-		DAEMON_TEST(connections_come_and_go),
 		DAEMON_TEST(who_does_not_log_in_in_time_is_dropped),
 		DAEMON_TEST(a_client_that_is_gone_is_noticed),
 		DAEMON_TEST(guessing_has_its_price),
