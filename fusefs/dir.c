@@ -268,10 +268,14 @@ static void batch_done(struct csftp_req *req, const struct csftp_reply *reply)
 			    listing->path);
 		listing->err = EIO;
 	}
-	if (batch->any && listing->window < WINDOW_MAX &&
-	    !listing->f->config.sync_readdir)
-		listing->window *= 2;
-	listing_pump(listing);
+	/* Many have names in more than the first two of them, or none has. */
+	if (listing->outstanding == 0 && !listing->f->config.sync_readdir)
+		listing->window = WINDOW_MAX;
+	if (listing->outstanding == 0 || listing->window != WINDOW_FIRST ||
+	    listing->eof || listing->err)
+		listing_pump(listing);
+	else if (listing->dir)
+		dir_serve(listing->dir);
 }
 
 static void listing_ask(struct listing *listing)

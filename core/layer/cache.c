@@ -9,7 +9,7 @@
 #define KEEP_MS	    20000U
 #define ABSENT_MS   1000U
 #define BYTES_MAX   ((size_t)32 << 20)
-#define AHEAD	    16U
+#define AHEAD	    32U
 #define LIST_MISSES 2U
 
 bool cache_is_below(const struct cache_node *node, const struct cache_node *top)

@@ -252,8 +252,6 @@ static void removed_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->node);
 		return;
 	}
-	if (call->job.req.op == CSFTP_OP_RMDIR)
-		call->cache->moved = call->cache->seq;
 	gone(call);
 }
 

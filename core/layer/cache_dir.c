@@ -59,7 +59,7 @@ void cache_dir_free(struct cache *cache, struct cache_dir *dir)
 {
 	cache_handle_remove(cache, &dir->handle);
 	dir->closed = true;
-	if (dir->outstanding == 0)
+	if (!dir->reads)
 		dir_free(cache, dir);
 }
 
@@ -271,20 +271,35 @@ static void know_whole(struct cache *cache, struct cache_dir *dir)
 		cache_walk_on(cache);
 }
 
+/*
+ * Whether all names have come: those that were asked for behind the end bring
+ * none, and need not be waited for.
+ */
+static bool has_ended(const struct cache_dir *dir)
+{
+	const struct cache_call *read = dir->reads;
+
+	while (read && read->number > dir->end)
+		read = read->next_read;
+	return dir->end > 0 && !read;
+}
+
 static void readdir_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
 	struct cache_dir *dir = call->handle->dir;
+	struct cache_call **at = &dir->reads;
 
-	dir->outstanding--;
+	while (*at != call)
+		at = &(*at)->next_read;
+	*at = call->next_read;
 	if (reply->err)
 		dir->broken = true;
-	else if (reply->eof)
-		dir->ended = true;
-	if (dir->ended && dir->outstanding == 0 && !dir->broken &&
-	    dir->handle.node && !dir->closed)
+	else if (reply->eof && (dir->end == 0 || call->number < dir->end))
+		dir->end = call->number;
+	if (has_ended(dir) && !dir->broken && dir->handle.node && !dir->closed)
 		know_whole(cache, dir);
-	if (dir->closed && dir->outstanding == 0)
+	if (dir->closed && !dir->reads)
 		dir_free(cache, dir);
 }
 
@@ -341,7 +356,9 @@ void cache_readdir(struct csftp_fs *fs, struct csftp_req *up)
 	call->job.req.fh = handle->fh;
 	if (handle->dir) {
 		call->job.req.entry = on_entry;
-		handle->dir->outstanding++;
+		call->number = ++handle->dir->asked;
+		call->next_read = handle->dir->reads;
+		handle->dir->reads = call;
 	}
 	cache_call_submit(call);
 }

@@ -27,10 +27,11 @@ struct cache_dir {
 	uint64_t since;
 	uint64_t began_ms;
 	uint32_t stamp;
-	uint32_t outstanding; /* READDIRs */
-	bool closed;	      /* goes with the last of them */
+	struct cache_call *reads; /* READDIRs without an answer */
+	uint32_t asked;		  /* READDIRs; they are numbered from 1 */
+	uint32_t end;		  /* the first that told the end; 0: none */
+	bool closed;		  /* goes with the last of them */
 	bool from_memory;
-	bool ended;
 	bool broken; /* what came is not all there is */
 };
 
@@ -44,6 +45,8 @@ struct cache_call {
 	struct cache_node *node2;
 	struct cache_node *dir2;
 	struct cache_handle *handle;
+	struct cache_call *next_read; /* of the same directory */
+	uint32_t number;	      /* of a READDIR */
 	char *path;	/* instead of a handle that is ours alone */
 	uint64_t since; /* the last change before it was asked */
 	bool unplain;	/* a change that may be of anything */
@@ -69,6 +72,7 @@ struct cache {
 	bool quiet;
 	bool pumping;
 	struct cache_node *walker; /* where the walk is; pinned */
+	bool walk_by_name;	   /* and not in the order of listings */
 	/* Where a name was looked up last, and its directory; to compare. */
 	const struct cache_node *looked_in;
 	const struct cache_node *looked_beside;
@@ -191,6 +195,10 @@ bool cache_renew(struct cache *cache, struct cache_node *node);
 
 /* Listing ahead (cache_ahead.c) */
 void cache_list_ahead(struct cache *cache, struct cache_node *node);
+
+/* What a walk comes to next (cache_walk.c) */
+/* It does not count among the guesses any more; false: it did not. */
+bool cache_guess_used(struct cache *cache, struct cache_node *node);
 /* Somebody opens the directory: what will be next? */
 void cache_walk(struct cache *cache, struct cache_node *node);
 /* Names in it had to be asked for: that may be a walk, too. */

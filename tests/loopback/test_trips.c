@@ -481,6 +481,98 @@ static void small_files_in_their_order_are_there_before(void **state)
 	assert_int_equal(trips->reads, 40);
 }
 
+#define DIRS 40U
+
+/* In the order of the listing the last name comes first. */
+static void make_tree(struct trips *trips)
+{
+	char path[64];
+
+	assert_int_equal(fs_mkdir(&trips->other, "/tree"), 0);
+	for (unsigned i = DIRS; i > 0; i--) {
+		(void)snprintf(path, sizeof(path), "/tree/%02u", i - 1);
+		assert_int_equal(fs_mkdir(&trips->other, path), 0);
+		(void)snprintf(path, sizeof(path), "/tree/%02u/one", i - 1);
+		put(&trips->other, path, "1");
+		(void)snprintf(path, sizeof(path), "/tree/%02u/two", i - 1);
+		put(&trips->other, path, "2");
+	}
+}
+
+/* What the directory of that name has in it, but for the dots. */
+static unsigned names_in(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	unsigned names = 0;
+
+	NEED(dir);
+	while ((entry = readdir(dir)) != NULL)
+		names += entry->d_name[0] != '.';
+	NEED(closedir(dir) == 0);
+	return names;
+}
+
+/* As ls(1) -R does. */
+static void walk_by_name(void)
+{
+	char path[64];
+
+	NEED(names_in("tree") == DIRS);
+	for (unsigned i = 0; i < DIRS; i++) {
+		(void)snprintf(path, sizeof(path), "tree/%02u", i);
+		NEED(names_in(path) == 2);
+	}
+}
+
+/* One by one they are two for each directory. */
+static void a_walk_by_name_finds_directories_listed(void **state)
+{
+	struct trips *trips = ready(state);
+
+	make_tree(trips);
+	count(trips, list_top);
+	assert_in_range(count(trips, walk_by_name), 4, 14);
+}
+
+/* As rm(1) -r does, which looks first whether it is empty. */
+static void remove_dir(const char *path)
+{
+	DIR *dir = opendir(path);
+	char name[300];
+
+	NEED(dir && readdir(dir));
+	NEED(closedir(dir) == 0);
+	NEED(names_in(path) == 2);
+	(void)snprintf(name, sizeof(name), "%s/one", path);
+	NEED(unlink(name) == 0);
+	(void)snprintf(name, sizeof(name), "%s/two", path);
+	NEED(unlink(name) == 0);
+	NEED(rmdir(path) == 0);
+}
+
+static void remove_tree(void)
+{
+	char path[64];
+
+	NEED(names_in("tree") == DIRS);
+	for (unsigned i = DIRS; i > 0; i--) {
+		(void)snprintf(path, sizeof(path), "tree/%02u", i - 1);
+		remove_dir(path);
+	}
+	NEED(rmdir("tree") == 0);
+}
+
+/* Three for each directory and what is in it, and few for the listings. */
+static void removing_a_tree_takes_one_for_each_name(void **state)
+{
+	struct trips *trips = ready(state);
+
+	make_tree(trips);
+	count(trips, list_top);
+	assert_in_range(count(trips, remove_tree), 3 * DIRS + 1, 3 * DIRS + 9);
+}
+
 static void copy_within(void)
 {
 	int from = open("file", O_RDONLY);
@@ -518,6 +610,8 @@ int main(void)
 		TRIPS_TEST(a_change_of_names_takes_one),
 		TRIPS_TEST(what_we_made_needs_no_look),
 		TRIPS_TEST(small_files_in_their_order_are_there_before),
+		TRIPS_TEST(a_walk_by_name_finds_directories_listed),
+		TRIPS_TEST(removing_a_tree_takes_one_for_each_name),
 		TRIPS_TEST(a_copy_within_the_mount_moves_no_data),
 	};
 

@@ -1,0 +1,215 @@
+#include <string.h>
+
+#include "core/layer/cache_impl.h"
+
+/*
+ * Who opens a directory right after its parent is held to walk through the
+ * tree, as find(1) or rm(1) do.  What such a walk comes to next are, as far
+ * as they are known, the directories in this one, then those behind it in its
+ * parent, and so on up.  "Behind" is by the listing, or by name where somebody
+ * came from one to the next so, as ls -R does.  Who goes by another order comes
+ * to those before it as well: they are next when there are none behind.
+ *
+ * Who looks up names in one directory after the other, as git does with all
+ * that it knows, walks through them, too.
+ */
+
+#define WINDOW_FIRST 4U
+#define UNUSED_MAX   16U    /* times the window: guesses not used yet */
+#define STREAK	     3U	    /* directories side by side that make a walk */
+#define STEPS_MAX    1000U  /* names that are looked at to find the next */
+#define SCAN_MAX     20000U /* ... by name, which looks at all for each */
+#define WALK_MS	     10000U /* between a directory and one in it */
+
+bool cache_guess_used(struct cache *cache, struct cache_node *node)
+{
+	if (node->walk != cache->tree.walk)
+		return false;
+	node->walk = 0;
+	cache->tree.unused--;
+	return true;
+}
+
+static bool is_directory(const struct cache_node *node)
+{
+	return (node->attr.mask & CSFTP_ATTR_MODE) &&
+	       (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR;
+}
+
+/* The directory that comes behind the other by name, or first; or NULL. */
+static struct cache_node *next_by_name(const struct cache_node *dir,
+				       const struct cache_node *behind)
+{
+	struct cache_node *node = dir->children;
+	struct cache_node *next = NULL;
+
+	for (; node; node = node->hh.next) {
+		if (is_directory(node) &&
+		    (!behind || strcmp(node->name, behind->name) > 0) &&
+		    (!next || strcmp(node->name, next->name) < 0))
+			next = node;
+	}
+	return next;
+}
+
+static struct cache_node *next_listed(struct cache_node *node)
+{
+	do {
+		node = node->hh.next;
+	} while (node && !is_directory(node));
+	return node;
+}
+
+/* Above the directory where it began nobody walks. */
+static bool is_walked(const struct cache_node *dir)
+{
+	while (dir && !dir->opened_ms)
+		dir = dir->parent;
+	return dir != NULL;
+}
+
+/* The next in the order of a walk by name; NULL: it has come to its end. */
+static struct cache_node *step_by_name(const struct cache *cache,
+				       struct cache_node *node, bool into)
+{
+	struct cache_node *next = NULL;
+
+	if (into && cache_is_whole(cache, node))
+		next = next_by_name(node, NULL);
+	while (!next && node->parent && is_walked(node->parent)) {
+		next = next_by_name(node->parent, node);
+		node = node->parent;
+	}
+	return next;
+}
+
+/* The same in the order of the listings. */
+static struct cache_node *step(const struct cache *cache,
+			       struct cache_node *node, bool into)
+{
+	if (into && node->children && cache_is_whole(cache, node))
+		return node->children;
+	while (node && !node->hh.next)
+		node = node->parent;
+	if (!node || !is_walked(node->parent))
+		return NULL;
+	return node->hh.next;
+}
+
+static struct cache_node *first_sibling(const struct cache_node *node)
+{
+	return node->parent && node->parent->opened_ms ? node->parent->children
+						       : NULL;
+}
+
+/* How often the names beside the node can be looked through. */
+static uint32_t scans_of(const struct cache_node *node)
+{
+	uint32_t names = 1;
+
+	if (node && node->parent)
+		names += HASH_COUNT(node->parent->children);
+	return SCAN_MAX / names;
+}
+
+/* Lists what is next, as long as that may go on at once. */
+void cache_walk_on(struct cache *cache)
+{
+	struct cache_node *node = cache->walker;
+	bool by_name = cache->walk_by_name;
+	uint32_t steps_max = by_name ? scans_of(node) : STEPS_MAX;
+	bool into = true;
+	bool again = false;
+
+	if (!node || cache->window == 0 || cache->pumping || cache->quiet)
+		return;
+	cache->pumping = true;
+	for (uint32_t steps = 0; steps < steps_max; steps++) {
+		if (cache->listings >= cache->window ||
+		    cache->tree.unused >= UNUSED_MAX * cache->window)
+			break;
+		node = by_name ? step_by_name(cache, node, into)
+			       : step(cache, node, into);
+		if (!node && !again) {
+			node = first_sibling(cache->walker);
+			again = true;
+		}
+		if (!node)
+			break;
+		into = is_directory(node);
+		/* Somebody lists the walker's place already. */
+		if (!into || node == cache->walker || node->patience > 0 ||
+		    node->listing || cache_is_whole(cache, node))
+			continue;
+		node->walk = cache->tree.walk;
+		cache->tree.unused++;
+		cache->counts.ahead++;
+		cache_list_ahead(cache, node);
+	}
+	cache->pumping = false;
+}
+
+static void set_walker(struct cache *cache, struct cache_node *node)
+{
+	if (node)
+		cache_node_pin(node);
+	if (cache->walker)
+		cache_node_unpin(&cache->tree, cache->walker);
+	cache->walker = node;
+}
+
+/* From the last directory to the one beside it: by which order is that next? */
+static void recognise(struct cache *cache, const struct cache_node *node)
+{
+	struct cache_node *last = cache->walker;
+
+	if (!last || !node->parent || last->parent != node->parent)
+		return;
+	if (next_listed(last) == node)
+		cache->walk_by_name = false;
+	else if (next_by_name(node->parent, last) == node)
+		cache->walk_by_name = true;
+}
+
+void cache_walk(struct cache *cache, struct cache_node *node)
+{
+	uint64_t now = cache_now(cache);
+	const struct cache_node *parent = node->parent;
+
+	if (cache_guess_used(cache, node))
+		cache->counts.ahead_used++;
+	if (cache->config.ahead == CACHE_NEVER)
+		return;
+	if (parent && parent->opened_ms && now - parent->opened_ms < WALK_MS) {
+		cache->window =
+			cache->window ? cache->window * 2 : WINDOW_FIRST;
+		if (cache->window > cache->config.ahead)
+			cache->window = cache->config.ahead;
+	} else {
+		cache->window = 0;
+		cache->tree.walk++;
+		cache->tree.unused = 0;
+	}
+	node->opened_ms = now;
+	recognise(cache, node);
+	set_walker(cache, node);
+	cache_walk_on(cache);
+}
+
+/* The addresses are compared only: what they point at may have gone. */
+void cache_walk_by_names(struct cache *cache, struct cache_node *dir)
+{
+	struct cache_node *parent = dir->parent;
+
+	if (dir == cache->looked_in || !parent)
+		return;
+	cache->streak = parent == cache->looked_beside ? cache->streak + 1 : 1;
+	cache->looked_in = dir;
+	cache->looked_beside = parent;
+	if (cache->streak < STREAK || dir->patience > 0 ||
+	    !cache_is_below(parent, cache->top))
+		return;
+	parent->opened_ms = cache_now(cache);
+	cache_list_ahead(cache, dir);
+	cache_walk(cache, dir);
+}
