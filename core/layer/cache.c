@@ -51,6 +51,7 @@ void cache_learn_absent(struct cache *cache, struct cache_node *node)
 		cache_names_unknown(dir);
 	cache_node_remove_below(&cache->tree, node);
 	node->attr_until = 0;
+	node->made_ms = 0;
 	if (cache->config.absent_ms != CACHE_NEVER)
 		node->absent_until = cache_now(cache) + cache->config.absent_ms;
 }
@@ -91,16 +92,45 @@ static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
 		cache_call_submit(call);
 }
 
+/* In what is known of what we set; of what we made that is its type alone. */
+static bool agrees(const struct csftp_attr *set, const struct csftp_attr *said)
+{
+	uint32_t both = set->mask & said->mask;
+
+	if (set->mask == CSFTP_ATTR_MODE)
+		return true;
+	return (!(both & CSFTP_ATTR_MODE) || set->mode == said->mode) &&
+	       (!(both & CSFTP_ATTR_UID) || set->uid == said->uid) &&
+	       (!(both & CSFTP_ATTR_GID) || set->gid == said->gid) &&
+	       (!(both & CSFTP_ATTR_MTIME) ||
+		set->mtime.sec == said->mtime.sec);
+}
+
+/*
+ * What was asked behind our change, and answered behind it: it can still be of
+ * the time before.  But not if there was nothing to be asked about then, and
+ * it does not matter if it is as we set it.
+ */
+static bool is_of_our_change(const struct cache *cache,
+			     const struct cache_node *node, uint64_t since,
+			     const struct csftp_attr *attr)
+{
+	return node->parent && node->set_ended > 0 && node->changing == 0 &&
+	       node->changed == node->set_ended && node->set_began <= since &&
+	       cache->moved <= since && agrees(&node->attr, attr);
+}
+
 static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 {
+	struct cache *cache = call->cache;
 	struct cache_node *node = call->node;
+	bool news = node && cache_is_news(cache, node, call->since);
 
-	if (!node || !cache_is_news(call->cache, node, call->since))
-		return;
-	if (reply->err == ENOENT)
-		cache_learn_absent(call->cache, node);
-	else if (!reply->err && reply->attr)
-		cache_learn_attr(call->cache, node, reply->attr);
+	if (!reply->err && reply->attr && node &&
+	    (news || is_of_our_change(cache, node, call->since, reply->attr)))
+		cache_learn_attr(cache, node, reply->attr);
+	else if (reply->err == ENOENT && news)
+		cache_learn_absent(cache, node);
 }
 
 /* A handle's attributes are its file's, whatever name that has by now. */

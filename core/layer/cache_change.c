@@ -22,6 +22,8 @@ static void mark_names(struct cache *cache, struct cache_node *dir)
 	dir->names_changed = cache->seq;
 	dir->changed = cache->seq;
 	dir->attr_until = 0;
+	dir->attr.mask &=
+		~(CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME | CSFTP_ATTR_NLINK);
 }
 
 static void begin(struct cache_call *call)
@@ -180,7 +182,7 @@ void cache_change_begin(struct cache_call *call)
 	forget_all(cache);
 }
 
-static void change(struct cache_call *call)
+void cache_change(struct cache_call *call)
 {
 	cache_change_begin(call);
 	if (call->unplain)
@@ -188,29 +190,16 @@ static void change(struct cache_call *call)
 	cache_call_submit(call);
 }
 
-static void setattr_after(struct cache_call *call, struct csftp_reply *reply)
+bool cache_was_alone(const struct cache_call *call)
 {
-	(void)reply;
-	cache_change_end(call);
+	return call->node && call->node->changing == 1 &&
+	       call->node->changed == call->since + 1;
 }
 
-void cache_setattr(struct csftp_fs *fs, struct csftp_req *up)
+void cache_learn_change(const struct cache_call *call)
 {
-	struct cache_call *call =
-		cache_call_new((struct cache *)fs, up, setattr_after);
-
-	if (!call || !cache_call_lower(call))
-		return;
-	if (!call->handle && !(up->flags & CSFTP_NOFOLLOW) &&
-	    cache_may_lead_away(call->cache, up->path))
-		call->unplain = true;
-	else if (!call->handle)
-		(void)cache_hold_path(call, up->path, false, false);
-	else if (call->handle->node)
-		cache_call_hold(&call->node, call->handle->node);
-	else
-		call->unplain = true;
-	change(call);
+	call->node->set_began = call->since + 1;
+	call->node->set_ended = call->cache->seq;
 }
 
 /* Something was made. */
@@ -218,6 +207,7 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
 	struct cache_node *node = call->node;
+	bool alone = cache_was_alone(call);
 
 	cache_change_end(call);
 	if (reply->err) {
@@ -227,6 +217,9 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 	if (call->job.req.op != CSFTP_OP_MKDIR)
 		return;
 	cache_learn_type(node, CSFTP_S_IFDIR);
+	node->made_ms = cache_now(cache);
+	if (alone)
+		cache_learn_change(call);
 	/* It is empty, and what is put there goes through us. */
 	if (!node->children && node->names_changing == 0 && node->parent &&
 	    cache->config.names_ms != CACHE_NEVER)
@@ -241,7 +234,7 @@ void cache_make(struct csftp_fs *fs, struct csftp_req *up)
 	if (!call)
 		return;
 	(void)cache_hold_path(call, up->path, false, true);
-	change(call);
+	cache_change(call);
 }
 
 static void removed_after(struct cache_call *call, struct csftp_reply *reply)
@@ -263,7 +256,7 @@ void cache_remove(struct csftp_fs *fs, struct csftp_req *up)
 	if (!call)
 		return;
 	(void)cache_hold_path(call, up->path, false, true);
-	change(call);
+	cache_change(call);
 }
 
 static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
@@ -304,7 +297,7 @@ void cache_rename(struct csftp_fs *fs, struct csftp_req *up)
 	if (cache_hold_path(call, up->path, false, true) &&
 	    cache_hold_path(call, up->path2, true, true))
 		cache->moved = cache->seq + 1;
-	change(call);
+	cache_change(call);
 }
 
 /* path exists, and gets one link more; path2 is made. */
@@ -328,5 +321,5 @@ void cache_link(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	if (cache_hold_path(call, up->path, false, false))
 		(void)cache_hold_path(call, up->path2, true, true);
-	change(call);
+	cache_change(call);
 }

@@ -47,9 +47,10 @@ struct cache_call {
 	struct cache_handle *handle;
 	struct cache_call *next_read; /* of the same directory */
 	uint32_t number;	      /* of a READDIR */
-	char *path;	/* instead of a handle that is ours alone */
-	uint64_t since; /* the last change before it was asked */
-	bool unplain;	/* a change that may be of anything */
+	char *path;		/* instead of a handle that is ours alone */
+	uint64_t since;		/* the last change before it was asked */
+	bool unplain;		/* a change that may be of anything */
+	struct csftp_attr attr; /* SETATTR: what is sent below */
 };
 
 struct cache {
@@ -160,13 +161,21 @@ void cache_unplain_after(struct cache_call *call, struct csftp_reply *reply);
 void cache_mark(struct cache *cache, struct cache_node *node);
 /* It failed: who knows what names are there.  NULL is fine. */
 void cache_doubt(struct cache_node *dir);
+/* Of the call's node nothing else of ours has changed since it began. */
+bool cache_was_alone(const struct cache_call *call);
+/* That change has come to its end: an answer can be of what it made. */
+void cache_learn_change(const struct cache_call *call);
+/* Begins it, asks below, and ends it. */
+void cache_change(struct cache_call *call);
 /* What we made is of that type until its attributes are asked for. */
 void cache_learn_type(struct cache_node *node, uint32_t type);
-void cache_setattr(struct csftp_fs *fs, struct csftp_req *up);
 void cache_make(struct csftp_fs *fs, struct csftp_req *up);
 void cache_remove(struct csftp_fs *fs, struct csftp_req *up);
 void cache_rename(struct csftp_fs *fs, struct csftp_req *up);
 void cache_link(struct csftp_fs *fs, struct csftp_req *up);
+
+/* Attributes that are set (cache_set.c) */
+void cache_setattr(struct csftp_fs *fs, struct csftp_req *up);
 
 /* Open files (cache_open.c) */
 void cache_open(struct csftp_fs *fs, struct csftp_req *up);

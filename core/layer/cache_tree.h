@@ -41,6 +41,10 @@ struct cache_node {
 	uint64_t changed;
 	uint64_t names_changed;
 	uint64_t opened_ms; /* when somebody began to list it */
+	uint64_t made_ms;   /* when we made it, as a directory; 0: never */
+	/* Our last MKDIR or SETATTR, if nothing else was going on: */
+	uint64_t set_began; /* of "changed": when it was asked, ... */
+	uint64_t set_ended; /* ... and was done; 0: never */
 	struct csftp_attr attr;
 	uint32_t pins;
 	uint32_t changing;	 /* our changes without an answer */

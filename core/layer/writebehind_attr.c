@@ -139,6 +139,17 @@ static bool same_time(const struct csftp_time *a, const struct csftp_time *b)
 	return a->sec == b->sec && a->nsec == b->nsec;
 }
 
+/* A new owner, even the same, takes set-user-ID and set-group-ID bits away. */
+static bool same_owner(const struct csftp_attr *is,
+		       const struct csftp_attr *set)
+{
+	if (!(set->mask & (CSFTP_ATTR_UID | CSFTP_ATTR_GID)))
+		return true;
+	return (!(set->mask & CSFTP_ATTR_UID) || set->uid == is->uid) &&
+	       (!(set->mask & CSFTP_ATTR_GID) || set->gid == is->gid) &&
+	       !(is->mode & 06000U);
+}
+
 static bool changes_nothing(const struct wb_file *file,
 			    const struct csftp_attr *set)
 {
@@ -146,7 +157,8 @@ static bool changes_nothing(const struct wb_file *file,
 
 	if (!file->known || (set->mask & ~is->mask))
 		return false;
-	return (!(set->mask & CSFTP_ATTR_MODE) ||
+	return same_owner(is, set) && !(set->mask & CSFTP_ATTR_SIZE) &&
+	       (!(set->mask & CSFTP_ATTR_MODE) ||
 		((set->mode ^ is->mode) & 07777U) == 0) &&
 	       (!(set->mask & CSFTP_ATTR_ATIME) ||
 		same_time(&set->atime, &is->atime)) &&
@@ -211,14 +223,13 @@ bool wb_setattr_behind(struct writebehind *wb, struct csftp_req *up)
 	struct wb_step *step;
 
 	if (!file || !file->creator || file->holds > 0 || wb->barriers > 0 ||
-	    set.mask == 0 || (set.mask & ~WB_LIGHT) ||
-	    wb->config.durability == WRITEBEHIND_SYNC)
+	    set.mask == 0 || wb->config.durability == WRITEBEHIND_SYNC)
 		return false;
 	if (changes_nothing(file, &set)) {
 		csftp_reply_err(up, 0);
 		return true;
 	}
-	if (!complete(file, &set))
+	if ((set.mask & ~WB_LIGHT) || !complete(file, &set))
 		return false;
 	step = setattr_step(wb, file);
 	if (!step)

@@ -300,6 +300,7 @@ static void write_with_attributes(void)
 	NEED(futimens(fd, times) == 0);
 	NEED(fchmod(fd, 0640) == 0);
 	NEED(fstat(fd, &st) == 0);
+	NEED(fchown(fd, st.st_uid, st.st_gid) == 0);
 	NEED(st.st_mtim.tv_sec == 1100000000 && st.st_size == 4);
 	NEED(close(fd) == 0);
 }
@@ -314,6 +315,37 @@ static void a_file_with_mode_and_times_takes_two(void **state)
 	assert_int_equal(trips->other.attr.mode & 07777, 0640);
 	assert_int_equal(trips->other.attr.mtime.sec, 1100000000);
 	assert_int_equal(trips->other.attr.atime.sec, 1000000000);
+}
+
+/* As tar(1) does it: the directory is made for its owner alone. */
+static void make_dir_with_attributes(void)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+					  {.tv_sec = 1100000000}};
+	struct stat st;
+
+	NEED(mkdir("made", 0700) == 0);
+	rig_put("made/file", "text");
+	NEED(utimensat(AT_FDCWD, "made", times, AT_SYMLINK_NOFOLLOW) == 0);
+	NEED(stat("made", &st) == 0);
+	NEED(fchownat(AT_FDCWD, "made", st.st_uid, st.st_gid,
+		      AT_SYMLINK_NOFOLLOW) == 0);
+	NEED(chmod("made", 0750) == 0);
+	NEED(stat("made", &st) == 0);
+	NEED(st.st_mtim.tv_sec == 1100000000);
+	NEED((st.st_mode & 07777) == 0750);
+}
+
+/* One to make it, one for its times, one for its mode; and two for the file. */
+static void a_directory_with_mode_and_times_takes_three(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, make_dir_with_attributes), 5);
+	assert_int_equal(fs_getattr(&trips->other, "/made"), 0);
+	assert_int_equal(trips->other.attr.mode & 07777, 0750);
+	assert_int_equal(trips->other.attr.mtime.sec, 1100000000);
 }
 
 static void write_at_length(void)
@@ -602,6 +634,7 @@ int main(void)
 		TRIPS_TEST(reading_a_file_takes_two),
 		TRIPS_TEST(making_a_file_takes_two),
 		TRIPS_TEST(a_file_with_mode_and_times_takes_two),
+		TRIPS_TEST(a_directory_with_mode_and_times_takes_three),
 		TRIPS_TEST(many_writes_travel_together),
 		TRIPS_TEST(saving_by_rename_takes_three),
 		TRIPS_TEST(a_listed_directory_takes_none),

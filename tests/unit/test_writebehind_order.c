@@ -126,13 +126,17 @@ static void what_changes_nothing_is_not_sent(void **state)
 	struct behind *world = behind_ready(state);
 	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
 	struct csftp_attr same = tar_mode;
+	struct csftp_attr owner = {.mask = CSFTP_ATTR_UID | CSFTP_ATTR_GID};
 
 	assert_int_equal(fs_getattr(world->c, "/f"), 0);
 	same.mode = world->c->attr.mode;
+	owner.uid = world->c->attr.uid;
+	owner.gid = world->c->attr.gid;
 	behind_begin(world);
 	assert_int_equal(behind_put(world, fh, 0, 100), 0);
 	assert_int_equal(fs_setattr(world->c, "/f", &same), 0);
 	assert_int_equal(fs_fsetattr(world->c, fh, &same), 0);
+	assert_int_equal(fs_fsetattr(world->c, fh, &owner), 0);
 	assert_int_equal(fs_close(world->c, fh), 0);
 	assert_string_equal(world->story, "WC");
 }
