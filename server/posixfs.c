@@ -75,6 +75,7 @@ csftp_fh posixfs_handle_open(struct posixfs *px,
 	handle->access = from->access;
 	handle->listing = from->listing;
 	handle->whole = (struct posixfs_whole){.known = false};
+	handle->haste = (struct posixfs_haste){.known = false};
 	if (handle->flags & CSFTP_OPEN_WRITE)
 		px->writers++;
 	return (csftp_fh)handle->generation << 32 | index;
@@ -364,7 +365,7 @@ static void op_statfs(struct csftp_fs *fs, struct csftp_req *req)
 	csftp_reply(req, &(struct csftp_reply){.statfs = &statfs});
 }
 
-static const struct csftp_fs_ops posixfs_ops = {
+const struct csftp_fs_ops posixfs_ops = {
 	.op =
 		{
 			[CSFTP_OP_GETATTR] = op_getattr,

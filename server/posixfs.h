@@ -2,11 +2,13 @@
 #ifndef CSFTP_SERVER_POSIXFS_H
 #define CSFTP_SERVER_POSIXFS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
 #include "csftp/fs.h"
+#include "server/mounts.h"
 
 /*
  * System calls on the caller's own file system, with the caller's rights.
@@ -69,6 +71,45 @@ posixfs_new(struct csftp_fs **out, const struct posixfs_config *config);
 
 /* Closes what is still open.  NULL is fine. */
 void posixfs_free(struct csftp_fs *fs);
+
+/*
+ * Answers a request as csftp_submit() does, but only if that is not known to
+ * wait for a disk or another machine; false: nothing was done, and the request
+ * is as it was.  A READ is answered from the page cache alone, a WRITE where
+ * the file system takes it at once.  Of what the kernel does not tell, on a
+ * disk of this machine, it may wait all the same.
+ */
+bool posixfs_now(struct csftp_fs *fs, struct csftp_req *req);
+
+/* For posixfs_now(); NULL, as at first: all is taken for near. */
+void posixfs_set_mounts(struct csftp_fs *fs, struct mounts *mounts);
+
+/*
+ * Requests in another thread.  A hand is a file system of its own, for one
+ * request at a time:
+ *
+ *   posixfs_lend()      the owner's thread: *req, a copy of what was asked,
+ *                       becomes a request to the hand
+ *   csftp_submit()      any thread, at the hand; done is called there, and what
+ *                       the reply points at stays until posixfs_regain()
+ *   posixfs_regain()    the owner's thread; in a reply that has one, the handle
+ *                       becomes the file system's
+ *
+ * In between, nobody else uses the handles of the request; the file system does
+ * all the rest as ever.  HOMEDIR, IDNAME, and REALPATH with EXPAND are not for
+ * other threads.
+ */
+size_t posixfs_hand_size(void);
+/* In memory aligned as malloc's is, of which nothing is left to free. */
+struct csftp_fs *posixfs_hand_init(void *memory);
+
+/* 0 or an errno, with which the request is to be answered then. */
+int posixfs_lend(struct csftp_fs *hand, struct csftp_fs *fs,
+		 struct csftp_req *req);
+
+/* reply is changed; NULL: there was none. */
+void posixfs_regain(struct csftp_fs *hand, struct csftp_fs *fs,
+		    struct csftp_reply *reply);
 
 /*
  * The name of a user or group (csftp/serve.h, idname), remembered after the

@@ -42,6 +42,14 @@ struct posixfs_whole {
 	ino_t ino;
 };
 
+/* What posixfs_now() has found out of an open file. */
+struct posixfs_haste {
+	bool known; /* far holds something */
+	bool far;
+	bool no_read; /* the file system knows no RWF_NOWAIT */
+	bool no_write;
+};
+
 struct posixfs_handle {
 	int fd; /* -1: free */
 	uint32_t generation;
@@ -50,6 +58,7 @@ struct posixfs_handle {
 	enum posixfs_access access;	 /* of where it was opened */
 	struct posixfs_listing *listing; /* NULL: opened with OPEN */
 	struct posixfs_whole whole;
+	struct posixfs_haste haste;
 };
 
 /* A name that was looked up; empty: there is none. */
@@ -75,6 +84,7 @@ struct posixfs {
 	size_t view_count;
 	struct posixfs_modes files;
 	struct posixfs_modes dirs;
+	struct mounts *mounts; /* NULL: all is near */
 	struct posixfs_handle *handle;
 	uint32_t handle_count;
 	uint32_t handle_free;  /* handle_count: none */
@@ -90,6 +100,8 @@ struct posixfs {
 	struct posixfs_idname idname[POSIXFS_IDNAMES];
 	char scratch[POSIXFS_SCRATCH];
 };
+
+extern const struct csftp_fs_ops posixfs_ops;
 
 struct posixfs *posixfs_of(struct csftp_fs *fs);
 
@@ -144,6 +156,12 @@ struct posixfs_opened {
 };
 int posixfs_path_open(struct posixfs_opened *out, const struct posixfs *px,
 		      const char *path, int flags, mode_t mode);
+
+/*
+ * Whether all that the path leads through is in memory, and where it leads is
+ * near; of what is not there, that it is known not to be.
+ */
+bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow);
 
 /*
  * For calls that work on a name in a directory and do not follow it.  Without

@@ -5,6 +5,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /*
@@ -178,6 +179,38 @@ int posixfs_path_open(struct posixfs_opened *out, const struct posixfs *px,
 			break;
 	}
 	return err;
+}
+
+/* RESOLVE_CACHED, which headers of Linux before 5.12 do not have. */
+#define ONLY_CACHED 0x20U
+
+/*
+ * The kernel refuses to go where it would have to ask a disk or another
+ * machine.  statx(2) is asked for nothing but the device, which it knows.
+ */
+bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow)
+{
+	int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
+	uint64_t resolve = ONLY_CACHED;
+	char whole[PATH_MAX];
+	struct statx st;
+	bool near;
+	int fd;
+
+	if (posixfs_jailed(px)) {
+		resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+		if (jail_path(px, whole, path) != 0)
+			return true; /* it will be refused */
+		path = whole;
+	}
+	fd = posixfs_openat2(px->dirfd, at(path), flags, 0, resolve);
+	if (fd < 0)
+		return errno != EAGAIN && errno != EINVAL && errno != ENOSYS;
+	near = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) == 0 &&
+	       !mounts_far(px->mounts,
+			   makedev(st.stx_dev_major, st.stx_dev_minor));
+	close(fd);
+	return near;
 }
 
 /* The last name of a path, and the path of the directory that it is in. */
