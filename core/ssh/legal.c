@@ -15,12 +15,15 @@ enum { CLIENT = 1, SERVER = 2, BOTH = 3 };
 #define SERVICE	    IN(SSH_SERVICE)
 #define AUTH	    IN(SSH_AUTH)
 #define AFTER_LOGIN IN(SSH_RUN)
+#define CONNECTION  (AFTER_LOGIN | IN(SSH_REKEX) | IN(SSH_RENEWKEYS))
 
 /*
  * RFC 4253, 7.1: between KEXINIT and NEWKEYS only the messages of transport
- * and kex, but for the services'.  A first exchange in strict mode has no
- * others than its own (OpenSSH PROTOCOL, 1.10).  RFC 8308, 2.4: EXT_INFO
- * follows NEWKEYS, or comes from the server before USERAUTH_SUCCESS.
+ * and kex, but for the services'.  asyncssh goes on with the connection's all
+ * the same, with the keys it has, and as sshd takes that so do we, once a user
+ * is logged in.  A first exchange in strict mode has no others than its own
+ * (OpenSSH PROTOCOL, 1.10).  RFC 8308, 2.4: EXT_INFO follows NEWKEYS, or comes
+ * from the server before USERAUTH_SUCCESS.
  */
 /* clang-format off */
 const struct ssh_rule ssh_rules[256] = {
@@ -63,39 +66,39 @@ const struct ssh_rule ssh_rules[256] = {
 	[SSH_USERAUTH_INFO_RESPONSE] = {"USERAUTH_INFO_RESPONSE", "u:answers",
 		0, CLIENT, false, NULL},
 	[SSH_GLOBAL_REQUEST] = {"GLOBAL_REQUEST", "s:request b:reply",
-		AFTER_LOGIN, BOTH, false, ssh_on_global_request},
+		CONNECTION, BOTH, false, ssh_on_global_request},
 	[SSH_REQUEST_SUCCESS] = {"REQUEST_SUCCESS", "",
-		AFTER_LOGIN, BOTH, false, ssh_on_global_reply},
+		CONNECTION, BOTH, false, ssh_on_global_reply},
 	[SSH_REQUEST_FAILURE] = {"REQUEST_FAILURE", "",
-		AFTER_LOGIN, BOTH, false, ssh_on_global_reply},
+		CONNECTION, BOTH, false, ssh_on_global_reply},
 	[SSH_CHANNEL_OPEN] = {"CHANNEL_OPEN",
 		"s:type u:sender u:window u:packet",
-		AFTER_LOGIN, BOTH, false, ssh_on_open},
+		CONNECTION, BOTH, false, ssh_on_open},
 	[SSH_CHANNEL_OPEN_CONFIRMATION] = {"CHANNEL_OPEN_CONFIRMATION",
 		"u:channel u:sender u:window u:packet",
-		AFTER_LOGIN, BOTH, false, ssh_on_open_confirmation},
+		CONNECTION, BOTH, false, ssh_on_open_confirmation},
 	[SSH_CHANNEL_OPEN_FAILURE] = {"CHANNEL_OPEN_FAILURE",
 		"u:channel u:reason s:text s-",
-		AFTER_LOGIN, BOTH, false, ssh_on_open_failure},
+		CONNECTION, BOTH, false, ssh_on_open_failure},
 	[SSH_CHANNEL_WINDOW_ADJUST] = {"CHANNEL_WINDOW_ADJUST",
 		"u:channel u:bytes",
-		AFTER_LOGIN, BOTH, false, ssh_on_window_adjust},
+		CONNECTION, BOTH, false, ssh_on_window_adjust},
 	[SSH_CHANNEL_DATA] = {"CHANNEL_DATA", "u:channel l:bytes",
-		AFTER_LOGIN, BOTH, false, ssh_on_data},
+		CONNECTION, BOTH, false, ssh_on_data},
 	[SSH_CHANNEL_EXTENDED_DATA] = {"CHANNEL_EXTENDED_DATA",
 		"u:channel u:type l:bytes",
-		AFTER_LOGIN, BOTH, false, ssh_on_extended_data},
+		CONNECTION, BOTH, false, ssh_on_extended_data},
 	[SSH_CHANNEL_EOF] = {"CHANNEL_EOF", "u:channel",
-		AFTER_LOGIN, BOTH, false, ssh_on_eof},
+		CONNECTION, BOTH, false, ssh_on_eof},
 	[SSH_CHANNEL_CLOSE] = {"CHANNEL_CLOSE", "u:channel",
-		AFTER_LOGIN, BOTH, false, ssh_on_close},
+		CONNECTION, BOTH, false, ssh_on_close},
 	[SSH_CHANNEL_REQUEST] = {"CHANNEL_REQUEST",
 		"u:channel s:request b:reply",
-		AFTER_LOGIN, BOTH, false, ssh_on_request},
+		CONNECTION, BOTH, false, ssh_on_request},
 	[SSH_CHANNEL_SUCCESS] = {"CHANNEL_SUCCESS", "u:channel",
-		AFTER_LOGIN, BOTH, false, ssh_on_channel_success},
+		CONNECTION, BOTH, false, ssh_on_channel_success},
 	[SSH_CHANNEL_FAILURE] = {"CHANNEL_FAILURE", "u:channel",
-		AFTER_LOGIN, BOTH, false, ssh_on_channel_failure},
+		CONNECTION, BOTH, false, ssh_on_channel_failure},
 };
 /* clang-format on */
 
@@ -115,11 +118,19 @@ static bool is_wrong_guess(struct csftp_ssh *ssh, enum ssh_phase phase)
 	return skip;
 }
 
+/* During an exchange of keys the phase alone does not tell. */
+static bool needs_login(const struct ssh_rule *rule)
+{
+	return (rule->phases & SETTLED) == AFTER_LOGIN;
+}
+
 static bool is_legal(const struct csftp_ssh *ssh, const struct ssh_rule *rule,
 		     enum ssh_phase phase)
 {
 	uint8_t peer = ssh_is_server(ssh) ? CLIENT : SERVER;
 
+	if (needs_login(rule) && ssh->phase != SSH_RUN)
+		return false;
 	if (ssh->strict && is_first_exchange(phase) && !rule->strict)
 		return false;
 	return rule->handle && (rule->by & peer) && (rule->phases & IN(phase));

@@ -24,7 +24,9 @@ static uint32_t open_session(struct ssh_rig *rig)
 
 /*
  * What is legal, written down a second time from the RFCs: for each message,
- * who may send it, and when.  C: client, S: server.
+ * who may send it, and when.  C: client, S: server.  REKEX and RENEWKEYS are
+ * of a connection that has run: of what RFC 4253, 7.1 does not allow there, the
+ * connection's own is taken.
  */
 enum { START, KEX, NEWKEYS, SERVICE, AUTH, RUN, REKEX, RENEWKEYS, MOMENTS };
 
@@ -48,20 +50,20 @@ static const struct {
 	{52, {"", "", "", "", "S", "", "", ""}},
 	{53, {"", "", "", "", "S", "", "", ""}},
 	{60, {"", "", "", "", "S", "", "", ""}},
-	{80, {"", "", "", "", "", "CS", "", ""}},
-	{81, {"", "", "", "", "", "CS", "", ""}},
-	{82, {"", "", "", "", "", "CS", "", ""}},
-	{90, {"", "", "", "", "", "CS", "", ""}},
-	{91, {"", "", "", "", "", "CS", "", ""}},
-	{92, {"", "", "", "", "", "CS", "", ""}},
-	{93, {"", "", "", "", "", "CS", "", ""}},
-	{94, {"", "", "", "", "", "CS", "", ""}},
-	{95, {"", "", "", "", "", "CS", "", ""}},
-	{96, {"", "", "", "", "", "CS", "", ""}},
-	{97, {"", "", "", "", "", "CS", "", ""}},
-	{98, {"", "", "", "", "", "CS", "", ""}},
-	{99, {"", "", "", "", "", "CS", "", ""}},
-	{100, {"", "", "", "", "", "CS", "", ""}},
+	{80, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{81, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{82, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{90, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{91, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{92, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{93, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{94, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{95, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{96, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{97, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{98, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{99, {"", "", "", "", "", "CS", "CS", "CS"}},
+	{100, {"", "", "", "", "", "CS", "CS", "CS"}},
 	/* Known, so that it is refused rather than unimplemented. */
 	{61, {"", "", "", "", "", "", "", ""}},
 };
@@ -209,6 +211,26 @@ static void each_message_is_legal_in_its_moments_and_in_no_other(void **state)
 				ssh_rig_stop(&rig);
 			}
 		}
+	}
+}
+
+/* That it is taken in a rekeying is for who is logged in. */
+static void nothing_of_a_connection_is_legal_without_a_login(void **state)
+{
+	(void)state;
+	for (unsigned msg = 80; msg <= 100; msg++) {
+		struct ssh_rig rig;
+
+		if (expected((uint8_t)msg, RUN, 'C') != ALLOWED)
+			continue;
+		ssh_rig_init(&rig);
+		ssh_rig_start(&rig);
+		bring_to(&rig, &rig.server, SERVICE);
+		assert_int_equal(csftp_ssh_rekey(rig.server.ssh), CSFTP_OK);
+		while (!reached(&rig.server, REKEX))
+			assert_true(ssh_rig_move(&rig));
+		check_message(&rig.server, REKEX, msg, DENIED);
+		ssh_rig_stop(&rig);
 	}
 }
 
@@ -757,6 +779,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			each_message_is_legal_in_its_moments_and_in_no_other),
+		cmocka_unit_test(
+			nothing_of_a_connection_is_legal_without_a_login),
 		cmocka_unit_test(
 			each_changed_byte_of_an_encrypted_stream_ends_it),
 		cmocka_unit_test(no_changed_byte_of_a_key_exchange_goes_unseen),
