@@ -8,8 +8,8 @@ build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libseccomp-dev
 	uthash-dev'
 check='curl debootstrap dropbear-bin fio fuse3 git lftp libssh-dev
 	openssh-client openssh-server openssh-sftp-server putty-tools
-	python3-paramiko rclone rsync sqlite3 ssh-audit sshfs tar util-linux
-	valgrind'
+	python3-asyncssh python3-paramiko rclone rsync sqlite3 ssh-audit sshfs
+	tar tinysshd util-linux valgrind'
 lint='clang clang-format groff-base libclang-rt-14-dev shellcheck'
 
 command -v dpkg-query >/dev/null || {
@@ -43,6 +43,13 @@ case $missing in
 	$as_root mkdir -p /etc/ssh
 	$as_root touch /etc/ssh/sshd_not_to_be_run
 	echo "deps: /etc/ssh/sshd_not_to_be_run keeps Debian's sshd off"
+	;;
+esac
+case $missing in
+*tinysshd*)
+	$as_root mkdir -p /etc/tinyssh
+	$as_root touch /etc/tinyssh/disable_tinysshd
+	echo "deps: /etc/tinyssh/disable_tinysshd keeps Debian's tinysshd off"
 	;;
 esac
 

@@ -19,19 +19,31 @@
 
 #define RUN_DIR "/run/sshd"
 
-/* A socket that listens on a free loopback port. */
-static int listen_anywhere(int *port)
+/* A socket that listens on a loopback port; 0: a free one.  -1: it is taken. */
+static int listen_at(int port)
 {
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	socklen_t len = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
-	assert_int_equal(listen(fd, 16), 0);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	    listen(fd, 16) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int listen_anywhere(int *port)
+{
+	struct sockaddr_in addr;
+	socklen_t len = sizeof(addr);
+	int fd = listen_at(0);
+
+	assert_true(fd >= 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
 	*port = ntohs(addr.sin_port);
 	return fd;
@@ -196,6 +208,60 @@ static void launch_dropbear(struct sshd *sshd, const char *sftp_server)
 	sshd->pid = proc_start(argv, -1, -1, -1);
 }
 
+/* The whole life of the process that accepts. */
+_Noreturn static void accept_for_ever(int listener, char *const argv[])
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGCHLD, SIG_IGN);
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+		if (fd < 0 && errno != EINTR)
+			_exit(1);
+		if (fd < 0 || fork() != 0) {
+			close(fd);
+			continue;
+		}
+		signal(SIGCHLD, SIG_DFL);
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+			   sizeof(int));
+		if (dup2(fd, 0) != 0 || dup2(fd, 1) != 1)
+			_exit(126);
+		execvp(argv[0], argv);
+		perror(argv[0]);
+		_exit(127);
+	}
+}
+
+/*
+ * It serves one connection.  No directory above the home may be writable for
+ * others, as /tmp is.
+ */
+#define TINYSSHD_HOME "/mnt"
+
+static void launch_tinysshd(struct sshd *sshd, const char *sftp_server)
+{
+	char script[4 * PROC_PATH_MAX];
+	char unshare[] = "unshare", mounts[] = "-m";
+	char shell[] = "sh", flag[] = "-ec";
+	char *argv[] = {unshare, mounts, shell, flag, script, NULL};
+	int listener = listen_at(sshd->port);
+
+	proc_print(script, sizeof(script),
+		   "cd '%s'\n"
+		   "mount --bind passwd /etc/passwd\n"
+		   "mount --bind home " TINYSSHD_HOME "\n"
+		   "PATH=$PATH:/usr/sbin\n"
+		   "exec tinysshd -x 'sftp=%s' tiny 2>>log",
+		   sshd->dir, sftp_server);
+	sshd->pid = fork();
+	assert_true(sshd->pid >= 0);
+	if (sshd->pid == 0)
+		accept_for_ever(listener, argv);
+	if (listener >= 0)
+		close(listener);
+}
+
 void sshd_choose_port(struct sshd *sshd)
 {
 	const struct passwd *user = getpwuid(geteuid());
@@ -218,6 +284,7 @@ static void start(struct sshd *sshd, const char *sftp_server,
 		if (can_log_in(sshd, text, sizeof(text)))
 			return;
 		proc_stop(sshd->pid);
+		sshd->pid = 0;
 	}
 	sshd_stop(sshd);
 	fail_msg("cannot log in to our own SSH server: %s", text);
@@ -251,29 +318,61 @@ void sshd_start_with(struct sshd *sshd, const char *sftp_server,
 	start(sshd, sftp_server, launch_sshd);
 }
 
+/*
+ * The user has another shell, and his home, which is that directory, another
+ * name, for servers that are shown this /etc/passwd.
+ */
+static void move_home(const struct sshd *sshd, const char *home,
+		      const char *name)
+{
+	must_sh("cd '%s'\n"
+		"mkdir -m 700 '%s/.ssh'\n"
+		"cp user.pub '%s/.ssh/authorized_keys'\n"
+		"getent passwd | awk -F: -v OFS=: -v home='%s' "
+		"'$3 == 0 { $6 = home; $7 = \"/bin/sh\" } { print }' >passwd",
+		sshd->dir, home, home, name);
+}
+
+static void need_namespace(const char *server)
+{
+	if (geteuid() != 0)
+		skip_because("only root can give another server another home");
+	skip_without(server);
+	if (proc_sh(0, "unshare -m true || exit 3") != 0)
+		skip_because("no mount namespace can be made here");
+}
+
 void dropbear_start(struct sshd *sshd, const char *sftp_server,
 		    const char *home)
 {
-	if (geteuid() != 0)
-		skip_because("only root can put another server in the place "
-			     "of dropbear's");
-	skip_without("dropbear");
+	need_namespace("dropbear");
 	if (access(DROPBEAR_SFTP_SERVER, F_OK) != 0)
 		skip_because("there is no " DROPBEAR_SFTP_SERVER);
-	if (proc_sh(0, "unshare -m true || exit 3") != 0)
-		skip_because("no mount namespace can be made here");
 	*sshd = (struct sshd){0};
 	sshd_make_keys(sshd);
 	must_sh("cd '%s'\n"
-		"dropbearconvert openssh dropbear host dropbear\n"
-		"mkdir -m 700 '%s/.ssh'\n"
-		"cp user.pub "
-		"'%s/.ssh/authorized_keys'"
-		"\n"
-		"getent passwd | awk -F: -v OFS=: -v home='%s' "
-		"'$3 == 0 { $6 = home; $7 = \"/bin/sh\" } { print }' >passwd",
-		sshd->dir, home, home, home);
+		"dropbearconvert openssh dropbear host dropbear",
+		sshd->dir);
+	move_home(sshd, home, home);
 	start(sshd, sftp_server, launch_dropbear);
+}
+
+void tinysshd_start(struct sshd *sshd, const char *sftp_server)
+{
+	char home[PROC_PATH_MAX];
+
+	need_namespace("tinysshd");
+	*sshd = (struct sshd){0};
+	sshd_make_keys(sshd);
+	must_sh("cd '%s'\n"
+		"PATH=$PATH:/usr/sbin\n"
+		"tinysshd-makekey -q tiny\n"
+		"tinysshd-printkey tiny >host.pub\n"
+		"mkdir -m 755 home",
+		sshd->dir);
+	proc_print(home, sizeof(home), "%.4000s/home", sshd->dir);
+	move_home(sshd, home, TINYSSHD_HOME);
+	start(sshd, sftp_server, launch_tinysshd);
 }
 
 /* The processes that serve the open connections. */
@@ -311,31 +410,6 @@ void sshd_stop(struct sshd *sshd)
 	if (sshd->dir[0])
 		scratch_remove(sshd->dir);
 	sshd->dir[0] = '\0';
-}
-
-/* The whole life of the process that accepts. */
-_Noreturn static void accept_for_ever(int listener, char *const argv[])
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGCHLD, SIG_IGN);
-	for (;;) {
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-
-		if (fd < 0 && errno != EINTR)
-			_exit(1);
-		if (fd < 0 || fork() != 0) {
-			close(fd);
-			continue;
-		}
-		signal(SIGCHLD, SIG_DFL);
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
-			   sizeof(int));
-		if (dup2(fd, 0) != 0 || dup2(fd, 1) != 1)
-			_exit(126);
-		execvp(argv[0], argv);
-		perror(argv[0]);
-		_exit(127);
-	}
 }
 
 void direct_start(struct direct *direct, char *const argv[])

@@ -58,6 +58,12 @@ void sshd_start_with(struct sshd *sshd, const char *sftp_server,
 void dropbear_start(struct sshd *sshd, const char *sftp_server,
 		    const char *home);
 
+/*
+ * tinysshd, with a key of its own making, likewise; the subsystem is a path
+ * alone.
+ */
+void tinysshd_start(struct sshd *sshd, const char *sftp_server);
+
 /* For other servers: the directory with the keys, host and user. */
 void sshd_make_keys(struct sshd *sshd);
 

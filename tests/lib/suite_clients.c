@@ -1,6 +1,7 @@
 /* Clients that are not OpenSSH's, with csftp-server behind OpenSSH's sshd. */
 #include <fts.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -171,26 +172,42 @@ static void psftp_puts_and_gets_trees(void **state)
 }
 
 /* Debian's own Python has it, which need not be the first in PATH. */
-#define PYTHON		"/usr/bin/python3"
-#define PARAMIKO_CLIENT "tests/interop/server/paramiko_client.py"
+#define PYTHON "/usr/bin/python3"
+
+/* Runs NAME_client.py with a sample that comes and goes. */
+static void run_python(struct subsystem *served, const char *name,
+		       unsigned sample)
+{
+	char script[128], why[256];
+
+	proc_print(script, sizeof(script), "tests/interop/server/%s_client.py",
+		   name);
+	proc_print(why, sizeof(why), "not run where %s is", script);
+	if (access(script, R_OK) != 0)
+		skip_because(why);
+	skip_without(PYTHON);
+	proc_print(why, sizeof(why), "python3-%s is not installed", name);
+	if (proc_sh(0, PYTHON " -c 'import %s' || exit 0; exit 3", name) != 3)
+		skip_because(why);
+	subsystem_by_sshd(served);
+	subsystem_sample(served, sample);
+	must_sh("script=$PWD/%s\n"
+		". '%s/environment'\n" PYTHON
+		" \"$script\" $port $user $key $known_hosts tree back $files",
+		script, served->dir);
+	subsystem_assert_both_ways(served, TREE_MODE | TREE_MTIME | TREE_FILES);
+	subsystem_assert_well(served);
+}
 
 static void paramiko_calls_do_what_they_say(void **state)
 {
-	struct subsystem *served = *state;
+	run_python(*state, "paramiko", SAMPLE_ALL & ~SAMPLE_BYTES);
+}
 
-	if (access(PARAMIKO_CLIENT, R_OK) != 0)
-		skip_because("not run where " PARAMIKO_CLIENT " is");
-	skip_without(PYTHON);
-	if (proc_sh(0, PYTHON " -c 'import paramiko' || exit 0; exit 3") != 3)
-		skip_because("python3-paramiko is not installed");
-	subsystem_by_sshd(served);
-	subsystem_sample(served, SAMPLE_ALL & ~SAMPLE_BYTES);
-	must_sh("script=$PWD/" PARAMIKO_CLIENT "\n"
-		". '%s/environment'\n" PYTHON
-		" \"$script\" $port $user $key $known_hosts tree back $files",
-		served->dir);
-	subsystem_assert_both_ways(served, TREE_MODE | TREE_MTIME | TREE_FILES);
-	subsystem_assert_well(served);
+/* To keep modes it sets those of what a link leads to: so no links there. */
+static void asyncssh_calls_do_what_they_say(void **state)
+{
+	run_python(*state, "asyncssh", SAMPLE_PLAIN);
 }
 
 #define GO_CLIENT  "tests/interop/server/go_client.go"
@@ -345,9 +362,11 @@ int suite_clients(CMFixtureFunction make)
 		SUBSYSTEM_TEST(lftp_mirrors_both_ways),
 		SUBSYSTEM_TEST(psftp_puts_and_gets_trees),
 		SUBSYSTEM_TEST(paramiko_calls_do_what_they_say),
+		SUBSYSTEM_TEST(asyncssh_calls_do_what_they_say),
 		SUBSYSTEM_TEST(go_calls_do_what_they_say),
 		SUBSYSTEM_TEST(curl_transfers_lists_and_quotes),
 	};
 
+	cmocka_set_test_filter(getenv("CSFTP_TEST_CLAIM"));
 	return cmocka_run_group_tests(claims, make, subsystem_release) != 0;
 }

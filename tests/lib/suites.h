@@ -13,7 +13,7 @@
 /* OpenSSH's sftp and scp, and sshfs. */
 int suite_openssh(CMFixtureFunction make);
 
-/* rclone, lftp, psftp, paramiko, Go's pkg/sftp and curl. */
+/* rclone, lftp, psftp, paramiko, asyncssh, Go's pkg/sftp and curl. */
 int suite_clients(CMFixtureFunction make);
 
 #endif

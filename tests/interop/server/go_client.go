@@ -1,4 +1,5 @@
-// Go's pkg/sftp against an SFTP server: everything that its client can.
+// Go's x/crypto/ssh and pkg/sftp against a server: everything that the SFTP
+// client can, commands, and new keys meanwhile.
 //
 // Arguments: port, user, private key, known hosts, a local tree to send, a
 // local directory to make for what comes back, an existing remote directory.
@@ -6,7 +7,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"log"
@@ -177,6 +180,27 @@ func useNames(client *sftp.Client, base string) {
 	mustBe(err == nil && len(left) == 1 && left[0].Name() == "tree")
 }
 
+// What a shell and csftpd have both.
+func useCommands(connection *ssh.Client) {
+	run := func(command, in string) (string, error) {
+		session, err := connection.NewSession()
+		must(err)
+		defer session.Close()
+		session.Stdin = bytes.NewReader([]byte(in))
+		out, err := session.Output(command)
+		return string(out), err
+	}
+	out, err := run("echo a b", "")
+	mustBe(err == nil && out == "a b\n")
+	text := string(bytes.Repeat([]byte("text"), 300000))
+	out, err = run("sha256sum", text)
+	mustBe(err == nil &&
+		out == fmt.Sprintf("%x  -\n", sha256.Sum256([]byte(text))))
+	_, err = run("no-such-command", "")
+	var exit *ssh.ExitError
+	mustBe(errors.As(err, &exit) && exit.ExitStatus() == 127)
+}
+
 func main() {
 	log.SetFlags(log.Lshortfile)
 	syscall.Umask(0)
@@ -188,6 +212,7 @@ func main() {
 	must(err)
 	connection, err := ssh.Dial("tcp", "127.0.0.1:"+os.Args[1],
 		&ssh.ClientConfig{
+			Config:            ssh.Config{RekeyThreshold: 1 << 20},
 			User:              os.Args[2],
 			Auth:              []ssh.AuthMethod{ssh.PublicKeys(key)},
 			HostKeyCallback:   known,
@@ -201,6 +226,7 @@ func main() {
 	fetch(client, base+"/tree", os.Args[6])
 	useFiles(client)
 	useNames(client, base)
+	useCommands(connection)
 	must(client.Close())
 	must(connection.Close())
 }

@@ -1,4 +1,4 @@
-/* libssh's SFTP calls with csftp-server behind OpenSSH's sshd. */
+/* libssh's SFTP calls with csftp-server behind OpenSSH's sshd, and csftpd. */
 #include <fcntl.h>
 #include <libssh/libssh.h>
 #include <libssh/sftp.h>
@@ -296,13 +296,41 @@ static void libssh_calls_do_what_they_say(void **state)
 	subsystem_assert_well(served);
 }
 
+/*
+ * It tells from the server's version whether SYMLINK has its arguments in the
+ * order of OpenSSH, which csftpd and sshd have both.
+ */
+static void libssh_links_point_where_they_were_told_to(void **state)
+{
+	struct subsystem *served = *state;
+	char path[PROC_PATH_MAX], text[64] = "";
+	sftp_session sftp;
+	ssh_session ssh;
+
+	subsystem_by_sshd(served);
+	sftp = begin(&served->sshd, &ssh);
+	subsystem_file(served, "link", path);
+	make_link(sftp, "points/here", path);
+	assert_int_equal(readlink(path, text, sizeof(text) - 1), 11);
+	assert_string_equal(text, "points/here");
+	end(sftp, ssh);
+	subsystem_assert_well(served);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest claims[] = {
 		SUBSYSTEM_TEST(libssh_moves_a_tree_both_ways),
 		SUBSYSTEM_TEST(libssh_calls_do_what_they_say),
+		SUBSYSTEM_TEST(libssh_links_point_where_they_were_told_to),
 	};
 
-	return cmocka_run_group_tests(claims, subsystem_make,
-				      subsystem_release) != 0;
+	size_t count = sizeof(claims) / sizeof(*claims);
+	int failed = _cmocka_run_group_tests("csftp-server", claims, count,
+					     subsystem_make, subsystem_release);
+
+	failed |= _cmocka_run_group_tests("csftpd", claims, count,
+					  subsystem_make_daemon,
+					  subsystem_release);
+	return failed != 0;
 }

@@ -1,4 +1,4 @@
-/* libssh2's SFTP calls with csftp-server behind OpenSSH's sshd. */
+/* libssh2's SFTP calls with csftp-server behind OpenSSH's sshd, and csftpd. */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <libssh2.h>
@@ -335,6 +335,12 @@ int main(void)
 		SUBSYSTEM_TEST(libssh2_calls_do_what_they_say),
 	};
 
-	return cmocka_run_group_tests(claims, subsystem_make,
-				      subsystem_release) != 0;
+	size_t count = sizeof(claims) / sizeof(*claims);
+	int failed = _cmocka_run_group_tests("csftp-server", claims, count,
+					     subsystem_make, subsystem_release);
+
+	failed |= _cmocka_run_group_tests("csftpd", claims, count,
+					  subsystem_make_daemon,
+					  subsystem_release);
+	return failed != 0;
 }
