@@ -126,10 +126,15 @@ static int say_handle(struct say *say, csftp_fh fh, struct wire_bytes *out)
 	return 0;
 }
 
+/*
+ * The start directory is called ".": filexfer-02, 6.2 allows the empty name for
+ * it, too, but OpenSSH's server looks for a file of that name.
+ */
 static int say_paths(struct say *say)
 {
 	if (say->req->path)
-		say->msg.path = path_bytes(say->req->path);
+		say->msg.path =
+			path_bytes(*say->req->path ? say->req->path : ".");
 	if (say->req->path2)
 		say->msg.path2 = path_bytes(say->req->path2);
 	if (say->msg.path.len > CSFTP_PATH_MAX ||
@@ -383,8 +388,11 @@ static int say_copy_data(struct say *say)
 
 static int say_homedir(struct say *say)
 {
-	if (has(say->remote, CSFTP_EXT_HOME_DIR))
-		return say_one_path(say, SFTP_HOME_DIRECTORY);
+	if (has(say->remote, CSFTP_EXT_HOME_DIR)) {
+		say->msg.kind = SFTP_HOME_DIRECTORY;
+		say->msg.path = path_bytes(say->req->path);
+		return say->msg.path.len > CSFTP_PATH_MAX ? ENAMETOOLONG : 0;
+	}
 	if (say->req->path[0] != '\0')
 		return EOPNOTSUPP;
 	say->msg.kind = SFTP_REALPATH;

@@ -130,6 +130,25 @@ static void owners_are_shown_by_name_and_set_so(void **state)
 	mounted_unmount(&mounted);
 }
 
+static void openssh_says_who_we_are_there(void **state)
+{
+	static const char *const options[] = {"idmap=user", "idmap=name",
+					      "owner=caller"};
+	struct mounted other = {0};
+
+	(void)state;
+	need_mounts();
+	mounted_serve(&other, NATIVE_OPENSSH);
+	must_sh("touch '%s/file'", other.served);
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++) {
+		mounted_mount(&other, options[i]);
+		must_sh("test \"$(stat -c %%u:%%g '%s/file')\" = 0:0",
+			other.point);
+		mounted_unmount(&other);
+	}
+	mounted_stop(&other);
+}
+
 static void owners_are_shown_by_files(void **state)
 {
 	char options[2 * PROC_PATH_MAX];
@@ -490,6 +509,7 @@ int main(void)
 		CLEAN_TEST(raw_links_lead_where_they_say),
 		CLEAN_TEST(links_can_be_rebased_or_followed),
 		CLEAN_TEST(owners_are_shown_by_name_and_set_so),
+		CLEAN_TEST(openssh_says_who_we_are_there),
 		CLEAN_TEST(owners_are_shown_by_files),
 		CLEAN_TEST(a_file_of_owners_has_to_be_right_and_safe),
 		CLEAN_TEST(names_have_the_character_set_that_is_wished),

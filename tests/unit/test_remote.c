@@ -599,6 +599,30 @@ static void many_slashes_behind_the_home_are_one(void **state)
 	}
 }
 
+/* OpenSSH's server looks for a file that is called "". */
+static void the_start_directory_is_asked_for_as_a_dot(void **state)
+{
+	static const struct csftp_req rows[] = {
+		{.op = CSFTP_OP_GETATTR, .path = ""},
+		{.op = CSFTP_OP_GETATTR, .flags = CSFTP_NOFOLLOW, .path = ""},
+		{.op = CSFTP_OP_OPENDIR, .path = ""},
+		{.op = CSFTP_OP_REALPATH, .path = ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct told session;
+		struct told_ask one;
+
+		told_begin(&session);
+		told_ask(&session, &one, rows[i]);
+		assert_true(told_next(&session));
+		assert_int_equal(session.request.path.len, 1);
+		assert_memory_equal(session.request.path.ptr, ".", 1);
+		told_end(&session);
+	}
+}
+
 static void limits_that_nobody_asked_for_end_the_session(void **state)
 {
 	struct told session;
@@ -648,6 +672,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_second_step_needs_no_other_slot),
 		cmocka_unit_test(many_slashes_behind_the_home_are_one),
+		cmocka_unit_test(the_start_directory_is_asked_for_as_a_dot),
 		cmocka_unit_test(limits_that_nobody_asked_for_end_the_session),
 		cmocka_unit_test(an_answer_of_the_wrong_kind_is_eio),
 		cmocka_unit_test(success_without_the_answer_is_eio),
