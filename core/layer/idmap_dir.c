@@ -151,7 +151,10 @@ static void was_read(struct csftp_req *req, const struct csftp_reply *reply)
 		batch->filling = false;
 		batch->eof = !reply->err && reply->eof;
 	}
+	/* Whoever is answered may ask on before the owners are asked for. */
+	map->asking++;
 	relay_answer(&job->job, &answer);
+	map->asking--;
 	idmap_ask_wanted(map);
 }
 

@@ -389,6 +389,62 @@ static void readers_side_by_side_get_each_name_once(void **state)
 	rig_free(rig);
 }
 
+/* A READDIR that is asked for in the answer to another one. */
+struct chain {
+	struct csftp_req req; /* first */
+	struct rig *rig;
+	unsigned owned; /* names with the owner that they should have */
+	unsigned others;
+	bool eof;
+};
+
+static bool take_owner(struct csftp_req *req, const struct csftp_entry *entry)
+{
+	struct chain *chain = (struct chain *)req;
+
+	if (entry->name.len == 1 && *(const char *)entry->name.ptr != '.') {
+		if (entry->attr.uid == 5200 && entry->attr.gid == 7300)
+			chain->owned++;
+		else
+			chain->others++;
+	}
+	return true;
+}
+
+static void ask_on(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct chain *chain = (struct chain *)req;
+
+	assert_int_equal(reply->err, 0);
+	chain->eof = reply->eof;
+	if (!chain->eof)
+		csftp_submit(idmap_fs(chain->rig->map), req);
+}
+
+static void who_asks_on_at_once_is_not_told_nobody(void **state)
+{
+	struct rig *rig = with_names();
+	struct chain chain = {.rig = rig};
+
+	(void)state;
+	put_owned(rig, "/a", 200, 300);
+	put_owned(rig, "/b", 200, 300);
+	assert_int_equal(fs_opendir(&rig->far.caller, "/"), 0);
+	chain.req = (struct csftp_req){
+		.op = CSFTP_OP_READDIR,
+		.done = ask_on,
+		.entry = take_owner,
+		.fh = rig->far.caller.fh,
+	};
+	csftp_submit(idmap_fs(rig->map), &chain.req);
+	far_settle(&rig->far);
+	assert_true(chain.eof);
+	assert_int_equal(chain.others, 0);
+	assert_int_equal(chain.owned, 2);
+	assert_int_equal(fs_close(&rig->far.caller, rig->far.caller.fh), 0);
+	rig_free(rig);
+}
+
 static void who_waits_for_a_name_can_be_cancelled(void **state)
 {
 	struct rig *rig = with_names();
@@ -598,6 +654,7 @@ int main(void)
 		cmocka_unit_test(
 			a_reader_that_takes_little_gets_it_all_in_order),
 		cmocka_unit_test(readers_side_by_side_get_each_name_once),
+		cmocka_unit_test(who_asks_on_at_once_is_not_told_nobody),
 		cmocka_unit_test(who_waits_for_a_name_can_be_cancelled),
 		cmocka_unit_test(
 			a_server_without_names_is_asked_once_and_told_of),
