@@ -239,7 +239,7 @@ static enum csftp_err plain_pass(struct ssh_crypt *crypt, uint32_t seq,
 
 typedef enum csftp_err pass_fn(struct ssh_crypt *, uint32_t, uint8_t *, size_t);
 
-/* What each mode does with the length field, and with a packet as a whole ... */
+/* What each mode does with the length field, and with a whole packet ... */
 static const struct {
 	enum csftp_err (*head)(struct ssh_crypt *, uint32_t, uint8_t *,
 			       uint32_t *);

@@ -146,7 +146,8 @@ engines()
 				"strspn strcspn qsort " \
 				"nettle_sha256 nettle_sha384 nettle_sha512 " \
 				"nettle_sha224 nettle_sha1 nettle_md5 " \
-				"malloc calloc realloc free __stack_chk_fail " \
+				"malloc calloc realloc aligned_alloc free " \
+				"__stack_chk_fail " \
 				"__memcpy_chk __memmove_chk __memset_chk " \
 				"__assert_fail _GLOBAL_OFFSET_TABLE_", names, " ")
 				for (i = 1; i <= n; i++) ok[names[i]] = 1

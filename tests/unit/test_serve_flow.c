@@ -197,8 +197,7 @@ static void ask_late(struct flow *flow, const struct sftp_msg *msg)
 }
 
 /* A listing and a READ that come after what was asked for behind them. */
-static void
-an_answer_that_is_late_goes_where_the_output_is_by_then(void **state)
+static void a_late_answer_goes_where_the_output_is_by_then(void **state)
 {
 	struct flow *flow = flow_start(LATER_SOMETIMES, 3);
 	struct sftp_msg msg = reading;
@@ -332,7 +331,7 @@ int main(void)
 		cmocka_unit_test(nor_is_it_where_answers_come_later),
 		cmocka_unit_test(nor_is_it_where_some_do),
 		cmocka_unit_test(
-			an_answer_that_is_late_goes_where_the_output_is_by_then),
+			a_late_answer_goes_where_the_output_is_by_then),
 		cmocka_unit_test(an_idle_session_has_no_buffer),
 		cmocka_unit_test(a_session_waits_while_the_pool_is_empty),
 		cmocka_unit_test(a_session_can_end_with_all_buffers),
