@@ -253,6 +253,22 @@ void ssh_on_window_adjust(struct csftp_ssh *ssh, struct wire_rd *rd)
 		channel->peer_window += more;
 }
 
+static bool may_come(const struct csftp_ssh *ssh,
+		     const struct ssh_channel *channel, size_t len)
+{
+	return channel->theirs == SSH_SAYS_DATA && len <= channel->window &&
+	       len <= packet_max(ssh);
+}
+
+bool ssh_would_take(struct csftp_ssh *ssh, uint32_t number, size_t len)
+{
+	const struct ssh_channel *channel = channel_at(ssh, number);
+
+	return channel && channel->state == SSH_OPEN_NOW &&
+	       channel->ours != SSH_SAYS_CLOSE && len > 0 &&
+	       may_come(ssh, channel, len);
+}
+
 static void take_data(struct csftp_ssh *ssh, uint32_t number,
 		      struct wire_bytes data, bool from_stderr)
 {
@@ -262,8 +278,7 @@ static void take_data(struct csftp_ssh *ssh, uint32_t number,
 
 	if (!channel)
 		return;
-	if (channel->theirs != SSH_SAYS_DATA || data.len > channel->window ||
-	    data.len > packet_max(ssh)) {
+	if (!may_come(ssh, channel, data.len)) {
 		(void)ssh_fail(ssh, CSFTP_ERR_STATE, CSFTP_SSH_PROTOCOL_ERROR,
 			       "data beyond the window or the end");
 		return;
@@ -275,7 +290,9 @@ static void take_data(struct csftp_ssh *ssh, uint32_t number,
 	channel->held += (uint32_t)data.len;
 	event = ssh_event(ssh, CSFTP_SSH_DATA);
 	event->channel = number;
-	event->data = ssh_shown(data);
+	event->placed = ssh->placed;
+	event->data = ssh_shown((struct wire_bytes){data.ptr + ssh->placed,
+						    data.len - ssh->placed});
 	event->stderr_data = from_stderr;
 }
 
@@ -423,24 +440,13 @@ uint8_t *csftp_ssh_room(struct csftp_ssh *ssh, uint32_t number,
 	return ssh->out.base + ssh->out.tail + 5 + head;
 }
 
-enum csftp_err csftp_ssh_send(struct csftp_ssh *ssh, uint32_t number,
-			      size_t len)
+/* The head of a packet of data; returns how long it is. */
+static size_t put_data_head(struct csftp_ssh *ssh, struct ssh_channel *channel,
+			    size_t len)
 {
-	struct ssh_channel *channel;
-	enum csftp_err err = ssh_channel_of_owner(ssh, number, &channel);
-	struct wire_wr wr = {.cap = EXTENDED_HEAD};
+	struct wire_wr wr = {.base = ssh->out.base + ssh->out.tail + 5,
+			     .cap = EXTENDED_HEAD};
 
-	if (err != CSFTP_OK)
-		return err;
-	if (len > ssh->data_room || number != ssh->data_channel)
-		return CSFTP_ERR_ARG;
-	ssh->data_room = 0;
-	if (len == 0) {
-		if (ssh->out.head == ssh->out.tail)
-			ssh_buf_put(ssh, &ssh->out);
-		return CSFTP_OK;
-	}
-	wr.base = ssh->out.base + ssh->out.tail + 5;
 	wire_wr_u8(&wr, ssh->data_header == DATA_HEAD
 				? SSH_CHANNEL_DATA
 				: SSH_CHANNEL_EXTENDED_DATA);
@@ -449,7 +455,51 @@ enum csftp_err csftp_ssh_send(struct csftp_ssh *ssh, uint32_t number,
 		wire_wr_u32(&wr, STDERR_TYPE);
 	wire_wr_u32(&wr, (uint32_t)len);
 	channel->peer_window -= (uint32_t)len;
-	return ssh_out_seal(ssh, wr.len + len);
+	ssh->data_room = 0;
+	return wr.len;
+}
+
+enum csftp_err csftp_ssh_send(struct csftp_ssh *ssh, uint32_t number,
+			      size_t len)
+{
+	struct ssh_channel *channel;
+	enum csftp_err err = ssh_channel_of_owner(ssh, number, &channel);
+
+	if (err != CSFTP_OK)
+		return err;
+	if (len > ssh->data_room || number != ssh->data_channel)
+		return CSFTP_ERR_ARG;
+	if (len > 0)
+		return ssh_out_seal(ssh,
+				    put_data_head(ssh, channel, len) + len);
+	ssh->data_room = 0;
+	if (ssh->out.head == ssh->out.tail)
+		ssh_buf_put(ssh, &ssh->out);
+	return CSFTP_OK;
+}
+
+enum csftp_err csftp_ssh_send_from(struct csftp_ssh *ssh, uint32_t number,
+				   enum csftp_ssh_data which,
+				   const struct csftp_slice *slice,
+				   size_t count, size_t *sent)
+{
+	struct ssh_channel *channel;
+	enum csftp_err err = ssh_channel_of_owner(ssh, number, &channel);
+	size_t room, head, len = 0;
+
+	*sent = 0;
+	if (err != CSFTP_OK)
+		return err;
+	(void)csftp_ssh_room(ssh, number, which, &room);
+	for (size_t i = 0; i < count && len < room && slice[i].ptr; i++)
+		len += smaller(slice[i].len, room - len);
+	if (len == 0)
+		return room > 0 ? csftp_ssh_send(ssh, number, 0) : CSFTP_OK;
+	head = put_data_head(ssh, channel, len);
+	err = ssh_out_seal_from(ssh, head, slice, head + len);
+	if (err == CSFTP_OK)
+		*sent = len;
+	return err;
 }
 
 static enum csftp_err send_short(struct csftp_ssh *ssh, uint8_t msg,

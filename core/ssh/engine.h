@@ -129,6 +129,7 @@ struct csftp_ssh {
 	struct ssh_buf in;
 	size_t in_whole; /* of the packet at in.head; 0: not known yet */
 	struct wire_bytes payload; /* of the packet, once opened */
+	size_t placed;		   /* of its data, that is not in the payload */
 	bool dispatched;
 	uint32_t lines; /* before the identification */
 
@@ -202,6 +203,10 @@ void ssh_reply(struct csftp_ssh *ssh, struct wire_wr *wr);
 bool ssh_out_room(struct csftp_ssh *ssh, size_t len);
 void ssh_out_raw(struct csftp_ssh *ssh, const void *bytes, size_t len);
 enum csftp_err ssh_out_seal(struct csftp_ssh *ssh, size_t payload_len);
+/* The same, but of the payload only the head stands there. */
+enum csftp_err ssh_out_seal_from(struct csftp_ssh *ssh, size_t head,
+				 const struct csftp_slice *slice,
+				 size_t payload_len);
 void ssh_flush_later(struct csftp_ssh *ssh);
 void ssh_drop_later(struct csftp_ssh *ssh);
 
@@ -245,6 +250,8 @@ void ssh_kex_hostkey_answer(struct csftp_ssh *ssh,
 void ssh_auth_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer);
 
 /* channel.c, conn.c */
+/* So much data would come to the owner as an event. */
+bool ssh_would_take(struct csftp_ssh *ssh, uint32_t number, size_t len);
 void ssh_open_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer);
 void ssh_request_answer(struct csftp_ssh *ssh, enum csftp_ssh_answer answer);
 void ssh_send_adjusts(struct csftp_ssh *ssh);

@@ -61,12 +61,71 @@ static size_t padding_for(const struct ssh_half *half, size_t payload_len)
 	return padding < PADDING_MIN ? padding + block : padding;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Of a packet of len bytes behind its length the first `at` are in place, and
+ * the padding; what is between is in the slices. */
+static enum csftp_err crypt_from(struct ssh_half *half, uint8_t *packet,
+				 size_t len, size_t at,
+				 const struct csftp_slice *slice)
+{
+	struct ssh_crypt *crypt = &half->crypt;
+	uint8_t *body = packet + 4;
+	size_t end = len - packet[4];
+	enum csftp_err err = ssh_crypt_begin(crypt, half->seq, packet, len);
+
+	if (err == CSFTP_OK)
+		err = ssh_crypt_run(crypt, body, body, at);
+	for (; err == CSFTP_OK && at < end; slice++) {
+		size_t n = smaller(slice->len, end - at);
+
+		err = ssh_crypt_run(crypt, body + at, slice->ptr, n);
+		at += n;
+	}
+	if (err == CSFTP_OK)
+		err = ssh_crypt_run(crypt, body + at, body + at, len - at);
+	if (err == CSFTP_OK)
+		err = ssh_crypt_end(crypt, half->seq, packet, len);
+	return err;
+}
+
+/* For a cipher that wants all in one place. */
+static void gather(uint8_t *to, size_t len, const struct csftp_slice *slice)
+{
+	for (; len > 0; slice++) {
+		size_t n = smaller(slice->len, len);
+
+		if (n > 0)
+			memcpy(to, slice->ptr, n);
+		to += n;
+		len -= n;
+	}
+}
+
+static enum csftp_err protect(struct ssh_half *half, uint8_t *packet,
+			      size_t len, size_t head,
+			      const struct csftp_slice *slice)
+{
+	size_t payload = len - 1 - packet[4];
+
+	if (slice && ssh_crypt_has_pieces(&half->crypt))
+		return crypt_from(half, packet, len, 1 + head, slice);
+	if (slice)
+		gather(packet + HEAD + head, payload - head, slice);
+	return ssh_crypt_seal(&half->crypt, half->seq, packet, len);
+}
+
 static enum csftp_err seal(struct csftp_ssh *ssh, uint8_t *packet,
-			   size_t payload_len)
+			   size_t payload_len, size_t head,
+			   const struct csftp_slice *slice)
 {
 	struct ssh_half *half = &ssh->to_peer;
 	size_t padding = padding_for(half, payload_len);
 	size_t len = 1 + payload_len + padding;
+	enum csftp_err err;
 
 	if (!ssh_random(ssh, packet + HEAD + payload_len, padding))
 		return ssh->err;
@@ -77,21 +136,31 @@ static enum csftp_err seal(struct csftp_ssh *ssh, uint8_t *packet,
 	ssh->out.tail += 4 + len + half->crypt.how.mac_len;
 	half->bytes += 4 + len + half->crypt.how.mac_len;
 	half->packets++;
-	return ssh_crypt_seal(&half->crypt, half->seq++, packet, len);
+	err = protect(half, packet, len, head, slice);
+	half->seq++;
+	return err;
+}
+
+enum csftp_err ssh_out_seal_from(struct csftp_ssh *ssh, size_t head,
+				 const struct csftp_slice *slice,
+				 size_t payload_len)
+{
+	uint8_t *packet = ssh->out.base + ssh->out.tail;
+	enum csftp_err err;
+
+	/* Of data only the length is told, which is in the head. */
+	ssh_trace(ssh, SSH_TO_PEER, packet + HEAD, payload_len);
+	err = seal(ssh, packet, payload_len, head, slice);
+	if (err != CSFTP_OK)
+		(void)ssh_fail(ssh, err, CSFTP_SSH_BY_APPLICATION,
+			       "cannot encrypt");
+	return err;
 }
 
 /* The payload stands behind the place for the packet's head. */
 enum csftp_err ssh_out_seal(struct csftp_ssh *ssh, size_t payload_len)
 {
-	uint8_t *packet = ssh->out.base + ssh->out.tail;
-	enum csftp_err err;
-
-	ssh_trace(ssh, SSH_TO_PEER, packet + HEAD, payload_len);
-	err = seal(ssh, packet, payload_len);
-	if (err != CSFTP_OK)
-		(void)ssh_fail(ssh, err, CSFTP_SSH_BY_APPLICATION,
-			       "cannot encrypt");
-	return err;
+	return ssh_out_seal_from(ssh, payload_len, NULL, payload_len);
 }
 
 static bool is_kex_message(uint8_t msg)

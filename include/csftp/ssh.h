@@ -98,6 +98,21 @@ struct csftp_ssh_config {
 	bool (*random)(void *arg, void *to, size_t len);
 	/* A clock that only goes forward. */
 	uint64_t (*now_ms)(void *arg);
+	/*
+	 * Optional: where data of a channel is to go; otherwise it stays where
+	 * it was received.  It is called inside csftp_ssh_event() for a packet
+	 * that is there, again and again: for each of its bytes in their order
+	 * until the `left` ones have a place.  *room becomes how many go to
+	 * what it returns; NULL or 0: the rest stays.  The event DATA follows
+	 * and says how many were `placed`.
+	 *
+	 * Nothing is verified before the event: what the calls before have
+	 * brought may help to find the place of the next bytes and is good for
+	 * nothing else, and if no such event comes the connection has ended and
+	 * the bytes are anybody's.  No call for the connection from in here.
+	 */
+	uint8_t *(*place)(void *arg, struct csftp_ssh *ssh, uint32_t channel,
+			  size_t left, size_t *room);
 	/* Each message as one line, without secrets; may be NULL. */
 	void (*trace)(void *arg, const struct csftp_ssh *ssh, const char *line);
 	void *arg;
@@ -219,7 +234,7 @@ CSFTP_API void csftp_ssh_disconnect(struct csftp_ssh *ssh,
 enum csftp_ssh_event_kind {
 	/* Both roles. */
 	CSFTP_SSH_CLOSED,	  /* the last: reason, text, err; by_peer */
-	CSFTP_SSH_DATA,		  /* channel, data; stderr_data */
+	CSFTP_SSH_DATA,		  /* channel, placed, data; stderr_data */
 	CSFTP_SSH_EOF,		  /* channel: no more data */
 	CSFTP_SSH_CHANNEL_CLOSED, /* channel: its number is free again */
 	CSFTP_SSH_REQUEST, /* channel, request and its fields; a question where
@@ -272,6 +287,7 @@ struct csftp_ssh_event {
 	bool by_peer;
 	bool stderr_data;
 	uint32_t channel;
+	size_t placed; /* DATA: bytes before `data`, where place() said */
 	struct csftp_ssh_bytes data;
 	struct csftp_ssh_bytes more;
 	enum csftp_ssh_request request;
@@ -421,6 +437,16 @@ CSFTP_API uint8_t *csftp_ssh_room(struct csftp_ssh *ssh, uint32_t channel,
 				  enum csftp_ssh_data which, size_t *room);
 CSFTP_MUST_CHECK CSFTP_API enum csftp_err
 csftp_ssh_send(struct csftp_ssh *ssh, uint32_t channel, size_t len);
+
+/*
+ * Both in one, for data that stands elsewhere: as much of the slices as fits
+ * and may be sent, sealed from where it is into the packet.  *sent: how much,
+ * 0 for none now.  Slices of a pipe (csftp/fs.h) end it.
+ */
+CSFTP_MUST_CHECK CSFTP_API enum csftp_err
+csftp_ssh_send_from(struct csftp_ssh *ssh, uint32_t channel,
+		    enum csftp_ssh_data which, const struct csftp_slice *slice,
+		    size_t count, size_t *sent);
 
 /*
  * The owner is done with len bytes that DATA brought: the peer may send as
