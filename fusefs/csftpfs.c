@@ -90,34 +90,6 @@ static void on_trace(void *arg, const char *line)
 		(void)fprintf(stderr, "%s\n", line);
 }
 
-static void on_sent(void *arg, uint32_t slot, unsigned message, uint64_t bytes)
-{
-	struct mount *m = arg;
-
-	status_sent(&m->status, slot, message, bytes);
-}
-
-static void on_ended(void *arg, uint32_t slot, unsigned message, bool failed)
-{
-	struct mount *m = arg;
-
-	status_ended(&m->status, slot, message, failed);
-}
-
-static void on_up(void *arg)
-{
-	struct mount *m = arg;
-
-	status_connected(&m->status);
-}
-
-static void on_down(void *arg)
-{
-	struct mount *m = arg;
-
-	status_lost(&m->status);
-}
-
 /* What csftpfs --status and --trace ask, in the words of options.c. */
 static void on_question(void *arg, const char *order, FILE *to)
 {
@@ -222,10 +194,11 @@ static bool make_line(struct mount *m)
 		.fail = options->fail_at_once,
 		.timeout_ms = (uint64_t)(options->timeout * 1000),
 		.log = on_log,
-		.sent = on_sent,
-		.ended = on_ended,
-		.up = on_up,
-		.down = on_down,
+		.sent = status_sent,
+		.ended = status_ended,
+		.up = status_connected,
+		.down = status_lost,
+		.counts = &m->status,
 		.arg = m,
 	};
 
@@ -386,6 +359,11 @@ static bool begin_line(struct mount *m)
 		.timeout_ms = (uint64_t)(m->options.timeout * 1000),
 		.fail = m->options.fail_at_once,
 		.log = on_log,
+		.sent = status_sent,
+		.ended = status_ended,
+		.up = status_connected,
+		.down = status_lost,
+		.counts = &m->status,
 		.arg = m,
 	};
 	enum csftp_err err = line_begin(m->line);
@@ -630,6 +608,7 @@ static void release(struct mount *m)
 	line_free(m->line);
 	connect_free(m->connector);
 	charset_close(m->charset);
+	status_release(&m->status);
 }
 
 static int run(struct mount *m)

@@ -35,18 +35,21 @@ struct line;
 struct line_config {
 	struct connector *connector;
 	const char *host;    /* for messages */
+	uint32_t number;     /* of those that there are; the first is 0 */
 	bool once;	     /* it cannot be made again */
 	bool fail;	     /* nothing waits for a connection */
 	uint64_t timeout_ms; /* 0: without end */
 	/* Sentences without newline. */
 	void (*log)(void *arg, const char *text);
-	/* As csftp_remote_config has them; of all connections. */
-	void (*sent)(void *arg, uint32_t slot, unsigned message,
-		     uint64_t bytes);
-	void (*ended)(void *arg, uint32_t slot, unsigned message, bool failed);
+	/* As csftp_remote_config has them, with the line's number. */
+	void (*sent)(void *counts, uint32_t number, uint32_t slot,
+		     unsigned message, uint64_t bytes);
+	void (*ended)(void *counts, uint32_t number, uint32_t slot,
+		      unsigned message, bool failed);
 	/* A connection is there; it is gone. */
-	void (*up)(void *arg);
-	void (*down)(void *arg);
+	void (*up)(void *counts, uint32_t number);
+	void (*down)(void *counts, uint32_t number);
+	void *counts;
 	void *arg;
 };
 

@@ -66,7 +66,7 @@ void line_drop(struct line *line, enum csftp_err why)
 	line->ready = false;
 	line->ping.out = false;
 	if (was_up)
-		line->config.down(line->config.arg);
+		line->config.down(line->config.counts, line->config.number);
 }
 
 void line_lose(struct line *line, enum csftp_err why)
@@ -123,14 +123,16 @@ static void on_sent(void *arg, uint32_t slot, unsigned message, uint64_t bytes)
 {
 	const struct line *line = arg;
 
-	line->config.sent(line->config.arg, slot, message, bytes);
+	line->config.sent(line->config.counts, line->config.number, slot,
+			  message, bytes);
 }
 
 static void on_ended(void *arg, uint32_t slot, unsigned message, bool failed)
 {
 	const struct line *line = arg;
 
-	line->config.ended(line->config.arg, slot, message, failed);
+	line->config.ended(line->config.counts, line->config.number, slot,
+			   message, failed);
 }
 
 static enum csftp_err make_remote(struct line *line)
@@ -291,7 +293,7 @@ void line_come_up(struct line *line)
 	line->wait_ms = 0;
 	line_hear(line);
 	survive_attach(line->survive, csftp_remote_fs(line->remote));
-	line->config.up(line->config.arg);
+	line->config.up(line->config.counts, line->config.number);
 	if (line->tries == 0)
 		return;
 	learn_patience(line);

@@ -11,8 +11,10 @@ struct lines {
 	struct connector *connector[SPREAD_LANES_MAX]; /* not the first's */
 	uint32_t count;
 	struct spread *spread; /* NULL: there will be one line */
-	bool wanted;	       /* one more */
-	bool joining;	       /* the last one is not there yet */
+	bool wanted;	       /* more of them */
+	bool failed;	       /* one that was wanted could not be made */
+	uint32_t joining;      /* that are not there yet */
+	bool is_joining[SPREAD_LANES_MAX];
 	uv_loop_t *loop;
 	void (*turned)(void *arg);
 	void *arg;
@@ -79,29 +81,6 @@ uint32_t lines_count(const struct lines *lines)
  * One more
  */
 
-/* What the messages of the first tell is told once. */
-static void no_message(void *arg, uint32_t slot, unsigned message,
-		       uint64_t bytes)
-{
-	(void)arg;
-	(void)slot;
-	(void)message;
-	(void)bytes;
-}
-
-static void no_end(void *arg, uint32_t slot, unsigned message, bool failed)
-{
-	(void)arg;
-	(void)slot;
-	(void)message;
-	(void)failed;
-}
-
-static void no_news(void *arg)
-{
-	(void)arg;
-}
-
 static void give_up(struct lines *lines)
 {
 	char text[128];
@@ -117,13 +96,15 @@ static enum csftp_err make_line(struct lines *lines, uint32_t at)
 {
 	struct line_config config = {
 		.host = lines->config.host,
+		.number = at,
 		.fail = lines->config.fail,
 		.timeout_ms = lines->config.timeout_ms,
 		.log = lines->config.log,
-		.sent = no_message,
-		.ended = no_end,
-		.up = no_news,
-		.down = no_news,
+		.sent = lines->config.sent,
+		.ended = lines->config.ended,
+		.up = lines->config.up,
+		.down = lines->config.down,
+		.counts = lines->config.counts,
 		.arg = lines->config.arg,
 	};
 	enum csftp_err err =
@@ -144,34 +125,50 @@ static void add_line(struct lines *lines)
 {
 	uint32_t at = lines->count;
 
-	lines->wanted = false;
 	if (make_line(lines, at) != CSFTP_OK) {
 		line_free(lines->line[at]);
 		connect_free(lines->connector[at]);
 		lines->line[at] = NULL;
 		lines->connector[at] = NULL;
-		give_up(lines);
+		lines->failed = true;
 		return;
 	}
 	lines->count++;
-	lines->joining = true;
+	lines->joining++;
+	lines->is_joining[at] = true;
 	line_set_trace(lines->line[at], lines->trace);
 	line_retry(lines->line[at]);
 }
 
-static void join_line(struct lines *lines)
+/* As many again as there are: making one takes several round trips. */
+static void add_lines(struct lines *lines)
 {
-	struct line *line = lines->line[lines->count - 1];
+	uint32_t most = lines->count + lines_count(lines);
 
-	if (line_is_up(line)) {
-		lines->joining = false;
-		if (spread_add(lines->spread, line_fs(line)) != CSFTP_OK)
-			line_end(line);
-	} else if (line_has_failed(line)) {
-		lines->joining = false;
-		line_end(line);
+	lines->wanted = false;
+	if (most > lines->config.max)
+		most = lines->config.max;
+	while (lines->count < most && !lines->failed)
+		add_line(lines);
+	if (lines->failed && lines->joining == 0)
 		give_up(lines);
-	}
+}
+
+static void join_line(struct lines *lines, uint32_t at)
+{
+	struct line *line = lines->line[at];
+	bool up = line_is_up(line);
+
+	if (!up && !line_has_failed(line))
+		return;
+	lines->is_joining[at] = false;
+	lines->joining--;
+	if (!up)
+		lines->failed = true;
+	if (!up || spread_add(lines->spread, line_fs(line)) != CSFTP_OK)
+		line_end(line);
+	if (lines->failed && lines->joining == 0)
+		give_up(lines);
 }
 
 /*
@@ -203,8 +200,10 @@ uint64_t lines_tick(struct lines *lines, uint64_t now_ms)
 		if (at && (!next || at < next))
 			next = at;
 	}
-	if (lines->joining)
-		join_line(lines);
+	for (uint32_t i = 1; i < lines->count && lines->joining > 0; i++) {
+		if (lines->is_joining[i])
+			join_line(lines, i);
+	}
 	return next;
 }
 
@@ -212,9 +211,9 @@ void lines_work(struct lines *lines)
 {
 	for (uint32_t i = 0; i < lines->count; i++)
 		line_work(lines->line[i]);
-	if (lines->wanted && !lines->joining &&
+	if (lines->wanted && lines->joining == 0 &&
 	    !line_is_connecting(lines->line[0]))
-		add_line(lines);
+		add_lines(lines);
 }
 
 bool lines_want_out(const struct lines *lines)

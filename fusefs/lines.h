@@ -31,6 +31,13 @@ struct lines_config {
 	uint64_t timeout_ms;
 	bool fail;
 	void (*log)(void *arg, const char *text);
+	void (*sent)(void *counts, uint32_t number, uint32_t slot,
+		     unsigned message, uint64_t bytes);
+	void (*ended)(void *counts, uint32_t number, uint32_t slot,
+		      unsigned message, bool failed);
+	void (*up)(void *counts, uint32_t number);
+	void (*down)(void *counts, uint32_t number);
+	void *counts;
 	void *arg;
 };
 

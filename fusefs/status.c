@@ -1,5 +1,6 @@
 #include "fusefs/status.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,49 +18,94 @@ static uint64_t now_us(void)
 void status_init(struct status *status, const struct options *options)
 {
 	*status = (struct status){.options = options, .began_us = now_us()};
-	status->connected_us = status->began_us;
+	status->first.connected_us = status->began_us;
 }
 
-void status_connected(struct status *status)
+void status_release(struct status *status)
 {
-	status->up = true;
-	status->connections++;
-	status->connected_us = now_us();
+	for (size_t i = 0; i < STATUS_LINES - 1; i++) {
+		free(status->more[i]);
+		status->more[i] = NULL;
+	}
 }
 
-void status_lost(struct status *status)
+/* NULL: there is no such line. */
+static const struct status_line *line_of(const struct status *status,
+					 uint32_t number)
 {
-	status->up = false;
-	status->connected_us = now_us();
+	if (number == 0)
+		return &status->first;
+	return number < STATUS_LINES ? status->more[number - 1] : NULL;
 }
 
-static uint64_t *bytes_of(struct status *status, unsigned message)
+/* The same to be changed; without memory for it it is not counted. */
+static struct status_line *line_at(struct status *status, uint32_t number)
 {
-	return message == SFTP_WRITE ? &status->write_bytes
-				     : &status->read_bytes;
+	if (number == 0)
+		return &status->first;
+	if (number >= STATUS_LINES)
+		return NULL;
+	if (!status->more[number - 1])
+		status->more[number - 1] =
+			calloc(1, sizeof(struct status_line));
+	return status->more[number - 1];
 }
 
-void status_sent(struct status *status, uint32_t slot, unsigned message,
+void status_connected(void *arg, uint32_t number)
+{
+	struct status_line *line = line_at(arg, number);
+
+	if (!line)
+		return;
+	line->up = true;
+	line->connections++;
+	line->connected_us = now_us();
+}
+
+void status_lost(void *arg, uint32_t number)
+{
+	struct status_line *line = line_at(arg, number);
+
+	if (!line)
+		return;
+	line->up = false;
+	line->connected_us = now_us();
+}
+
+static uint64_t *bytes_of(struct status_line *line, unsigned message)
+{
+	return message == SFTP_WRITE ? &line->write_bytes : &line->read_bytes;
+}
+
+void status_sent(void *arg, uint32_t number, uint32_t slot, unsigned message,
 		 uint64_t bytes)
 {
-	if (slot >= STATUS_SLOTS)
+	struct status_line *line = line_at(arg, number);
+
+	if (!line || slot >= STATUS_SLOTS)
 		return;
-	status->slots[slot] = (struct status_slot){
+	line->slots[slot] = (struct status_slot){
 		.began_us = now_us(), .bytes = bytes, .used = true};
-	status->in_flight++;
-	*bytes_of(status, message) += bytes;
+	line->sent++;
+	line->in_flight++;
+	*bytes_of(line, message) += bytes;
 }
 
-void status_ended(struct status *status, uint32_t slot, unsigned message,
+void status_ended(void *arg, uint32_t number, uint32_t slot, unsigned message,
 		  bool failed)
 {
-	struct status_slot *at = &status->slots[slot % STATUS_SLOTS];
+	struct status *status = arg;
+	struct status_line *line = line_at(status, number);
+	struct status_slot *at;
 
-	if (slot >= STATUS_SLOTS || message >= SFTP_KINDS || !at->used)
+	if (!line || slot >= STATUS_SLOTS || message >= SFTP_KINDS)
+		return;
+	at = &line->slots[slot];
+	if (!at->used)
 		return;
 	at->used = false;
-	status->in_flight--;
-	*bytes_of(status, message) -= at->bytes;
+	line->in_flight--;
+	*bytes_of(line, message) -= at->bytes;
 	meter_note(&status->messages[message], now_us() - at->began_us, failed);
 }
 
@@ -110,15 +156,20 @@ static void tell_server(const struct status *status, struct facts *facts)
 	tell_extensions(status, facts);
 }
 
+static void tell_state(const struct status_line *line, struct facts *facts)
+{
+	facts_text(facts, "state", line->up ? "up" : "lost");
+	facts_us(facts, "since", now_us() - line->connected_us);
+	facts_number(facts, "reconnects",
+		     line->connections > 0 ? line->connections - 1 : 0);
+}
+
 static void tell_connection(const struct status *status, struct facts *facts)
 {
 	const struct options *options = status->options;
 
 	facts_section(facts, "connection");
-	facts_text(facts, "state", status->up ? "up" : "lost");
-	facts_us(facts, "since", now_us() - status->connected_us);
-	facts_number(facts, "reconnects",
-		     status->connections > 0 ? status->connections - 1 : 0);
+	tell_state(&status->first, facts);
 	facts_text(facts, "transport", status->transport);
 	facts_text(facts, "peer",
 		   options->directport ? options->host : options->login);
@@ -130,16 +181,47 @@ static void tell_connection(const struct status *status, struct facts *facts)
 	facts_section_end(facts);
 }
 
+/* Each of them, also where there is one. */
+static void tell_lines(const struct status *status, struct facts *facts)
+{
+	char number[16];
+
+	facts_table(facts, "connections");
+	for (uint32_t i = 0; i < STATUS_LINES; i++) {
+		const struct status_line *line = line_of(status, i);
+
+		if (!line)
+			continue;
+		(void)snprintf(number, sizeof(number), "%u", i + 1);
+		facts_row(facts, "number", number);
+		tell_state(line, facts);
+		facts_number(facts, "sent", line->sent);
+		facts_number(facts, "messages", line->in_flight);
+		facts_number(facts, "bytes_of_reads", line->read_bytes);
+		facts_number(facts, "bytes_of_writes", line->write_bytes);
+		facts_row_end(facts);
+	}
+	facts_table_end(facts);
+}
+
 static void tell_under_way(const struct status *status, struct facts *facts)
 {
 	struct writebehind_counts behind = {0};
+	uint64_t messages = 0, reads = 0, writes = 0;
 
+	for (uint32_t i = 0; i < STATUS_LINES; i++) {
+		const struct status_line *line = line_of(status, i);
+
+		messages += line ? line->in_flight : 0;
+		reads += line ? line->read_bytes : 0;
+		writes += line ? line->write_bytes : 0;
+	}
 	if (status->layers)
 		behind = layers_counts(status->layers).writebehind;
 	facts_section(facts, "under_way");
-	facts_number(facts, "messages", status->in_flight);
-	facts_number(facts, "bytes_of_reads", status->read_bytes);
-	facts_number(facts, "bytes_of_writes", status->write_bytes);
+	facts_number(facts, "messages", messages);
+	facts_number(facts, "bytes_of_reads", reads);
+	facts_number(facts, "bytes_of_writes", writes);
 	facts_number(facts, "writes_behind", behind.steps);
 	facts_number(facts, "dirty_bytes", behind.bytes);
 	facts_number(facts, "callers", fusefs_callers(status->f));
@@ -253,6 +335,7 @@ void status_tell(const struct status *status, struct facts *facts)
 	facts_begin(facts);
 	tell_mount(status, facts);
 	tell_connection(status, facts);
+	tell_lines(status, facts);
 	tell_under_way(status, facts);
 	tell_layers(status, facts);
 	tell_trips(status, facts);

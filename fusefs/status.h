@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "core/layer/meter.h"
+#include "core/layer/spread.h"
 #include "core/sftp/msg.h"
 #include "csftp/remote.h"
 #include "fusefs/facts.h"
@@ -17,11 +18,26 @@
 /* As many as remotefs can have. */
 #define STATUS_SLOTS 1024U
 
+/* Connections at a time. */
+#define STATUS_LINES SPREAD_LANES_MAX
+
 /* One request on its way. */
 struct status_slot {
 	uint64_t began_us;
 	uint64_t bytes;
 	bool used;
+};
+
+/* One connection, which may have been made again. */
+struct status_line {
+	uint64_t connected_us; /* since when it is as it is */
+	uint32_t connections;  /* that there have been */
+	bool up;
+	uint64_t sent; /* messages */
+	uint64_t in_flight;
+	uint64_t read_bytes;  /* asked for by READs in flight */
+	uint64_t write_bytes; /* in WRITEs in flight */
+	struct status_slot slots[STATUS_SLOTS];
 };
 
 /*
@@ -35,29 +51,28 @@ struct status {
 	struct layers *layers;	     /* NULL: there are none yet */
 	struct csftp_remote *remote; /* NULL: there is none now */
 	uint64_t began_us;
-	uint64_t connected_us; /* since when it is as it is */
-	uint32_t connections;  /* that there have been */
-	bool up;
 	bool tracing;
-	uint64_t in_flight;
-	uint64_t read_bytes;  /* asked for by READs in flight */
-	uint64_t write_bytes; /* in WRITEs in flight */
-	struct status_slot slots[STATUS_SLOTS];
-	struct meter messages[SFTP_KINDS];
+	struct status_line first;
+	struct status_line *more[STATUS_LINES - 1]; /* NULL: never was */
+	struct meter messages[SFTP_KINDS];	    /* of all */
 };
 
 /* The options have to live as long. */
 void status_init(struct status *status, const struct options *options);
 
-/* The session has begun; it is over. */
-void status_connected(struct status *status);
-void status_lost(struct status *status);
+void status_release(struct status *status);
 
-/* For remotefs; see csftp/remote.h. */
-void status_sent(struct status *status, uint32_t slot, unsigned message,
+/*
+ * For lines; see fusefs/line.h.  The session has begun; it is over; and its
+ * messages.
+ */
+void status_connected(void *status, uint32_t number);
+void status_lost(void *status, uint32_t number);
+
+void status_sent(void *status, uint32_t number, uint32_t slot, unsigned message,
 		 uint64_t bytes);
-void status_ended(struct status *status, uint32_t slot, unsigned message,
-		  bool failed);
+void status_ended(void *status, uint32_t number, uint32_t slot,
+		  unsigned message, bool failed);
 
 /* All of it. */
 void status_tell(const struct status *status, struct facts *facts);

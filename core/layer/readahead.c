@@ -27,6 +27,9 @@
 /* How long a window is tried at least before it is judged. */
 #define TRIAL_MS 8U
 
+/* How long a window stays that a larger one was no better than. */
+#define RETRY_MS 1000U
+
 /* A part of a file that was asked for before anybody wanted it. */
 struct chunk {
 	struct csftp_req req; /* first */
@@ -61,7 +64,9 @@ struct file {
 	uint64_t best;	      /* bytes per second of the last window */
 	bool waited;	      /* in this trial */
 	bool settled;	      /* a larger window is no use */
-	char path[];	      /* it was opened by; "": not known any more */
+	bool retried;	      /* it was, and a larger one is tried again */
+	uint64_t settled_ms;
+	char path[]; /* it was opened by; "": not known any more */
 };
 
 /* An OPEN on its way. */
@@ -336,19 +341,32 @@ static void begin_trial(struct readahead *readahead, struct file *file)
 static void judge(struct readahead *readahead, struct file *file)
 {
 	uint64_t chunk = readahead->config.chunk;
-	uint64_t ms = now_of(readahead) - file->trial_ms;
+	uint64_t now = now_of(readahead);
+	uint64_t ms = now - file->trial_ms;
 	uint64_t rate;
+	bool better;
 
-	if (file->settled || ms < TRIAL_MS ||
-	    file->trial_bytes < file->window * chunk)
+	if (ms < TRIAL_MS || file->trial_bytes < file->window * chunk)
 		return;
 	rate = file->trial_bytes * 1000 / ms;
-	if (file->waited && rate > file->best + file->best / 4 &&
+	better = rate > file->best + file->best / 4;
+	if (!file->waited ||
+	    (file->settled && now - file->settled_ms < RETRY_MS)) {
+		begin_trial(readahead, file);
+		return;
+	}
+	if ((file->settled || better) &&
 	    file->window * 2 * chunk <= readahead->config.window_max) {
 		file->best = rate;
 		file->window *= 2;
-	} else if (file->waited) {
+		file->retried = file->retried || file->settled;
+		file->settled = false;
+	} else {
+		if (file->retried && !better)
+			file->window /= 2;
+		file->retried = false;
 		file->settled = true;
+		file->settled_ms = now;
 	}
 	begin_trial(readahead, file);
 }

@@ -4,62 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/layer/relay.h"
-
-/* Running out of memory is no reason to end the program. */
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
+#include "core/layer/spread_impl.h"
 
 #define OPEN_CHANGES                                                           \
 	(CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND | CSFTP_OPEN_CREAT |             \
 	 CSFTP_OPEN_TRUNC)
 
-/* Which lane: none, or more than one. */
-#define ANY  UINT32_MAX
-#define MANY (UINT32_MAX - 1)
-
 /* Who was held before is behind those alone who were before it. */
 enum attempt { FIRST, AGAIN };
-
-struct lane {
-	struct csftp_fs *fs;
-	uint64_t bytes; /* of READ and WRITE, on their way */
-	uint32_t open;	/* files */
-	bool lost;
-};
-
-/* An open file or directory, found by its number. */
-struct handle {
-	UT_hash_handle hh;
-	uint64_t number;
-	csftp_fh fh; /* on its lane */
-	uint32_t lane;
-	uint32_t jobs; /* that use it */
-	bool is_file;
-	bool closed; /* goes with the last of them */
-	char *path;  /* NULL: it has lost its name */
-};
-
-struct spread_job {
-	struct relay_job job; /* first */
-	struct handle *handle;
-	uint32_t lane;
-	bool changes;
-};
-
-struct spread {
-	struct relay relay; /* first */
-	struct spread_config config;
-	struct lane lane[SPREAD_LANES_MAX];
-	uint32_t lanes;
-	struct handle *handles;
-	uint64_t last_number;
-	struct csftp_req *held;	 /* who waits for one of two lanes */
-	struct csftp_req *again; /* of those, who has not been tried again */
-	uint32_t path_changes;	 /* jobs that change what a path names */
-	bool wanting;
-	bool answered; /* since `again` was begun */
-};
 
 static struct handle *handle_of(const struct spread *spread, csftp_fh number)
 {
@@ -67,6 +19,11 @@ static struct handle *handle_of(const struct spread *spread, csftp_fh number)
 
 	HASH_FIND(hh, spread->handles, &number, sizeof(number), handle);
 	return handle;
+}
+
+bool spread_has(const struct spread *spread, csftp_fh number)
+{
+	return handle_of(spread, number) != NULL;
 }
 
 /* NULL: no memory. */
@@ -96,6 +53,7 @@ static void handle_free(struct spread *spread, struct handle *handle)
 		spread->lane[handle->lane].open--;
 
 	HASH_DELETE(hh, spread->handles, handle);
+	stripe_free(handle);
 	free(handle->path);
 	free(handle);
 }
@@ -137,7 +95,7 @@ static bool may_change(const struct spread_job *job, const char *path)
 	return touches(asked->path, path) || touches(second_path(asked), path);
 }
 
-static uint32_t both(uint32_t a, uint32_t b)
+uint32_t spread_both(uint32_t a, uint32_t b)
 {
 	if (a == ANY || a == b)
 		return b;
@@ -169,8 +127,8 @@ static bool is_behind(const struct spread *spread, enum attempt attempt,
 		is_among(spread, spread->again, path, number));
 }
 
-/* Where what is asked of a path has to go. */
-static uint32_t lane_of_path(const struct spread *spread, const char *path)
+uint32_t spread_lane_of_path(const struct spread *spread, const char *path,
+			     const struct handle *but)
 {
 	uint32_t lane = ANY;
 
@@ -178,8 +136,32 @@ static uint32_t lane_of_path(const struct spread *spread, const char *path)
 	     job = job->next) {
 		const struct spread_job *other = (const struct spread_job *)job;
 
-		if (may_change(other, path))
-			lane = both(lane, other->lane);
+		if ((!but || other->handle != but) && may_change(other, path))
+			lane = spread_both(lane, other->lane);
+	}
+	return lane;
+}
+
+/* A WRITE on one of several lanes, which whoever only asks may overtake. */
+static bool is_striped_write(const struct spread_job *job)
+{
+	return job->handle && job->handle->stripe &&
+	       job->job.req.op == CSFTP_OP_WRITE;
+}
+
+/* Where what is asked of a path has to go. */
+static uint32_t lane_of_path(const struct spread *spread, const char *path,
+			     bool changes)
+{
+	uint32_t lane = ANY;
+
+	for (const struct relay_job *job = spread->relay.busy; path && job;
+	     job = job->next) {
+		const struct spread_job *other = (const struct spread_job *)job;
+
+		if (may_change(other, path) &&
+		    (changes || !is_striped_write(other)))
+			lane = spread_both(lane, other->lane);
 	}
 	return lane;
 }
@@ -221,7 +203,7 @@ static void maybe_want(struct spread *spread)
 		return;
 	for (uint32_t i = spread->lanes > 1; i < spread->lanes; i++) {
 		if (!spread->lane[i].lost &&
-		    spread->lane[i].bytes < SPREAD_FULL)
+		    spread->lane[i].bytes < spread->config.full)
 			return;
 	}
 	spread->wanting = true;
@@ -307,7 +289,7 @@ static void route(struct spread *spread, struct csftp_req *req,
  * Those who waited, in their order; one by one, as whoever is answered may
  * cancel others.
  */
-static void retry(struct spread *spread)
+void spread_retry(struct spread *spread)
 {
 	spread->answered = true;
 	if (spread->again)
@@ -325,6 +307,58 @@ static void retry(struct spread *spread)
 	}
 }
 
+static void handle_put(struct spread *spread, struct handle *handle)
+{
+	if (--handle->jobs == 0 && handle->closed)
+		handle_free(spread, handle);
+}
+
+void spread_finish(struct spread_job *job, const struct csftp_reply *reply)
+{
+	struct spread *spread = (struct spread *)job->job.relay;
+	struct handle *handle = job->handle;
+
+	if (handle)
+		handle_put(spread, handle);
+	job->handle = NULL;
+	job->changes = false;
+	relay_answer(&job->job, reply);
+	spread_retry(spread);
+}
+
+/* It goes there; everything in it but the handle is as it was asked. */
+static void go(struct spread_job *job, uint32_t lane)
+{
+	struct spread *spread = (struct spread *)job->job.relay;
+	const struct csftp_req *asked = job->job.asked;
+	struct handle *handle = job->handle;
+
+	job->lane = lane;
+	if (handle && !asked->path)
+		job->job.req.fh =
+			handle->stripe ? stripe_fh(handle, lane) : handle->fh;
+	if (handle && handle->stripe)
+		stripe_sent(handle, lane);
+	spread->lane[lane].bytes += bytes_of(asked);
+	csftp_submit(spread->lane[lane].fs, &job->job.req);
+}
+
+/* True: it was asked again, of another lane on which the file is open. */
+static bool goes_elsewhere(struct spread_job *job, int err)
+{
+	struct spread *spread = (struct spread *)job->job.relay;
+	struct handle *handle = job->handle;
+	uint32_t lane;
+
+	if (err != ESTALE || !handle || !handle->stripe)
+		return false;
+	lane = stripe_drop(spread, handle, job->lane, &job->job.req);
+	if (lane == ANY)
+		return false;
+	go(job, lane);
+	return true;
+}
+
 static void done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct spread_job *job = (struct spread_job *)req;
@@ -334,6 +368,10 @@ static void done(struct csftp_req *req, const struct csftp_reply *reply)
 	bool opened = req->op == CSFTP_OP_OPEN || req->op == CSFTP_OP_OPENDIR;
 
 	spread->lane[job->lane].bytes -= bytes_of(req);
+	if (handle && handle->stripe)
+		stripe_answered(handle, job->lane);
+	if (goes_elsewhere(job, reply->err))
+		return;
 	spread->path_changes -= job->changes && req->path;
 	if (!reply->err &&
 	    (req->op == CSFTP_OP_RENAME || req->op == CSFTP_OP_UNLINK))
@@ -344,12 +382,10 @@ static void done(struct csftp_req *req, const struct csftp_reply *reply)
 	} else if (opened || req->op == CSFTP_OP_CLOSE) {
 		handle->closed = true;
 	}
-	if (handle && --handle->jobs == 0 && handle->closed)
-		handle_free(spread, handle);
-	job->handle = NULL;
-	job->changes = false;
-	relay_answer(&job->job, &answer);
-	retry(spread);
+	if (req->op == CSFTP_OP_CLOSE &&
+	    stripe_keep_close(handle, job, reply->err))
+		return;
+	spread_finish(job, &answer);
 }
 
 /* False: there is no memory, and it was answered. */
@@ -358,23 +394,16 @@ static bool send(struct spread *spread, struct csftp_req *asked,
 {
 	struct spread_job *job =
 		(struct spread_job *)relay_take(&spread->relay, asked);
-	bool by_handle = handle && !asked->path;
 
 	if (!job)
 		return false;
 	job->handle = handle;
-	job->lane = lane;
 	job->changes = is_change(asked);
 	job->job.req.done = done;
 	if (handle)
 		handle->jobs++;
-	if (by_handle)
-		job->job.req.fh = handle->fh;
 	spread->path_changes += job->changes && asked->path;
-	spread->lane[lane].bytes += bytes_of(asked);
-	if (bytes_of(asked) > 0)
-		maybe_want(spread);
-	csftp_submit(spread->lane[lane].fs, &job->job.req);
+	go(job, lane);
 	return true;
 }
 
@@ -404,6 +433,7 @@ static void send_open(struct spread *spread, struct csftp_req *req,
 		return;
 	}
 	handle->lane = lane;
+	handle->flags = req->flags;
 	handle->is_file = is_file;
 	spread->lane[lane].open += is_file;
 	if (!send(spread, req, handle, lane))
@@ -413,9 +443,11 @@ static void send_open(struct spread *spread, struct csftp_req *req,
 static void submit_by_path(struct spread *spread, struct csftp_req *req,
 			   enum attempt attempt)
 {
-	uint32_t lane = lane_of_path(spread, req->path);
+	bool changes = is_change(req);
+	uint32_t lane = lane_of_path(spread, req->path, changes);
 
-	lane = both(lane, lane_of_path(spread, second_path(req)));
+	lane = spread_both(lane,
+			   lane_of_path(spread, second_path(req), changes));
 	if (lane == MANY || is_behind(spread, attempt, req->path, 0) ||
 	    is_behind(spread, attempt, second_path(req), 0))
 		hold(spread, req);
@@ -425,16 +457,25 @@ static void submit_by_path(struct spread *spread, struct csftp_req *req,
 		(void)send(spread, req, NULL, lane == ANY ? 0 : lane);
 }
 
-/* Whether a change of its path is under way elsewhere. */
-static bool must_wait(const struct spread *spread, const struct handle *handle,
-		      enum attempt attempt)
+/*
+ * Where a request about the handle goes; ANY: it must wait, as a change of its
+ * path is under way elsewhere, or what is to be done before it.
+ */
+static uint32_t lane_of_handle(const struct spread *spread,
+			       const struct handle *handle,
+			       const struct csftp_req *req,
+			       enum attempt attempt)
 {
 	uint32_t lane = ANY;
 
+	if (is_behind(spread, attempt, handle->path, handle->number))
+		return ANY;
 	if (spread->path_changes > 0)
-		lane = lane_of_path(spread, handle->path);
-	return (lane != ANY && lane != handle->lane) ||
-	       is_behind(spread, attempt, handle->path, handle->number);
+		lane = spread_lane_of_path(spread, handle->path,
+					   handle->stripe ? handle : NULL);
+	if (handle->stripe)
+		return stripe_lane(spread, handle, req, lane);
+	return lane == ANY || lane == handle->lane ? handle->lane : ANY;
 }
 
 static void submit_copy(struct spread *spread, struct csftp_req *req,
@@ -443,14 +484,20 @@ static void submit_copy(struct spread *spread, struct csftp_req *req,
 	const struct handle *from = handle_of(spread, req->fh);
 	struct handle *to = handle_of(spread, req->fh2);
 	struct spread_job *job;
+	uint32_t lane, to_lane;
 
 	if (!from || !to || from->lane != to->lane) {
 		csftp_reply_err(req, !from || !to ? EBADF : EOPNOTSUPP);
 		return;
 	}
-	if (must_wait(spread, from, attempt) ||
-	    must_wait(spread, to, attempt)) {
+	lane = lane_of_handle(spread, from, req, attempt);
+	to_lane = lane_of_handle(spread, to, req, attempt);
+	if (lane == ANY || to_lane == ANY) {
 		hold(spread, req);
+		return;
+	}
+	if (lane != from->lane || to_lane != to->lane) {
+		csftp_reply_err(req, EOPNOTSUPP);
 		return;
 	}
 	job = (struct spread_job *)relay_take(&spread->relay, req);
@@ -463,6 +510,8 @@ static void submit_copy(struct spread *spread, struct csftp_req *req,
 	job->job.req.done = done;
 	job->job.req.fh = from->fh;
 	job->job.req.fh2 = to->fh;
+	if (to->stripe)
+		stripe_sent(to, to->lane);
 	csftp_submit(spread->lane[to->lane].fs, &job->job.req);
 }
 
@@ -470,13 +519,35 @@ static void submit_by_handle(struct spread *spread, struct csftp_req *req,
 			     enum attempt attempt)
 {
 	struct handle *handle = handle_of(spread, req->fh);
+	uint64_t bytes = bytes_of(req);
+	csftp_fh number = req->fh;
+	uint32_t lane;
 
-	if (!handle)
+	if (!handle) {
 		csftp_reply_err(req, EBADF);
-	else if (must_wait(spread, handle, attempt))
+		return;
+	}
+	lane = lane_of_handle(spread, handle, req, attempt);
+	if (lane == ANY) {
 		hold(spread, req);
-	else
-		(void)send(spread, req, handle, handle->lane);
+		if (handle->stripe && req->op == CSFTP_OP_CLOSE)
+			stripe_hurry(handle);
+		return;
+	}
+	if (handle->stripe && req->op == CSFTP_OP_CLOSE)
+		stripe_close(handle, lane);
+	if (bytes == 0) {
+		(void)send(spread, req, handle, lane);
+		return;
+	}
+	handle->moved += bytes;
+	if (!send(spread, req, handle, lane))
+		return;
+	maybe_want(spread);
+	/* The request may have been answered, and the file been closed. */
+	handle = handle_of(spread, number);
+	if (handle)
+		stripe_consider(spread, handle);
 }
 
 static void route(struct spread *spread, struct csftp_req *req,
@@ -548,6 +619,10 @@ enum csftp_err spread_new(struct spread **out,
 		   submit);
 	spread->relay.ops.cancel = cancel;
 	spread->config = *config;
+	if (spread->config.full == 0)
+		spread->config.full = SPREAD_FULL;
+	if (spread->config.large == 0)
+		spread->config.large = SPREAD_LARGE;
 	spread->lane[0].fs = config->first;
 	spread->lanes = 1;
 	*out = spread;

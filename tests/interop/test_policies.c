@@ -358,6 +358,32 @@ static void files_side_by_side_have_connections_of_their_own(void **state)
 	mounted_unmount(&mounted);
 }
 
+/* What is written into it while one connection cannot carry more. */
+static void one_large_file_goes_over_several_connections(void **state)
+{
+	char mounter[PROC_PATH_MAX];
+	int pid;
+
+	(void)state;
+	need_mounts();
+	proc_mounter(mounter);
+	pid = mounted.direct.pid;
+	mounted_mount(&mounted, "max_conns=2");
+	must_sh("cd '%s' && servers() { cat /proc/%d/task/%d/children; }\n"
+		"connection() { '%s' --status point | sed -n "
+		"\"/^connections:/,/^under/s/^  $1 //p\"; }\n"
+		"head -c 40m /dev/urandom >data.txt && exec 5>point/large\n"
+		"kill -STOP $(servers) && cat data.txt >&5 & writer=$!\n"
+		"until connection 2 | grep 'state up'; do sleep 0.1; done\n"
+		"kill -CONT $(servers) && exec 5>&- && wait $writer\n"
+		"cmp data.txt served/large && cmp data.txt point/large\n"
+		"connection 1 && sent=$(connection 2 | sed 's/.* sent //;s/ "
+		".*//')\n"
+		"test $sent -gt 50",
+		mounted.dir, pid, pid, mounter);
+	mounted_unmount(&mounted);
+}
+
 static void a_connection_of_several_that_dies_is_made_again(void **state)
 {
 	(void)state;
@@ -517,6 +543,7 @@ int main(void)
 		CLEAN_TEST(what_users_make_can_belong_to_them),
 		CLEAN_TEST(a_password_comes_from_standard_input),
 		CLEAN_TEST(files_side_by_side_have_connections_of_their_own),
+		CLEAN_TEST(one_large_file_goes_over_several_connections),
 		CLEAN_TEST(a_connection_of_several_that_dies_is_made_again),
 		CLEAN_TEST(one_connection_is_enough_where_there_can_be_no_more),
 		CLEAN_TEST(mount_8_mounts_it),

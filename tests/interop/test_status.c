@@ -156,6 +156,10 @@ static void json_is_for_programs(void **state)
 		"trips = sum(row[\"count\"] for row in all[\"round_trips\"])\n"
 		"assert 0 < trips <= count, (trips, count)\n"
 		"assert all[\"connection\"][\"state\"] == \"up\"\n"
+		"assert len(all[\"connections\"]) == 1\n"
+		"assert all[\"connections\"][0][\"number\"] == \"1\"\n"
+		"assert all[\"connections\"][0][\"state\"] == \"up\"\n"
+		"assert all[\"connections\"][0][\"sent\"] >= count\n"
 		"assert all[\"waiting\"] == []\n'",
 		inside->mounted.point, program, inside->mounted.point);
 	mounted_unmount(&inside->mounted);
