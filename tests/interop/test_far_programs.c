@@ -201,6 +201,38 @@ static void blocks_that_dd_writes_are_where_they_belong(void **state)
 		work->mounted.dir);
 }
 
+/*
+ * Blocks of several sizes in a random order, each with its own sum in it, by
+ * write(2) and through a mapping; read again once nothing of them is cached.
+ */
+static void what_fio_writes_it_finds_again(void **state)
+{
+	struct far_work *work = *state;
+
+	skip_without("fio");
+	on_mount(work,
+		 "work() { fio --directory=. --size=2m --verify=crc32c "
+		 "--verify_fatal=1 --randseed=7 --output=\"$near/fio\" "
+		 "\"$@\" && ! grep -i 'verify: bad' \"$near/fio\"; }\n"
+		 "work --name=blocks --rw=randwrite --bsrange=4k-64k "
+		 "--ioengine=psync --fsync=16\n"
+		 "work --name=mapped --rw=randwrite --bs=4k --ioengine=mmap\n"
+		 "work --name=mixed --rw=randrw --bs=16k --ioengine=psync "
+		 "--numjobs=3 --thread\n"
+		 "work --name=behind --rw=write --bs=128k --ioengine=psync "
+		 "--do_verify=0\n"
+		 "sync -f . && cp behind.0.0 \"$near/behind\"");
+	done(work);
+	mounted_mount(&work->mounted, NULL);
+	on_mount(work, "fio --directory=. --size=2m --verify=crc32c "
+		       "--verify_fatal=1 --randseed=7 --name=behind --rw=write "
+		       "--bs=128k --ioengine=psync --verify_only "
+		       "--output=\"$near/fio\"\n"
+		       "cmp behind.0.0 \"$near/behind\"\n"
+		       "cmp behind.0.0 \"$served/behind.0.0\"");
+	done(work);
+}
+
 /* One page is written after the msync(2): munmap and close see to it. */
 static void map_and_write(const char *path)
 {
@@ -252,6 +284,7 @@ int main(void)
 		FAR_TEST(files_are_saved_as_editors_do),
 		FAR_TEST(make_builds_what_is_far_away),
 		FAR_TEST(blocks_that_dd_writes_are_where_they_belong),
+		FAR_TEST(what_fio_writes_it_finds_again),
 		FAR_TEST(what_is_written_to_a_mapping_arrives),
 	};
 
