@@ -176,6 +176,10 @@ check-long: check-build
 asan: asan-build
 	$(Q)tests/run.sh $(B)/asan/tests/cage $(asan_bin)
 
+# Sessions that the tests of the SSH engine repeat; see tests/lib/recorded.h.
+record: $(B)/tests/interop/test_ssh_record
+	$(Q)CSFTP_RECORD=tests/loopback/recorded $<
+
 fuzz_src := $(wildcard tests/fuzz/fuzz_*.c)
 fuzz-build: $(call bin,$(fuzz_src))
 $(call bin,$(fuzz_src)): %: %.o $(B)/tests/fuzz/large.o \
@@ -234,7 +238,7 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all fast-build check-build asan-build fuzz-build check check-long asan \
-	fuzz demo bench bench-server bench-ssh deps lint format install \
+	fuzz record demo bench bench-server bench-ssh deps lint format install \
 	uninstall clean
 -include $(shell find $(addprefix $(B)/,core server fusefs tests) -name '*.d' \
 	2>/dev/null)
