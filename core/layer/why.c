@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/layer/places.h"
 #include "core/layer/relay.h"
 
 /* What can be looked for. */
@@ -46,10 +47,13 @@ struct inquiry {
 struct call {
 	struct relay_job job;	 /* first */
 	struct inquiry *inquiry; /* NULL: it was not refused yet */
+	/* Of the handle that is written: it may be closed by then. */
+	struct place *place;
 };
 
 struct why {
 	struct relay relay; /* first */
+	struct places places;
 };
 
 static const uint32_t asks[CSFTP_OP_COUNT] = {
@@ -219,11 +223,18 @@ static int verdict(const struct inquiry *q, const struct csftp_req *req)
 	return 0;
 }
 
-static void answer(struct call *call, int err)
+static void end(struct call *call, const struct csftp_reply *reply)
 {
 	free(call->inquiry);
 	call->inquiry = NULL;
-	relay_answer_err(&call->job, err);
+	place_drop(call->place);
+	call->place = NULL;
+	relay_answer(&call->job, reply);
+}
+
+static void answer(struct call *call, int err)
+{
+	end(call, &(struct csftp_reply){.err = err});
 }
 
 /*
@@ -361,6 +372,16 @@ static const char *parent_of(const char *path, char room[CSFTP_PATH_MAX + 1])
 	return room;
 }
 
+/* Of a handle that was closed meanwhile, what it was opened at is asked for. */
+static const char *path_of_closed(const struct call *call, csftp_fh fh)
+{
+	const struct why *why = (const struct why *)call->job.relay;
+
+	if (!call->place || places_find(&why->places, fh) == call->place)
+		return NULL;
+	return call->place->path;
+}
+
 static void look_at(struct inquiry *q, uint32_t bit, const struct csftp_req *up)
 {
 	struct look *look = &q->look[__builtin_ctz(bit)];
@@ -383,6 +404,8 @@ static void look_at(struct inquiry *q, uint32_t bit, const struct csftp_req *up)
 		req->op = CSFTP_OP_STATFS;
 		req->done = saw_space;
 		req->fh = second ? up->fh2 : up->fh;
+		if (!path)
+			path = path_of_closed(q->call, req->fh);
 		req->path = path ? parent_of(path, second ? q->path2 : q->path)
 				 : NULL;
 	}
@@ -437,22 +460,46 @@ static void done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct call *call = (struct call *)req;
 	const struct csftp_req *up = call->job.asked;
+	struct why *why = (struct why *)call->job.relay;
 
+	if (!reply->err && up->op == CSFTP_OP_OPEN &&
+	    (up->flags & CSFTP_OPEN_WRITE))
+		places_open(&why->places, reply->fh, up->path);
 	if (is_vague(up, reply->err))
 		inquire(call, reply->err);
 	else if ((reply->err == EINVAL || reply->err == EIO) &&
 		 (has_long_name(up->path) || has_long_name(up->path2)))
 		answer(call, ENAMETOOLONG);
 	else
-		relay_answer(&call->job, reply);
+		end(call, reply);
+}
+
+static struct place *written_place(const struct why *why,
+				   const struct csftp_req *up)
+{
+	if (up->op == CSFTP_OP_COPY_RANGE)
+		return places_find(&why->places, up->fh2);
+	if (up->op == CSFTP_OP_WRITE || up->op == CSFTP_OP_FSYNC)
+		return places_find(&why->places, up->fh);
+	return NULL;
 }
 
 static void op_watch(struct csftp_fs *fs, struct csftp_req *up)
 {
-	struct relay_job *job = relay_take((struct relay *)fs, up);
+	struct why *why = (struct why *)fs;
+	struct call *call = (struct call *)relay_take(&why->relay, up);
 
-	if (job)
-		relay_ask(job, done);
+	if (!call)
+		return;
+	call->inquiry = NULL;
+	call->place = place_hold(written_place(why, up));
+	relay_ask(&call->job, done);
+}
+
+static void op_close(struct csftp_fs *fs, struct csftp_req *up)
+{
+	places_close(&((struct why *)fs)->places, up->fh);
+	relay_pass(fs, up);
 }
 
 /* What is inquired about was answered below, and ends soon by itself. */
@@ -480,7 +527,9 @@ enum csftp_err why_new(struct why **out, struct csftp_fs *under)
 		if (asks[op])
 			why->relay.ops.op[op] = op_watch;
 	}
+	why->relay.ops.op[CSFTP_OP_CLOSE] = op_close;
 	why->relay.ops.cancel = cancel;
+	places_init(&why->places);
 	*out = why;
 	return CSFTP_OK;
 }
@@ -490,6 +539,7 @@ void why_free(struct why *why)
 	if (!why)
 		return;
 	relay_release(&why->relay);
+	places_release(&why->places);
 	free(why);
 }
 

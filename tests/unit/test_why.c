@@ -22,6 +22,8 @@ struct rig {
 	struct csftp_statfs space;
 	uint64_t other_fsid; /* below /other */
 	int refusal;
+	bool late_refusal; /* of WRITE, when others are under way */
+	bool no_fh_space;  /* statfs of a handle is refused */
 	bool real_space;
 };
 
@@ -66,6 +68,10 @@ static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
 	struct csftp_statfs space = rig->space;
 
 	rig->asked++;
+	if (up->op == CSFTP_OP_STATFS && !up->path && rig->no_fh_space) {
+		csftp_reply_err(up, EBADF);
+		return;
+	}
 	if (up->op == CSFTP_OP_STATFS && !rig->real_space) {
 		if (up->path && strncmp(up->path, "/other", 6) == 0)
 			space.fsid = rig->other_fsid;
@@ -81,6 +87,13 @@ static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
 	*call = (struct vague_call){.req = *up, .up = up};
 	call->req.done = forget_reason;
 	call->req.entry = hand_up;
+	/* Something else that is refused takes its place. */
+	if (up->op == CSFTP_OP_WRITE && rig->late_refusal)
+		call->req = (struct csftp_req){
+			.op = CSFTP_OP_RMDIR,
+			.done = forget_reason,
+			.path = "/full",
+		};
 	csftp_submit(&rig->later.fs, &call->req);
 }
 
@@ -224,6 +237,38 @@ static void a_full_file_system_is_enospc(void **state)
 	assert_int_equal(fs_close(c, fh), 0);
 }
 
+struct written {
+	struct csftp_req req; /* first */
+	int err;	      /* -1: not answered */
+};
+
+static void was_written(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	((struct written *)req)->err = reply->err;
+}
+
+/* WRITE and CLOSE of a small file travel together, so the handle is no more. */
+static void a_full_file_system_is_enospc_behind_a_close(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+	struct written written = {.err = -1};
+
+	assert_int_equal(fs_open(c, "/file", CSFTP_OPEN_WRITE), 0);
+	rig->space.bavail = 0;
+	rig->no_fh_space = true;
+	rig->late_refusal = true;
+	written.req = (struct csftp_req){.op = CSFTP_OP_WRITE,
+					 .done = was_written,
+					 .fh = c->fh,
+					 .data = "x",
+					 .len = 1};
+	csftp_submit(c->fs, &written.req);
+	assert_int_equal(written.err, -1);
+	assert_int_equal(fs_close(c, c->fh), 0);
+	assert_int_equal(written.err, ENOSPC);
+}
+
 static void a_read_only_file_system_is_erofs(void **state)
 {
 	struct rig *rig = *state;
@@ -304,6 +349,7 @@ int main(void)
 		WHY_TEST(a_name_that_is_too_long_says_so),
 		WHY_TEST(other_file_systems_are_exdev),
 		WHY_TEST(a_full_file_system_is_enospc),
+		WHY_TEST(a_full_file_system_is_enospc_behind_a_close),
 		WHY_TEST(a_read_only_file_system_is_erofs),
 		WHY_TEST(what_nothing_explains_stays_eio),
 		WHY_TEST(nothing_is_asked_unless_something_failed),
