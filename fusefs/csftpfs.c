@@ -421,6 +421,7 @@ static bool make_layers(struct mount *m)
 		.dir_timeout = options->no_cache ? 0 : options->dir_timeout,
 		.names = options->cache_names,
 		.no_readahead = options->no_readahead,
+		.no_content = options->direct_io,
 		.no_list_ahead = options->sync_readdir,
 		.mend = {.rename = options->mend_rename,
 			 .truncate = options->mend_truncate,

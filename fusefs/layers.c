@@ -5,6 +5,7 @@
 
 #include "core/layer/cache.h"
 #include "core/layer/follow.h"
+#include "core/layer/keep.h"
 #include "core/layer/mend.h"
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
@@ -22,6 +23,7 @@ struct layers {
 	struct csftp_fs *recode; /* NULL: names are not converted */
 	struct cache *cache;
 	struct readahead *readahead;
+	struct keep *keep;
 	struct prefetch *prefetch;
 	struct metered *metered;
 	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
@@ -167,10 +169,26 @@ static enum csftp_err add_readahead(struct layers *layers)
 	return readahead_new(&layers->readahead, &config);
 }
 
+/* Below the one that opens files unasked, so that it is quick to do so. */
+static enum csftp_err add_keep(struct layers *layers)
+{
+	const struct keep_config config = {
+		.under = readahead_fs(layers->readahead),
+		.cache = layers->cache,
+		.now_ms = cache_now_ms,
+		.arg = layers,
+	};
+	enum csftp_err err = keep_new(&layers->keep, &config);
+
+	if (!err && layers->config.no_content)
+		keep_quiet(layers->keep);
+	return err;
+}
+
 static enum csftp_err add_prefetch(struct layers *layers)
 {
 	const struct prefetch_config config = {
-		.under = readahead_fs(layers->readahead),
+		.under = keep_fs(layers->keep),
 		.cache = layers->cache,
 		.now_ms = now_ms,
 		.number = layers->config.number ? number : NULL,
@@ -239,6 +257,8 @@ enum csftp_err layers_new(struct layers **out,
 	if (!err)
 		err = add_readahead(layers);
 	if (!err)
+		err = add_keep(layers);
+	if (!err)
 		err = add_prefetch(layers);
 	if (!err)
 		err = add_writebehind(layers);
@@ -270,6 +290,7 @@ void layers_free(struct layers *layers)
 	if (layers->prefetch)
 		prefetch_quiet(layers->prefetch);
 	prefetch_free(layers->prefetch);
+	keep_free(layers->keep);
 	readahead_free(layers->readahead);
 	cache_free(layers->cache);
 	recode_free(layers->recode);
@@ -292,6 +313,7 @@ struct layers_counts layers_counts(const struct layers *layers)
 		.cache = cache_counts(layers->cache),
 		.cache_bytes = cache_bytes(layers->cache),
 		.readahead = readahead_counts(layers->readahead),
+		.keep = keep_counts(layers->keep),
 		.prefetch = prefetch_counts(layers->prefetch),
 		.writebehind = writebehind_counts(layers->writebehind),
 	};
@@ -301,6 +323,7 @@ uint32_t layers_pending(const struct layers *layers)
 {
 	return writebehind_pending(layers->writebehind) +
 	       prefetch_pending(layers->prefetch) +
+	       keep_pending(layers->keep) +
 	       cache_pending(layers->cache) +
 	       (layers->idmap ? idmap_pending(layers->idmap) : 0);
 }
@@ -308,6 +331,7 @@ uint32_t layers_pending(const struct layers *layers)
 void layers_quiet(struct layers *layers)
 {
 	prefetch_quiet(layers->prefetch);
+	keep_quiet(layers->keep);
 	readahead_quiet(layers->readahead);
 	cache_quiet(layers->cache);
 }

@@ -7,6 +7,7 @@
 
 #include "core/layer/cache.h"
 #include "core/layer/idmap.h"
+#include "core/layer/keep.h"
 #include "core/layer/links.h"
 #include "core/layer/mend.h"
 #include "core/layer/meter.h"
@@ -28,6 +29,7 @@ struct layers_config {
 	double dir_timeout;
 	uint32_t names;	   /* remembered at a time; 0: about 75,000 */
 	bool no_readahead; /* of content */
+	bool no_content;   /* is to be remembered */
 	bool no_list_ahead;
 	/* Without under; it may want nothing. */
 	struct mend_config mend;
@@ -63,6 +65,7 @@ struct layers_counts {
 	struct cache_counts cache;
 	size_t cache_bytes;
 	struct readahead_counts readahead;
+	struct keep_counts keep;
 	struct prefetch_counts prefetch;
 	struct writebehind_counts writebehind;
 };

@@ -310,6 +310,12 @@ static void tell_layers(const struct status *status, struct facts *facts)
 	facts_number(facts, "bytes_held", counts.readahead.bytes);
 	facts_number(facts, "largest_window", counts.readahead.window);
 	facts_section_end(facts);
+	facts_section(facts, "kept");
+	facts_number(facts, "files_opened", counts.keep.opened);
+	facts_number(facts, "files_asked_about", counts.keep.asked);
+	facts_number(facts, "asked_ahead", counts.keep.ahead);
+	facts_number(facts, "bytes_held", counts.keep.bytes);
+	facts_section_end(facts);
 	facts_section(facts, "prefetch");
 	facts_number(facts, "files", counts.prefetch.fetched);
 	facts_number(facts, "of_these_used", counts.prefetch.used);

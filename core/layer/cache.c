@@ -12,6 +12,10 @@
 #define AHEAD	    32U
 #define LIST_MISSES 2U
 
+/* For so long the server's clock is known, and to be learned from a file. */
+#define CLOCK_MS     600000
+#define JUST_MADE_MS 2000U
+
 bool cache_is_below(const struct cache_node *node, const struct cache_node *top)
 {
 	while (node && node != top)
@@ -120,12 +124,28 @@ static bool is_of_our_change(const struct cache *cache,
 	       cache->moved <= since && agrees(&node->attr, attr);
 }
 
+/* What we have just made has the server's time, and nobody set another. */
+static void learn_clock(struct cache *cache, const struct cache_node *node,
+			const struct csftp_attr *attr)
+{
+	uint64_t now = cache_now(cache);
+
+	if (node->born == 0 || node->changed != node->born ||
+	    node->changing > 0 || now - node->born_ms > JUST_MADE_MS ||
+	    !(attr->mask & CSFTP_ATTR_MTIME))
+		return;
+	cache->clock_sec = attr->mtime.sec;
+	cache->clock_ms = now;
+}
+
 static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
 	struct cache_node *node = call->node;
 	bool news = node && cache_is_news(cache, node, call->since);
 
+	if (!reply->err && reply->attr && node)
+		learn_clock(cache, node, reply->attr);
 	if (!reply->err && reply->attr && node &&
 	    (news || is_of_our_change(cache, node, call->since, reply->attr)))
 		cache_learn_attr(cache, node, reply->attr);
@@ -148,8 +168,7 @@ void cache_getattr_below(struct cache *cache, struct csftp_req *up,
 static bool attr_is_known(const struct cache *cache,
 			  const struct cache_node *node, bool follow)
 {
-	return node->attr_until > cache_now(cache) && node->changing == 0 &&
-	       node->writers == 0 && cache->blind == 0 &&
+	return cache_attr_is_known(cache, node) &&
 	       !(follow && (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK);
 }
 
@@ -390,17 +409,50 @@ bool cache_each_name(struct cache *cache, const char *dir, uint32_t type,
 	return true;
 }
 
-uint64_t cache_file_size(struct cache *cache, const char *path)
+const struct csftp_attr *cache_known_attr(struct cache *cache, const char *path,
+					  uint64_t *age_ms)
 {
 	struct cache_node *node = NULL;
 
 	if (!cache_path_is_plain(path) ||
 	    cache_look(cache, path, &node) != CACHE_KNOWN ||
-	    !attr_is_known(cache, node, false) ||
-	    !(node->attr.mask & CSFTP_ATTR_SIZE) ||
-	    (node->attr.mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
+	    !attr_is_known(cache, node, false))
+		return NULL;
+	*age_ms = cache_now(cache) + cache->config.attr_ms - node->attr_until;
+	return &node->attr;
+}
+
+uint64_t cache_file_size(struct cache *cache, const char *path)
+{
+	uint64_t age_ms = 0;
+	const struct csftp_attr *attr = cache_known_attr(cache, path, &age_ms);
+
+	if (!attr || !(attr->mask & CSFTP_ATTR_SIZE) ||
+	    (attr->mode & CSFTP_S_IFMT) != CSFTP_S_IFREG)
 		return UINT64_MAX;
-	return node->attr.size;
+	return attr->size;
+}
+
+void cache_ask_anew(struct cache *cache, struct csftp_req *up)
+{
+	struct cache_node *node = NULL;
+
+	if (cache_path_is_plain(up->path))
+		node = cache_path_make(&cache->tree, up->path);
+	cache_getattr_below(cache, up, node);
+}
+
+/*
+ * A clock that has been looked at long ago may have been set since; and both go
+ * on alike.
+ */
+bool cache_had_passed(const struct cache *cache, int64_t sec, uint64_t at_ms)
+{
+	int64_t since_ms = (int64_t)(at_ms - cache->clock_ms);
+
+	if (cache->clock_ms == 0 || since_ms > CLOCK_MS || since_ms < -CLOCK_MS)
+		return false;
+	return sec + 2 <= cache->clock_sec + (since_ms - 999) / 1000;
 }
 
 bool cache_is_written(struct cache *cache, const char *path)

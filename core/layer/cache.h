@@ -101,6 +101,23 @@ bool cache_each_name(struct cache *cache, const char *dir, uint32_t type,
  */
 uint64_t cache_file_size(struct cache *cache, const char *path);
 
+/*
+ * Attributes of the name itself, and for how long they have been known, in
+ * milliseconds; good until anything is asked.  NULL: they are not known, or
+ * about to change.
+ */
+const struct csftp_attr *cache_known_attr(struct cache *cache, const char *path,
+					  uint64_t *age_ms);
+
+/* GETATTR with a path, asked below whatever is known; the answer is, then. */
+void cache_ask_anew(struct cache *cache, struct csftp_req *up);
+
+/*
+ * Whether that second, and another one, had passed on the server's clock when
+ * ours said at_ms: as far as what we made lately tells what it says.
+ */
+bool cache_had_passed(const struct cache *cache, int64_t sec, uint64_t at_ms);
+
 /* Whether the file is open for writing, by this name or perhaps another. */
 bool cache_is_written(struct cache *cache, const char *path);
 

@@ -166,6 +166,12 @@ void cache_learn_type(struct cache_node *node, uint32_t type)
 	node->attr_until = 0;
 }
 
+void cache_learn_born(const struct cache *cache, struct cache_node *node)
+{
+	node->born = node->changed;
+	node->born_ms = cache_now(cache);
+}
+
 void cache_change_begin(struct cache_call *call)
 {
 	struct cache *cache = call->cache;
@@ -218,6 +224,7 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 		return;
 	cache_learn_type(node, CSFTP_S_IFDIR);
 	node->made_ms = cache_now(cache);
+	cache_learn_born(cache, node);
 	if (alone)
 		cache_learn_change(call);
 	/* It is empty, and what is put there goes through us. */

@@ -10,6 +10,9 @@
  * its end the names that did not come by are forgotten.
  */
 
+/* Names without attributes that a listing from memory may have. */
+#define UNKNOWN_MAX 2U
+
 void cache_dir_skip(const struct cache_node *dir, const struct cache_node *node)
 {
 	struct cache_dir *reader = dir->readers;
@@ -63,11 +66,15 @@ void cache_dir_free(struct cache *cache, struct cache_dir *dir)
 		dir_free(cache, dir);
 }
 
-/* Whether a reader would get no less from memory. */
+/*
+ * Whether a reader would get no less from memory, or little less: few names
+ * whose attributes have to be asked for are no reason to list all of them.
+ */
 static bool is_readable(const struct cache *cache,
 			const struct cache_node *node)
 {
 	uint64_t now = cache_now(cache);
+	uint32_t unknown = 0;
 	bool renewed;
 
 	if (node->names_until <= now)
@@ -75,10 +82,10 @@ static bool is_readable(const struct cache *cache,
 	renewed = node->renewed;
 	node = node->children;
 	for (; node; node = node->hh.next) {
-		if (node->attr_until > now && node->changing == 0 &&
-		    node->writers == 0 && cache->blind == 0)
+		if (cache_attr_is_known(cache, node))
 			continue;
-		if (!renewed || !(node->attr.mask & CSFTP_ATTR_MODE))
+		if (!(node->attr.mask & CSFTP_ATTR_MODE) ||
+		    (!renewed && ++unknown > UNKNOWN_MAX))
 			return false;
 	}
 	return true;
@@ -305,10 +312,9 @@ static void readdir_after(struct cache_call *call, struct csftp_reply *reply)
 
 /* Where the names have outlived the attributes, the type has, too. */
 static struct csftp_attr shown_attr(const struct cache *cache,
-				    const struct cache_dir *dir,
 				    const struct cache_node *node)
 {
-	if (!dir->handle.node->renewed || node->attr_until > cache_now(cache))
+	if (cache_attr_is_known(cache, node))
 		return node->attr;
 	return (struct csftp_attr){
 		.mask = CSFTP_ATTR_TYPE,
@@ -323,7 +329,7 @@ static void readdir_from_memory(const struct cache *cache, struct csftp_req *up,
 		struct cache_node *node = dir->at;
 		const struct csftp_entry entry = {
 			.name = {node->name, node->name_len},
-			.attr = shown_attr(cache, dir, node),
+			.attr = shown_attr(cache, node),
 		};
 
 		if (!up->entry(up, &entry))

@@ -63,7 +63,10 @@ struct cache {
 	uint64_t last_handle;
 	struct csftp_req *waiting; /* OPENDIRs of what is being listed */
 	struct cache_counts counts;
-	uint64_t seq;	   /* counts our own changes */
+	uint64_t seq; /* counts our own changes */
+	/* The server's clock was not less than that, on ours then; 0: who knows. */
+	int64_t clock_sec;
+	uint64_t clock_ms;
 	uint64_t moved;	   /* the last that gave paths another meaning */
 	uint32_t stamp;	   /* the last listing */
 	uint32_t blind;	   /* writers of files that have no node */
@@ -125,6 +128,13 @@ static inline bool cache_is_whole(const struct cache *cache,
 	return node->names_until > cache_now(cache);
 }
 
+static inline bool cache_attr_is_known(const struct cache *cache,
+				       const struct cache_node *node)
+{
+	return node->attr_until > cache_now(cache) && node->changing == 0 &&
+	       node->writers == 0 && cache->blind == 0;
+}
+
 enum cache_sight { CACHE_KNOWN, CACHE_ABSENT, CACHE_UNKNOWN };
 
 /*
@@ -167,6 +177,8 @@ bool cache_was_alone(const struct cache_call *call);
 void cache_learn_change(const struct cache_call *call);
 /* Begins it, asks below, and ends it. */
 void cache_change(struct cache_call *call);
+/* There was no such name before. */
+void cache_learn_born(const struct cache *cache, struct cache_node *node);
 /* What we made is of that type until its attributes are asked for. */
 void cache_learn_type(struct cache_node *node, uint32_t type);
 void cache_make(struct csftp_fs *fs, struct csftp_req *up);

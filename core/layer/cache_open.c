@@ -90,6 +90,8 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 	}
 	if (node && (call->job.req.flags & CSFTP_OPEN_CREAT))
 		cache_learn_type(node, CSFTP_S_IFREG);
+	if (node && (call->job.req.flags & CSFTP_OPEN_EXCL))
+		cache_learn_born(call->cache, node);
 	reply->fh = handle->number;
 }
 

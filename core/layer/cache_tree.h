@@ -45,6 +45,8 @@ struct cache_node {
 	/* Our last MKDIR or SETATTR, if nothing else was going on: */
 	uint64_t set_began; /* of "changed": when it was asked, ... */
 	uint64_t set_ended; /* ... and was done; 0: never */
+	uint64_t born;	    /* of "changed": we had made it; 0: not we */
+	uint64_t born_ms;
 	struct csftp_attr attr;
 	uint32_t pins;
 	uint32_t changing;	 /* our changes without an answer */

@@ -109,6 +109,12 @@ static uint64_t clock_of(void *arg)
 	return ((const struct trips *)arg)->now_ms;
 }
 
+/* As SFTP version 3 has it, in whole seconds. */
+static struct csftp_time time_of(void *arg)
+{
+	return (struct csftp_time){.sec = (int64_t)(clock_of(arg) / 1000)};
+}
+
 static int setup(void **state)
 {
 	const struct layers_config layering = {
@@ -118,12 +124,14 @@ static int setup(void **state)
 		.dir_timeout = 20,
 	};
 	struct trips *trips = calloc(1, sizeof(*trips));
+	const struct csftp_memfs_config memory = {.clock = time_of,
+						  .arg = trips};
 	struct layers_config config = layering;
 	const char *tmp = getenv("TMPDIR");
 
 	assert_non_null(trips);
 	*state = trips;
-	assert_int_equal(csftp_memfs_new(&trips->memfs, NULL), CSFTP_OK);
+	assert_int_equal(csftp_memfs_new(&trips->memfs, &memory), CSFTP_OK);
 	trips->other.fs = trips->memfs;
 	fill(&trips->other);
 	later_init(&trips->later, trips->memfs);
@@ -267,6 +275,37 @@ static void reading_a_file_takes_two(void **state)
 
 	count(trips, list_top);
 	assert_int_equal(count(trips, read_file), 2);
+}
+
+static void read_changed(void)
+{
+	NEED(rig_holds("file", "TEXT"));
+}
+
+static void read_files(void)
+{
+	NEED(rig_holds("file", "text"));
+	NEED(rig_holds("small/00", "a small file"));
+	NEED(rig_holds("small/01", "a small file"));
+}
+
+/* One question is about all of them; within a second there is none. */
+static void reading_files_again_takes_one(void **state)
+{
+	struct trips *trips = ready(state);
+
+	for (int i = 0; i < 3; i++) {
+		trips->now_ms += 5000;
+		count(trips, list_top);
+		count(trips, read_files);
+	}
+	assert_int_equal(count(trips, read_files), 0);
+	trips->now_ms += 5000;
+	assert_int_equal(count(trips, read_files), 1);
+	assert_int_equal(trips->reads, 0);
+	put(&trips->other, "/file", "TEXT");
+	trips->now_ms += 5000;
+	assert_in_range(count(trips, read_changed), 1, 4);
 }
 
 static void write_file(void)
@@ -632,6 +671,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TRIPS_TEST(reading_a_file_takes_two),
+		TRIPS_TEST(reading_files_again_takes_one),
 		TRIPS_TEST(making_a_file_takes_two),
 		TRIPS_TEST(a_file_with_mode_and_times_takes_two),
 		TRIPS_TEST(a_directory_with_mode_and_times_takes_three),

@@ -1,0 +1,527 @@
+/* Keeping the content of small files, over the cache over memfs. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/keep.h"
+#include "tests/lib/far.h"
+#include "tests/lib/fs_suite.h"
+#include "tests/lib/test.h"
+
+struct rig {
+	struct far far; /* first */
+	struct cache *cache;
+	struct keep *keep;
+	struct fs_caller *c;
+};
+
+static struct rig *rig_new(const struct keep_config *wish)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct cache_config caching = {.now_ms = far_now, .arg = rig};
+	struct keep_config config = *wish;
+
+	assert_non_null(rig);
+	far_init(&rig->far);
+	caching.under = &rig->far.relay.fs;
+	caching.ahead = CACHE_NEVER;
+	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
+	config.under = cache_fs(rig->cache);
+	config.cache = rig->cache;
+	config.now_ms = far_now;
+	config.arg = rig;
+	assert_int_equal(keep_new(&rig->keep, &config), CSFTP_OK);
+	rig->far.caller.fs = keep_fs(rig->keep);
+	rig->c = &rig->far.caller;
+	return rig;
+}
+
+static void rig_free(struct rig *rig)
+{
+	far_settle(&rig->far);
+	assert_int_equal(keep_pending(rig->keep), 0);
+	keep_free(rig->keep);
+	cache_free(rig->cache);
+	far_release(&rig->far);
+	free(rig);
+}
+
+static int setup(void **state)
+{
+	*state = rig_new(&(struct keep_config){0});
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	rig_free(*state);
+	return 0;
+}
+
+static csftp_fh open_it(struct rig *rig, const char *path)
+{
+	assert_int_equal(fs_open(rig->c, path, CSFTP_OPEN_READ), 0);
+	return rig->c->fh;
+}
+
+static void reads(struct rig *rig, csftp_fh fh, const char *text)
+{
+	assert_int_equal(fs_read(rig->c, fh, 0, 4096), 0);
+	assert_int_equal(rig->c->data_len, strlen(text));
+	assert_memory_equal(rig->c->data, text, strlen(text));
+}
+
+/* Opens it, asks for its size, reads and closes it, as programs do. */
+static void use(struct rig *rig, const char *path, const char *text)
+{
+	csftp_fh fh = open_it(rig, path);
+
+	assert_int_equal(fs_fgetattr(rig->c, fh), 0);
+	assert_int_equal(rig->c->attr.size, strlen(text));
+	reads(rig, fh, text);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	far_settle(&rig->far);
+}
+
+/* So that its time has passed when it is read. */
+static void put_old(struct rig *rig, const char *path, const char *text)
+{
+	far_put(&rig->far.other, path, text);
+	assert_int_equal(fs_lgetattr(rig->c, path), 0);
+	rig->far.now_ms += 5000;
+}
+
+/* One whose content is kept and proved to be that of its time. */
+static void keep_one(struct rig *rig, const char *path, const char *text)
+{
+	put_old(rig, path, text);
+	use(rig, path, text);
+	rig->far.now_ms += 5000;
+	use(rig, path, text);
+	rig->far.now_ms += 5000;
+	use(rig, path, text);
+	rig->far.now_ms += 5000;
+	far_begin(&rig->far);
+}
+
+static void who_has_just_opened_a_file_is_told_its_attributes(void **state)
+{
+	struct rig *rig = *state;
+
+	put_old(rig, "/f", "text");
+	far_begin(&rig->far);
+	use(rig, "/f", "text");
+	assert_int_equal(rig->far.trips, 3); /* OPEN, READ, CLOSE */
+}
+
+static void what_is_the_same_is_opened_for_one_question(void **state)
+{
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	use(rig, "/f", "text");
+	assert_int_equal(rig->far.trips, 1);
+	assert_int_equal(rig->far.all, 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
+}
+
+static void within_a_second_nobody_is_asked(void **state)
+{
+	struct rig *rig = *state;
+
+	put_old(rig, "/f", "text");
+	use(rig, "/f", "text");
+	far_begin(&rig->far);
+	for (int i = 0; i < 5; i++)
+		use(rig, "/f", "text");
+	assert_int_equal(rig->far.all, 0);
+	assert_int_equal(keep_counts(rig->keep).opened, 5);
+}
+
+static void what_has_changed_is_read_again(void **state)
+{
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	far_put(&rig->far.other, "/f", "TEXT");
+	use(rig, "/f", "TEXT");
+	rig->far.now_ms += 5000;
+	far_put(&rig->far.other, "/f", "longer");
+	use(rig, "/f", "longer");
+}
+
+/* With the same size, in the same second as it was read. */
+static void a_time_that_has_not_passed_proves_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	far_put(&rig->far.other, "/f", "text");
+	use(rig, "/f", "text");
+	far_put(&rig->far.other, "/f", "TEXT");
+	rig->far.now_ms += 1500;
+	use(rig, "/f", "TEXT");
+}
+
+/* What we make tells what the server's clock says. */
+static void an_old_file_is_sure_at_once_where_the_clock_is_known(void **state)
+{
+	struct rig *rig = *state;
+	struct csftp_attr old = {.mask = CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME,
+				 .atime = {.sec = 100},
+				 .mtime = {.sec = 100}};
+
+	far_put(&rig->far.other, "/f", "text");
+	assert_int_equal(fs_setattr(&rig->far.other, "/f", &old), 0);
+	assert_int_equal(fs_lgetattr(rig->c, "/f"), 0);
+	assert_int_equal(fs_mkdir(rig->c, "/made"), 0);
+	assert_int_equal(fs_lgetattr(rig->c, "/made"), 0);
+	use(rig, "/f", "text");
+	rig->far.now_ms += 5000;
+	far_begin(&rig->far);
+	use(rig, "/f", "text");
+	assert_int_equal(rig->far.all, 1);
+}
+
+static void who_may_not_open_it_any_more_is_told(void **state)
+{
+	const struct csftp_attr none = {.mask = CSFTP_ATTR_MODE};
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	assert_int_equal(fs_setattr(&rig->far.other, "/f", &none), 0);
+	assert_int_equal(fs_open(rig->c, "/f", CSFTP_OPEN_READ), 0);
+	/* memfs lets anybody; what matters is that it was asked. */
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	assert_int_equal(fs_close(rig->c, rig->c->fh), 0);
+}
+
+static void what_has_gone_is_not_there(void **state)
+{
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	assert_int_equal(fs_unlink(&rig->far.other, "/f"), 0);
+	assert_int_equal(fs_open(rig->c, "/f", CSFTP_OPEN_READ), ENOENT);
+}
+
+static void put_three(struct rig *rig)
+{
+	far_put(&rig->far.other, "/one", "1");
+	far_put(&rig->far.other, "/two", "22");
+	far_put(&rig->far.other, "/three", "333");
+}
+
+static void use_three(struct rig *rig)
+{
+	use(rig, "/one", "1");
+	use(rig, "/two", "22");
+	use(rig, "/three", "333");
+}
+
+/* Who opens the first is held to open the others again. */
+static void those_behind_are_asked_about_at_once(void **state)
+{
+	struct rig *rig = *state;
+
+	put_three(rig);
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(fs_lgetattr(rig->c, "/one"), 0);
+		assert_int_equal(fs_lgetattr(rig->c, "/two"), 0);
+		assert_int_equal(fs_lgetattr(rig->c, "/three"), 0);
+		rig->far.now_ms += 5000;
+		far_begin(&rig->far);
+		use_three(rig);
+	}
+	assert_int_equal(rig->far.trips, 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 3);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 0);
+}
+
+static void what_nobody_came_for_is_not_asked_about_twice(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t ahead;
+
+	put_three(rig);
+	for (int i = 0; i < 4; i++) {
+		rig->far.now_ms += 5000;
+		use_three(rig);
+	}
+	rig->far.now_ms += 5000;
+	use(rig, "/one", "1");
+	ahead = keep_counts(rig->keep).ahead;
+	for (int i = 0; i < 4; i++) {
+		rig->far.now_ms += 5000;
+		use(rig, "/one", "1");
+	}
+	assert_int_equal(keep_counts(rig->keep).ahead, ahead);
+}
+
+static void after_a_second_it_is_opened_after_all(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	fh = open_it(rig, "/f");
+	rig->far.now_ms += 1500;
+	far_put(&rig->far.other, "/f", "longer");
+	reads(rig, fh, "longer");
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	assert_int_equal(fs_fgetattr(rig->c, fh), 0);
+	assert_int_equal(rig->c->attr.size, 6);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
+}
+
+static void a_file_that_is_open_outlives_its_name(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	fh = open_it(rig, "/f");
+	assert_int_equal(fs_unlink(rig->c, "/f"), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	rig->far.now_ms += 5000;
+	reads(rig, fh, "text");
+	assert_int_equal(fs_fgetattr(rig->c, fh), 0);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	assert_int_equal(fs_open(rig->c, "/f", CSFTP_OPEN_READ), ENOENT);
+}
+
+static void a_file_that_is_open_stays_what_another_replaces(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	assert_int_equal(fs_mkdir(&rig->far.other, "/d"), 0);
+	keep_one(rig, "/d/f", "text");
+	far_put(rig->c, "/d/new", "new text");
+	fh = open_it(rig, "/d/f");
+	assert_int_equal(fs_replace(rig->c, "/d/new", "/d/f"), 0);
+	reads(rig, fh, "text");
+	use(rig, "/d/f", "new text");
+	assert_int_equal(fs_rename(rig->c, "/d", "/e"), 0);
+	reads(rig, fh, "text");
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	use(rig, "/e/f", "new text");
+}
+
+static void what_we_write_is_seen_at_once(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh other;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	other = open_it(rig, "/f");
+	assert_int_equal(fs_open(rig->c, "/f", CSFTP_OPEN_WRITE), 0);
+	fh = rig->c->fh;
+	assert_int_equal(fs_write(rig->c, fh, 0, "TEXT", 4), 0);
+	reads(rig, other, "TEXT");
+	use(rig, "/f", "TEXT");
+	assert_int_equal(fs_write(rig->c, fh, 0, "more", 4), 0);
+	reads(rig, other, "more");
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	assert_int_equal(fs_close(rig->c, other), 0);
+	use(rig, "/f", "more");
+}
+
+static void what_we_cut_is_seen_at_once(void **state)
+{
+	const struct csftp_attr size = {.mask = CSFTP_ATTR_SIZE, .size = 2};
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	assert_int_equal(fs_setattr(rig->c, "/f", &size), 0);
+	use(rig, "/f", "te");
+}
+
+static void a_copy_of_it_is_made_below(void **state)
+{
+	struct rig *rig = *state;
+	struct csftp_req copy = {.op = CSFTP_OP_COPY_RANGE, .len = 4};
+
+	keep_one(rig, "/f", "text");
+	copy.fh = open_it(rig, "/f");
+	assert_int_equal(
+		fs_open(rig->c, "/g", CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT), 0);
+	copy.fh2 = rig->c->fh;
+	assert_int_equal(fs_copy_range(rig->c, &copy), 0);
+	assert_int_equal(fs_close(rig->c, copy.fh), 0);
+	assert_int_equal(fs_close(rig->c, copy.fh2), 0);
+	use(rig, "/g", "text");
+}
+
+static void a_file_that_was_lost_meanwhile_says_so(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	fh = open_it(rig, "/f");
+	assert_int_equal(fs_unlink(&rig->far.other, "/f"), 0);
+	rig->far.now_ms += 1500;
+	assert_int_equal(fs_read(rig->c, fh, 0, 4), ESTALE);
+	assert_int_equal(fs_fgetattr(rig->c, fh), ESTALE);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+}
+
+static void memory_is_bounded(void **state)
+{
+	struct keep_config small = {.bytes_max = 20000};
+	struct rig *rig = rig_new(&small);
+	char path[32];
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(path, sizeof(path), "/%d", i);
+		put_old(rig, path, "content that is kept");
+		use(rig, path, "content that is kept");
+		assert_in_range(keep_counts(rig->keep).bytes, 1, 20000);
+	}
+	rig_free(rig);
+}
+
+static void a_large_file_is_not_kept(void **state)
+{
+	struct keep_config small = {.file_max = 8};
+	struct rig *rig = rig_new(&small);
+
+	(void)state;
+	put_old(rig, "/f", "nine char");
+	use(rig, "/f", "nine char");
+	assert_int_equal(keep_counts(rig->keep).bytes, 0);
+	rig_free(rig);
+}
+
+struct ask {
+	struct csftp_req req; /* first */
+	unsigned answers;
+	int err;
+};
+
+static void asked(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct ask *ask = (struct ask *)req;
+
+	ask->answers++;
+	ask->err = reply->err;
+}
+
+static void submit(struct rig *rig, struct ask *ask, struct csftp_req req)
+{
+	*ask = (struct ask){.req = req};
+	ask->req.done = asked;
+	csftp_submit(keep_fs(rig->keep), &ask->req);
+}
+
+static void who_waits_can_be_cancelled(void **state)
+{
+	struct rig *rig = *state;
+	struct ask ask;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	submit(rig, &ask,
+	       (struct csftp_req){.op = CSFTP_OP_OPEN,
+				  .path = "/f",
+				  .flags = CSFTP_OPEN_READ});
+	csftp_cancel(keep_fs(rig->keep), &ask.req);
+	assert_int_equal(ask.err, EINTR);
+	far_settle(&rig->far);
+	fh = open_it(rig, "/f");
+	submit(rig, &ask,
+	       (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = "/f"});
+	csftp_cancel(keep_fs(rig->keep), &ask.req);
+	assert_int_equal(ask.err, EINTR);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	far_settle(&rig->far);
+	assert_int_equal(ask.answers, 1);
+	assert_int_equal(fs_lgetattr(&rig->far.other, "/f"), 0);
+}
+
+/* Closed while it is being opened for a change of its name. */
+static void a_handle_that_comes_too_late_is_closed(void **state)
+{
+	struct rig *rig = *state;
+	struct ask remove;
+	struct ask close;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	fh = open_it(rig, "/f");
+	submit(rig, &remove,
+	       (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = "/f"});
+	submit(rig, &close, (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = fh});
+	far_settle(&rig->far);
+	assert_int_equal(close.answers, 1);
+	assert_int_equal(remove.answers, 1);
+	assert_int_equal(remove.err, 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
+}
+
+static void a_quiet_layer_keeps_nothing(void **state)
+{
+	struct rig *rig = *state;
+
+	keep_quiet(rig->keep);
+	put_old(rig, "/f", "text");
+	use(rig, "/f", "text");
+	far_begin(&rig->far);
+	use(rig, "/f", "text");
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	assert_int_equal(keep_counts(rig->keep).bytes, 0);
+}
+
+static int run_suite(void)
+{
+	struct rig *rig = rig_new(&(struct keep_config){0});
+	struct fs_suite suite = {
+		.caller = rig->far.caller,
+		.name = "keeping over memfs",
+		.base = "/base",
+		.has = FS_ALL,
+	};
+	int failed = fs_mkdir(&rig->far.other, suite.base);
+
+	failed += fs_suite_run(&suite);
+	fs_caller_release(&suite.caller);
+	rig_free(rig);
+	return failed;
+}
+
+#define KEEP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KEEP_TEST(who_has_just_opened_a_file_is_told_its_attributes),
+		KEEP_TEST(what_is_the_same_is_opened_for_one_question),
+		KEEP_TEST(within_a_second_nobody_is_asked),
+		KEEP_TEST(what_has_changed_is_read_again),
+		KEEP_TEST(a_time_that_has_not_passed_proves_nothing),
+		KEEP_TEST(an_old_file_is_sure_at_once_where_the_clock_is_known),
+		KEEP_TEST(who_may_not_open_it_any_more_is_told),
+		KEEP_TEST(what_has_gone_is_not_there),
+		KEEP_TEST(those_behind_are_asked_about_at_once),
+		KEEP_TEST(what_nobody_came_for_is_not_asked_about_twice),
+		KEEP_TEST(after_a_second_it_is_opened_after_all),
+		KEEP_TEST(a_file_that_is_open_outlives_its_name),
+		KEEP_TEST(a_file_that_is_open_stays_what_another_replaces),
+		KEEP_TEST(what_we_write_is_seen_at_once),
+		KEEP_TEST(what_we_cut_is_seen_at_once),
+		KEEP_TEST(a_copy_of_it_is_made_below),
+		KEEP_TEST(a_file_that_was_lost_meanwhile_says_so),
+		KEEP_TEST(memory_is_bounded),
+		KEEP_TEST(a_large_file_is_not_kept),
+		KEEP_TEST(who_waits_can_be_cancelled),
+		KEEP_TEST(a_handle_that_comes_too_late_is_closed),
+		KEEP_TEST(a_quiet_layer_keeps_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();
+}
