@@ -21,6 +21,7 @@
 struct cutting {
 	struct oracle oracle; /* first */
 	struct proxy proxy;
+	int conns;
 };
 
 static void mount_by_proxy(struct cutting *cutting)
@@ -36,8 +37,8 @@ static void mount_by_proxy(struct cutting *cutting)
 	fd = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	if (mounted->transport != DIRECT_CSFTP)
-		proc_print(options, sizeof(options), "port=%d",
-			   cutting->proxy.port);
+		proc_print(options, sizeof(options), "port=%d,max_conns=%d",
+			   cutting->proxy.port, cutting->conns);
 	argv = mounted_argv(mounted, mounted->served, mounted->point, append);
 	mounted->pid = proc_start(argv, -1, -1, fd);
 	mounted_argv_free(argv);
@@ -45,7 +46,7 @@ static void mount_by_proxy(struct cutting *cutting)
 	mounted_await(mounted);
 }
 
-static int make(void **state, enum transport transport)
+static int make(void **state, enum transport transport, int conns)
 {
 	struct cutting *cutting = calloc(1, sizeof(*cutting));
 	struct mounted *mounted;
@@ -53,6 +54,7 @@ static int make(void **state, enum transport transport)
 	if (!cutting)
 		return -1;
 	*state = cutting;
+	cutting->conns = conns;
 	mounted = &cutting->oracle.mounted;
 	mounted_serve(mounted, transport);
 	proxy_start(&cutting->proxy,
@@ -68,17 +70,22 @@ static int make(void **state, enum transport transport)
 
 static int make_direct(void **state)
 {
-	return make(state, DIRECT_CSFTP);
+	return make(state, DIRECT_CSFTP, 1);
 }
 
 static int make_openssh(void **state)
 {
-	return make(state, SSH_OPENSSH);
+	return make(state, SSH_OPENSSH, 1);
 }
 
 static int make_native(void **state)
 {
-	return make(state, NATIVE_OPENSSH);
+	return make(state, NATIVE_OPENSSH, 1);
+}
+
+static int make_several(void **state)
+{
+	return make(state, NATIVE_OPENSSH, 3);
 }
 
 static int release(void **state)
@@ -153,6 +160,8 @@ int main(void)
 						make_openssh, release),
 		cmocka_unit_test_setup_teardown(cuts_of_ssh_are_not_seen,
 						make_native, release),
+		cmocka_unit_test_setup_teardown(cuts_of_ssh_are_not_seen,
+						make_several, release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
