@@ -322,8 +322,7 @@ struct layers_counts layers_counts(const struct layers *layers)
 uint32_t layers_pending(const struct layers *layers)
 {
 	return writebehind_pending(layers->writebehind) +
-	       prefetch_pending(layers->prefetch) +
-	       keep_pending(layers->keep) +
+	       prefetch_pending(layers->prefetch) + keep_pending(layers->keep) +
 	       cache_pending(layers->cache) +
 	       (layers->idmap ? idmap_pending(layers->idmap) : 0);
 }

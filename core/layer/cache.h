@@ -21,11 +21,12 @@
  * What is changed through this layer is known to be changed at once.  What
  * somebody else changes is seen when the time is over.  Paths are names: a
  * change through another path, such as one through a symbolic link, is
- * somebody else's.  A directory that was made through this layer is held to be
- * left alone by others for twenty seconds: an owner or a mode that it has is
- * not set again, and the time that is not set with the other is the one it had.
- * Paths that are not plain (relative, or with "." or "..") are passed on; a
- * change through one empties the cache.
+ * somebody else's.  Paths that are not plain (relative, or with "." or "..")
+ * are passed on; a change through one empties the cache.
+ *
+ * A directory that was made through this layer is held to be left alone by
+ * others for twenty seconds: an owner or a mode that it has is not set again,
+ * and an atime that is not set with the mtime is the one it had.
  *
  * A listing whose time is over is not read again where the directory's mtime
  * shows that the names are still the same: where it is the one that had been

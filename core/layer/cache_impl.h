@@ -64,7 +64,7 @@ struct cache {
 	struct csftp_req *waiting; /* OPENDIRs of what is being listed */
 	struct cache_counts counts;
 	uint64_t seq; /* counts our own changes */
-	/* The server's clock was not less than that, on ours then; 0: who knows. */
+	/* The server's clock was that or more, on ours then; 0: unknown. */
 	int64_t clock_sec;
 	uint64_t clock_ms;
 	uint64_t moved;	   /* the last that gave paths another meaning */
