@@ -18,14 +18,34 @@ bool wb_path_is_in(const char *path, const char *top)
 	       (path[len] == '/' || path[len] == '\0');
 }
 
+static bool is_busy(const struct wb_file *file)
+{
+	return file && file->first;
+}
+
+/*
+ * Whether something about it could come too late behind a change of its name.
+ * What was sent is done before that, but for a WRITE, which can be overtaken.
+ */
+static bool has_unwritten(const struct wb_file *file)
+{
+	const struct wb_step *step = file ? file->first : NULL;
+
+	while (step && step->state != WB_QUEUED &&
+	       (step->state == WB_DONE || step->req.op != CSFTP_OP_WRITE))
+		step = step->next;
+	return step != NULL;
+}
+
 /* A RENAME can be of a directory, with all that is in it. */
 static bool moves_what_is_busy(const struct writebehind *wb,
 			       const struct csftp_req *up)
 {
 	for (const struct wb_file *file = wb->files; file;
 	     file = file->hh.next) {
-		if (file->first && (wb_path_is_in(file->path, up->path) ||
-				    wb_path_is_in(file->path, up->path2)))
+		if (has_unwritten(file) &&
+		    (wb_path_is_in(file->path, up->path) ||
+		     wb_path_is_in(file->path, up->path2)))
 			return true;
 	}
 	return false;
@@ -48,11 +68,6 @@ static bool reads_what_is_behind(const struct wb_file *file,
 			return true;
 	}
 	return false;
-}
-
-static bool is_busy(const struct wb_file *file)
-{
-	return file && file->first;
 }
 
 static bool writes(const struct writebehind *wb, const struct csftp_req *up)
@@ -80,6 +95,8 @@ static bool must_wait(const struct writebehind *wb, const struct csftp_req *up,
 		return is_busy(file) && reads_what_is_behind(file, up);
 	if (up->op == CSFTP_OP_RENAME)
 		return wb->files_busy > 0 && moves_what_is_busy(wb, up);
+	if (up->op == CSFTP_OP_UNLINK)
+		return has_unwritten(file);
 	if (up->op == CSFTP_OP_CLOSE || up->op == CSFTP_OP_FLUSH ||
 	    up->op == CSFTP_OP_GETATTR)
 		return false;

@@ -456,6 +456,25 @@ static void a_listing_whose_time_is_over_takes_one(void **state)
 	assert_int_equal(count(trips, list_top), 0);
 }
 
+/* As git(1) does when there is nothing to write after all. */
+static void lock_and_unlock(void)
+{
+	int fd = open("lock", O_RDWR | O_CREAT | O_EXCL, 0644);
+
+	NEED(fd >= 0);
+	NEED(close(fd) == 0);
+	NEED(unlink("lock") == 0);
+}
+
+/* Nobody waits for the closing of what was not written to. */
+static void a_lock_takes_two(void **state)
+{
+	struct trips *trips = ready(state);
+
+	count(trips, list_top);
+	assert_int_equal(count(trips, lock_and_unlock), 2);
+}
+
 static void list_long(void)
 {
 	DIR *dir = opendir("dir");
@@ -681,6 +700,7 @@ int main(void)
 		TRIPS_TEST(a_listing_whose_time_is_over_takes_one),
 		TRIPS_TEST(a_thousand_names_with_attributes_take_four),
 		TRIPS_TEST(a_change_of_names_takes_one),
+		TRIPS_TEST(a_lock_takes_two),
 		TRIPS_TEST(what_we_made_needs_no_look),
 		TRIPS_TEST(small_files_in_their_order_are_there_before),
 		TRIPS_TEST(a_walk_by_name_finds_directories_listed),
