@@ -25,12 +25,25 @@ static void reply_absent(struct fuse_op *op)
 	op->req = NULL;
 }
 
+/*
+ * The kernel looks directories up again and again, to go through them; it asks
+ * for the times when somebody wants to know.
+ */
+static void ask_rough(struct fuse_op *op)
+{
+	struct csftp_req *req = op_ask(op, CSFTP_OP_GETATTR);
+
+	req->path = op->path;
+	req->flags = CSFTP_NOFOLLOW | CSFTP_ROUGH;
+	op_submit(op, req);
+}
+
 static void lookup_finish(struct fuse_op *op)
 {
 	int err = op_err(op);
 
 	if (err == ENOENT && op->req && op_moved(op)) {
-		op_ask_attr(op, op->path);
+		ask_rough(op);
 		op_put(op);
 		return;
 	}
@@ -49,7 +62,7 @@ void fusefs_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 	if (!op || !op_path(op, name))
 		return;
-	op_ask_attr(op, op->path);
+	ask_rough(op);
 	op_put(op);
 }
 

@@ -9,6 +9,9 @@
 
 #define LOG_MAX 8192
 
+/* One of these every server tells. */
+#define TIMED (CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME)
+
 void fusefs_logf(struct fusefs *f, const char *format, ...)
 {
 	char text[LOG_MAX];
@@ -329,6 +332,9 @@ void op_reply_entry(struct fuse_op *op)
 	if (op->linked)
 		node->number = op->node->number;
 	attr_to_stat(op->f, &op->attr, node, &entry.attr);
+	/* Known but roughly, see ask_rough(). */
+	if (op->attr.mask && !(op->attr.mask & TIMED))
+		entry.attr_timeout = 0;
 	/* A reply that the kernel did not take is no lookup. */
 	if (fuse_reply_entry(op->req, &entry) < 0)
 		inodes_forget(op->f->inodes, node, 1);

@@ -43,6 +43,7 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 		return;
 	node->attr = *attr;
 	node->attr_until = cache_now(cache) + cache->config.attr_ms;
+	node->rough_until = node->attr_until;
 }
 
 void cache_learn_absent(struct cache *cache, struct cache_node *node)
@@ -55,6 +56,7 @@ void cache_learn_absent(struct cache *cache, struct cache_node *node)
 		cache_names_unknown(dir);
 	cache_node_remove_below(&cache->tree, node);
 	node->attr_until = 0;
+	node->rough_until = 0;
 	node->made_ms = 0;
 	if (cache->config.absent_ms != CACHE_NEVER)
 		node->absent_until = cache_now(cache) + cache->config.absent_ms;
@@ -161,6 +163,7 @@ void cache_getattr_below(struct cache *cache, struct csftp_req *up,
 
 	if (!call || !cache_call_lower(call))
 		return;
+	call->job.req.flags &= ~CSFTP_ROUGH;
 	cache_call_hold(&call->node, node);
 	cache_call_submit(call);
 }
@@ -170,6 +173,16 @@ static bool attr_is_known(const struct cache *cache,
 {
 	return cache_attr_is_known(cache, node) &&
 	       !(follow && (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK);
+}
+
+/* Of a directory in which we changed names, which changes its times as well. */
+static bool is_good_enough(const struct cache *cache,
+			   const struct cache_node *node,
+			   const struct csftp_req *up)
+{
+	return (up->flags & CSFTP_ROUGH) &&
+	       node->rough_until > cache_now(cache) && node->changing == 0 &&
+	       (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR;
 }
 
 /* Who asks for some names of a directory may ask for more of them. */
@@ -220,7 +233,8 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 	}
 	sight = cache_look(cache, up->path, &node);
 	if (sight == CACHE_ABSENT ||
-	    (sight == CACHE_KNOWN && attr_is_known(cache, node, follow))) {
+	    (sight == CACHE_KNOWN && (attr_is_known(cache, node, follow) ||
+				      is_good_enough(cache, node, up)))) {
 		cache->counts.answered++;
 		if (sight == CACHE_ABSENT)
 			csftp_reply_err(up, ENOENT);

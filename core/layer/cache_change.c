@@ -13,6 +13,7 @@ void cache_mark(struct cache *cache, struct cache_node *node)
 {
 	node->changed = cache->seq;
 	node->attr_until = 0;
+	node->rough_until = 0;
 	node->text_until = 0;
 	node->absent_until = 0;
 }

@@ -31,6 +31,7 @@ struct cache_node {
 	char *text; /* of a symbolic link */
 	size_t name_len;
 	uint64_t attr_until;
+	uint64_t rough_until; /* ... but for size and times: see attr.mask */
 	uint64_t text_until;
 	uint64_t absent_until;	 /* there is no such file */
 	uint64_t names_until;	 /* children are all names there are */

@@ -228,6 +228,43 @@ static void what_was_asked_behind_a_size_is_not_known(void **state)
 	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
 }
 
+static int ask_roughly(struct rig *rig, const char *path)
+{
+	return fs_call(rig->c, &(struct csftp_req){.op = CSFTP_OP_GETATTR,
+						   .flags = CSFTP_NOFOLLOW |
+							    CSFTP_ROUGH,
+						   .path = path});
+}
+
+/* But for its times, which change with each name. */
+static void a_directory_that_we_fill_is_known_roughly(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(fs_mkdir(&rig->far.other, "/d"), 0);
+	assert_int_equal(fs_lgetattr(rig->c, "/d"), 0);
+	assert_int_equal(far_list(rig->c, "/d"), 0);
+	far_put(rig->c, "/d/f", "x");
+	far_begin(&rig->far);
+	assert_int_equal(ask_roughly(rig, "/d"), 0);
+	assert_int_equal(rig->far.all, 0);
+	assert_false(rig->c->attr.mask & CSFTP_ATTR_MTIME);
+	assert_true(rig->c->attr.mask & CSFTP_ATTR_MODE);
+	assert_int_equal(fs_lgetattr(rig->c, "/d"), 0);
+	assert_true(rig->c->attr.mask & CSFTP_ATTR_MTIME);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
+	/* Others change its mode. */
+	assert_int_equal(fs_setattr(&rig->far.other, "/d", &mode_750), 0);
+	far_put(rig->c, "/d/g", "x");
+	rig->far.now_ms += 20000;
+	assert_int_equal(ask_roughly(rig, "/d"), 0);
+	assert_int_equal(rig->c->attr.mode & 07777, 0750);
+	/* A file has no part that is not about its content. */
+	far_put(rig->c, "/d/f", "longer");
+	assert_int_equal(ask_roughly(rig, "/d/f"), 0);
+	assert_int_equal(rig->c->attr.size, 6);
+}
+
 #define SET_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -241,6 +278,7 @@ int main(void)
 		SET_TEST(our_directory_gets_both_its_times),
 		SET_TEST(what_was_asked_behind_a_setattr_is_known),
 		SET_TEST(what_was_asked_behind_a_size_is_not_known),
+		SET_TEST(a_directory_that_we_fill_is_known_roughly),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
