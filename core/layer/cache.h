@@ -35,8 +35,8 @@
  * be asked for.  Where they are, the directory is listed the next time.
  *
  * Attributes of a file that is open for writing are always asked for.  When a
- * file is opened to be read, what is known of it for longer than a second is
- * asked for again, behind the OPEN.  Content goes through unseen.
+ * file is opened to be read, they are asked for behind the OPEN, unless they
+ * were learned within a second.  Content goes through unseen.
  *
  * Memory is bounded; what was used longest ago is forgotten first.  No memory
  * is an answer of ENOMEM, or a fact that is not remembered.  One thread.

@@ -31,9 +31,16 @@ static void refreshed(struct csftp_req *req, const struct csftp_reply *reply)
 	free(refresh);
 }
 
+static bool cannot_be_known(const struct cache *cache,
+			    const struct cache_node *node)
+{
+	return node->writers > 0 || node->changing > 0 || node->linked ||
+	       cache->blind > 0;
+}
+
 /*
  * Whoever opens a file is to see what was written and closed elsewhere before
- * (close-to-open), so its size must be of now.
+ * (close-to-open), so its size must be of now; and mostly asks for it next.
  */
 static void refresh_attr(struct cache *cache, struct cache_node *node)
 {
@@ -41,7 +48,8 @@ static void refresh_attr(struct cache *cache, struct cache_node *node)
 	uint64_t left = cache->config.attr_ms - OPEN_MS;
 
 	if (cache->quiet || cache->config.attr_ms <= OPEN_MS ||
-	    node->attr_until <= cache_now(cache) ||
+	    cache->config.attr_ms == CACHE_NEVER ||
+	    cannot_be_known(cache, node) ||
 	    node->attr_until > cache_now(cache) + left)
 		return;
 	refresh = malloc(sizeof(*refresh));

@@ -7,6 +7,9 @@
  * be when that is done.
  */
 
+/* What was learned of a file so lately need not be asked for again. */
+#define AS_MADE_MS 1000U
+
 struct wb_file *wb_file_about(const struct writebehind *wb,
 			      const struct csftp_req *up)
 {
@@ -55,6 +58,7 @@ void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,
 	if (end > file->end)
 		file->end = end;
 	file->set.mask &= ~(CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW);
+	file->exact = false;
 	if (!file->known)
 		return;
 	if (end > file->attr.size)
@@ -84,6 +88,7 @@ static void learn(struct wb_job *job, const struct csftp_attr *attr)
 	if (!job->settled || !file->creator || (attr->mask & need) != need)
 		return;
 	file->known = true;
+	file->exact = true;
 	file->attr = *attr;
 	file->made_sec = attr->mtime.sec;
 	file->made_ms = wb_now(wb);
@@ -109,6 +114,13 @@ static void getattr_done(struct csftp_req *req, const struct csftp_reply *reply)
 	relay_answer(&job->job, &out);
 }
 
+/* Of a file that we have just made and not written to, nobody knows more. */
+static bool is_as_made(const struct writebehind *wb, const struct wb_file *file)
+{
+	return file->creator && file->exact &&
+	       wb_now(wb) - file->made_ms < AS_MADE_MS;
+}
+
 void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 {
 	struct wb_file *file = wb_file_about(wb, up);
@@ -118,7 +130,7 @@ void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 		relay_pass(&wb->relay.fs, up);
 		return;
 	}
-	if (file->first && file->known) {
+	if (file->known && (file->first || is_as_made(wb, file))) {
 		csftp_reply_attr(up, &file->attr);
 		return;
 	}
@@ -236,6 +248,7 @@ bool wb_setattr_behind(struct writebehind *wb, struct csftp_req *up)
 		return false;
 	merge(&step->attr, &set);
 	file->changes++;
+	file->exact = false;
 	file->creator->wrote = true;
 	merge(&file->set, &set);
 	if (file->known)

@@ -67,6 +67,7 @@ struct wb_file {
 	struct csftp_attr set; /* by SETATTRs that are not done */
 	/* What it has when all is done; only where its making was seen. */
 	bool known;
+	bool exact; /* nothing has changed since it was asked for */
 	struct csftp_attr attr;
 	int64_t made_sec; /* of the server, at made_ms */
 	uint64_t made_ms;

@@ -113,6 +113,11 @@ static void who_has_just_opened_a_file_is_told_its_attributes(void **state)
 	far_begin(&rig->far);
 	use(rig, "/f", "text");
 	assert_int_equal(rig->far.trips, 3); /* OPEN, READ, CLOSE */
+	/* Of this one nothing was known. */
+	far_put(&rig->far.other, "/g", "text");
+	far_begin(&rig->far);
+	use(rig, "/g", "text");
+	assert_int_equal(rig->far.trips, 3);
 }
 
 static void what_is_the_same_is_opened_for_one_question(void **state)

@@ -141,6 +141,26 @@ static void what_changes_nothing_is_not_sent(void **state)
 	assert_string_equal(world->story, "WC");
 }
 
+/* As git(1) sets the mode of each lock that it makes. */
+static void what_was_just_made_is_not_asked_about_again(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+	struct csftp_attr same = tar_mode;
+
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	same.mode = world->c->attr.mode;
+	behind_begin(world);
+	assert_int_equal(fs_setattr(world->c, "/f", &same), 0);
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(world->far.all, 0);
+	far_put(&world->far.other, "/f", "of another");
+	world->far.now_ms += 1000;
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(world->c->attr.size, 10);
+	assert_int_equal(fs_close(world->c, fh), 0);
+}
+
 /* filexfer-02, section 5: both times are sent, or none. */
 static void one_time_alone_goes_with_the_known_other(void **state)
 {
@@ -293,6 +313,7 @@ int main(void)
 		BEHIND_TEST(the_mode_of_what_was_there_is_set_at_once),
 		BEHIND_TEST(what_is_asked_behind_a_change_comes_behind_it),
 		BEHIND_TEST(what_changes_nothing_is_not_sent),
+		BEHIND_TEST(what_was_just_made_is_not_asked_about_again),
 		BEHIND_TEST(one_time_alone_goes_with_the_known_other),
 		BEHIND_TEST(a_size_is_set_after_the_writes_before_it),
 		BEHIND_TEST(a_read_sees_what_was_written_before),
