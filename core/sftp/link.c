@@ -12,6 +12,9 @@
  */
 #define REST_ALONE 16384
 
+/* Less data is as cheap to copy as to be looked for. */
+#define ASIDE_MIN 16384
+
 void link_set_sizes(struct csftp_link *link, size_t in_cap, size_t packet_max,
 		    size_t out_cap)
 {
@@ -96,7 +99,13 @@ void link_fail(struct csftp_link *link, enum csftp_err why)
 	if (link->err != CSFTP_OK)
 		return;
 	link->err = why;
+	link->aside.payload = NULL;
 	link->ops->closed(link);
+}
+
+void link_forget_aside(struct csftp_link *link)
+{
+	link->aside.payload = NULL;
 }
 
 /* The length of the first packet with its length field; 0: not known yet. */
@@ -121,14 +130,57 @@ static bool packet_ready(struct csftp_link *link)
 	return whole <= link->in_tail - link->in_head;
 }
 
+/*
+ * Lets the payload of the packet whose head stands at the head of the buffer go
+ * aside, with what has come of it already.
+ */
+static void begin_aside(struct csftp_link *link)
+{
+	const uint8_t *head = link->in + link->in_head;
+	size_t have = link->in_tail - link->in_head;
+	size_t len, got;
+	uint8_t *to;
+
+	if (!link->ops->aside || link->aside.open || have < LINK_ASIDE_HEAD)
+		return;
+	len = wire_get_u32(head + 9);
+	got = have - LINK_ASIDE_HEAD;
+	if (got >= len || len - got < ASIDE_MIN || len > link->packet_max ||
+	    first_packet(link) != LINK_ASIDE_HEAD + len)
+		return;
+	to = link->ops->aside(link, head + 4, len);
+	if (!to)
+		return;
+	if (got > 0)
+		memcpy(to, head + LINK_ASIDE_HEAD, got);
+	link->in_tail -= got;
+	link->aside = (struct link_aside){
+		.open = true, .payload = to, .len = len, .got = got};
+}
+
+static void end_aside(struct csftp_link *link)
+{
+	struct link_aside aside = link->aside;
+	const uint8_t *head = link->in + link->in_head + 4;
+
+	if (!aside.open || aside.got < aside.len)
+		return;
+	link->aside.open = false;
+	link->ops->beside(link, head, aside.payload, aside.len);
+	link->in_head += LINK_ASIDE_HEAD;
+}
+
 void link_run(struct csftp_link *link)
 {
-	if (link->running)
+	if (link->running || link->placed > 0)
 		return;
 	link->running = true;
 	link->stalled = false;
 	link->starved = false;
-	while (link->err == CSFTP_OK && packet_ready(link)) {
+	if (link->err == CSFTP_OK)
+		end_aside(link);
+	while (link->err == CSFTP_OK && !link->aside.open &&
+	       packet_ready(link)) {
 		size_t whole = first_packet(link);
 		uint8_t *body = link->in + link->in_head + 4;
 		enum link_take took = link->ops->packet(link, body, whole - 4);
@@ -139,6 +191,8 @@ void link_run(struct csftp_link *link)
 		}
 		link->in_head += whole;
 	}
+	if (link->err == CSFTP_OK && !link->stalled)
+		begin_aside(link);
 	link->running = false;
 }
 
@@ -158,6 +212,11 @@ static void close_up(struct csftp_link *link)
 	link->in_tail = left;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 static size_t in_room(const struct csftp_link *link)
 {
 	size_t whole = first_packet(link);
@@ -171,8 +230,25 @@ static size_t in_room(const struct csftp_link *link)
 	return room;
 }
 
-uint8_t *csftp_link_in(struct csftp_link *link, size_t *room)
+/* What nobody wants is read to behind the head. */
+static uint8_t *aside_room(struct csftp_link *link, size_t *room)
 {
+	const struct link_aside *aside = &link->aside;
+
+	*room = aside->len - aside->got;
+	if (aside->payload)
+		return aside->payload + aside->got;
+	memmove(link->in, link->in + link->in_head, LINK_ASIDE_HEAD);
+	link->in_head = 0;
+	link->in_tail = LINK_ASIDE_HEAD;
+	*room = smaller(*room, link->in_cap - link->in_tail);
+	return link->in + link->in_tail;
+}
+
+static uint8_t *next_room(struct csftp_link *link, size_t *room)
+{
+	if (link->aside.open && link->err == CSFTP_OK)
+		return aside_room(link, room);
 	close_up(link);
 	*room = in_room(link);
 	if (*room > 0 && !link->in)
@@ -182,13 +258,82 @@ uint8_t *csftp_link_in(struct csftp_link *link, size_t *room)
 	return link->in ? link->in + link->in_tail : NULL;
 }
 
+uint8_t *csftp_link_in(struct csftp_link *link, size_t *room)
+{
+	*room = 0;
+	return link->placed > 0 ? NULL : next_room(link, room);
+}
+
+static void take_in(struct csftp_link *link, size_t len)
+{
+	if (link->aside.open)
+		link->aside.got += len;
+	else
+		link->in_tail += len;
+}
+
+/* The first packet is there, though it may be anything. */
+static bool seems_whole(const struct csftp_link *link)
+{
+	size_t whole = first_packet(link);
+
+	return whole > 0 && whole <= link->in_tail - link->in_head;
+}
+
+/*
+ * The rest of one packet, and before it perhaps a head, to see where it is to
+ * go.  What is behind it waits: it may go where this one has been.
+ */
+uint8_t *csftp_link_place(struct csftp_link *link, size_t left, size_t *room)
+{
+	size_t have;
+	uint8_t *to;
+
+	*room = 0;
+	if (link->err != CSFTP_OK || link->running || link->stalled)
+		return NULL;
+	if (link->placed > 0)
+		begin_aside(link);
+	if (link->placed > 0 && !link->aside.open && seems_whole(link))
+		return NULL;
+	to = next_room(link, room);
+	have = link->in_tail - link->in_head;
+	if (link->ops->aside && !link->aside.open)
+		*room = smaller(*room, have < LINK_ASIDE_HEAD
+					       ? LINK_ASIDE_HEAD - have
+					       : 0);
+	*room = smaller(*room, left);
+	if (*room == 0)
+		return NULL;
+	take_in(link, *room);
+	link->placed += *room;
+	return to;
+}
+
+/* What csftp_link_in() has given. */
+static bool fits(const struct csftp_link *link, size_t len)
+{
+	const struct link_aside *aside = &link->aside;
+
+	if (len == 0)
+		return true;
+	if (!link->in)
+		return false;
+	if (aside->open && len > aside->len - aside->got)
+		return false;
+	return (aside->open && aside->payload) ||
+	       len <= link->in_cap - link->in_tail;
+}
+
 enum csftp_err csftp_link_in_ack(struct csftp_link *link, size_t len)
 {
 	if (link->err != CSFTP_OK)
 		return link->err;
-	if (len > link->in_cap - link->in_tail || (len > 0 && !link->in))
+	if (link->placed > 0 ? len != link->placed : !fits(link, len))
 		return CSFTP_ERR_ARG;
-	link->in_tail += len;
+	if (link->placed == 0)
+		take_in(link, len);
+	link->placed = 0;
 	link_run(link);
 	settle(link);
 	return link->err;
@@ -246,11 +391,6 @@ size_t csftp_link_out(const struct csftp_link *link, struct csftp_slice *slice,
 			break;
 	}
 	return n;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Takes up to len bytes off the first segment; returns how many. */

@@ -14,6 +14,9 @@
  * without its length.  Nothing moves while pins is above zero: an engine that
  * keeps pointers into packets counts them there.
  *
+ * But the payload of an answer to READ may go aside: right to where who asked
+ * wants it.  The last bytes of the input are the packet's head then.
+ *
  * Output is a linear buffer of the link's own bytes, and a ring of segments:
  * some own bytes, then optionally a payload that stays where it is.  A payload
  * must stay in place until ops->sent is called with its tag.  Instead of a
@@ -32,9 +35,30 @@ enum link_take {
 	LINK_BROKEN /* link_fail() was called */
 };
 
+/* uint32 length, byte type, uint32 id, uint32 length of the data. */
+#define LINK_ASIDE_HEAD 13U
+
+/* What is on its way past the buffer. */
+struct link_aside {
+	bool open;
+	uint8_t *payload; /* NULL: nobody wants it any more */
+	size_t len;
+	size_t got;
+};
+
 struct link_ops {
 	enum link_take (*packet)(struct csftp_link *link, uint8_t *body,
 				 size_t len);
+	/*
+	 * Where the len bytes of data go that stand behind this head: type, id
+	 * and length.  It is not verified yet, so nothing is done but to look.
+	 * NULL: to the buffer.  May be NULL itself.
+	 */
+	uint8_t *(*aside)(struct csftp_link *link, const uint8_t *head,
+			  size_t len);
+	/* They are all there; as packet() then.  payload may be NULL. */
+	void (*beside)(struct csftp_link *link, const uint8_t *head,
+		       const uint8_t *payload, size_t len);
 	void (*sent)(struct csftp_link *link, uint32_t tag); /* may be NULL */
 	void (*closed)(struct csftp_link *link);  /* after the first error */
 	void (*drained)(struct csftp_link *link); /* out has more room */
@@ -76,6 +100,8 @@ struct csftp_link {
 	size_t in_head;
 	size_t in_tail;
 	size_t packet_max; /* without the length field */
+	struct link_aside aside;
+	size_t placed; /* bytes that are there, but not good yet */
 
 	uint8_t *out;
 	size_t out_cap;
@@ -105,6 +131,9 @@ CSFTP_MUST_CHECK bool link_borrow_out(struct csftp_link *link);
 
 /* Offers the packets that are there; does nothing when called from inside. */
 void link_run(struct csftp_link *link);
+
+/* Who wanted what goes aside has gone: the rest of it goes nowhere. */
+void link_forget_aside(struct csftp_link *link);
 
 /* The first error ends the input and calls ops->closed; others do nothing. */
 void link_fail(struct csftp_link *link, enum csftp_err why);

@@ -310,6 +310,9 @@ static void give_up(struct csftp_remote *remote, struct csftp_req *req, int err)
 		return;
 	}
 	slot = &remote->slots[req->own - 1];
+	/* Its memory is the asker's again. */
+	if (req->into && req->into == remote->link.aside.payload)
+		link_forget_aside(&remote->link);
 	if (slot->state == SLOT_SENDING || slot->state == SLOT_OFFERING) {
 		slot->late_err = err;
 		return;
@@ -531,8 +534,44 @@ static enum link_take packet(struct csftp_link *link, uint8_t *body, size_t len)
 	return link->err == CSFTP_OK ? LINK_TAKEN : LINK_BROKEN;
 }
 
+/* Where the READ that this DATA answers wants it. */
+static uint8_t *aside(struct csftp_link *link, const uint8_t *head, size_t len)
+{
+	struct csftp_remote *remote = (struct csftp_remote *)link;
+	const struct remote_slot *slot;
+	struct sftp_msg msg;
+
+	/* Its string is not there yet. */
+	(void)!sftp_msg_decode(&msg, head, LINK_ASIDE_HEAD - 4);
+	if (remote->state != REMOTE_READY || msg.kind != SFTP_DATA)
+		return NULL;
+	slot = find_slot(remote, msg.id);
+	if (!slot || slot->kind != SFTP_READ || !slot->req || len > slot->len)
+		return NULL;
+	return slot->req->into;
+}
+
+static void beside(struct csftp_link *link, const uint8_t *head,
+		   const uint8_t *payload, size_t len)
+{
+	struct csftp_remote *remote = (struct csftp_remote *)link;
+	size_t head_len = LINK_ASIDE_HEAD - 4;
+	struct sftp_msg msg;
+	enum csftp_err err;
+
+	(void)!sftp_msg_decode(&msg, head, head_len);
+	msg.data = (struct wire_bytes){payload, len};
+	remote_trace(remote, SFTP_RECEIVED, head, head_len, head_len + len);
+	err = take_answer(remote, &msg, CSFTP_OK);
+	if (err != CSFTP_OK)
+		link_fail(link, err);
+	kick(remote);
+}
+
 static const struct link_ops link_ops = {
 	.packet = packet,
+	.aside = aside,
+	.beside = beside,
 	.sent = sent,
 	.closed = closed,
 	.drained = drained,

@@ -270,7 +270,8 @@ struct csftp_req {
 	/*
 	 * READ: optional room for len bytes.  A file system that would have to
 	 * copy reads to there and answers with a slice of it; one that holds
-	 * the bytes anyway answers with its own slice and leaves it alone.
+	 * the bytes anyway answers with its own slice.  What is in it before
+	 * done is nobody's.
 	 */
 	void *into;
 	/*

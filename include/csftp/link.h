@@ -44,6 +44,16 @@ CSFTP_API unsigned csftp_link_wants(const struct csftp_link *link);
 CSFTP_API uint8_t *csftp_link_in(struct csftp_link *link, size_t *room);
 
 /*
+ * The same for input that is not to be believed yet, of which `left` bytes are
+ * known to come: each call tells where the next ones go, those of the calls
+ * before taken for there; NULL: the rest comes by csftp_link_in(), later.
+ * csftp_link_in_ack() of them all says that they are good.  Until then the
+ * engine handles nothing, and there is no other way but csftp_link_close().
+ */
+CSFTP_API uint8_t *csftp_link_place(struct csftp_link *link, size_t left,
+				    size_t *room);
+
+/*
  * The first len bytes of that room hold input.  An error is final: the peer
  * broke the framing or the protocol, and no input is taken any more.
  */
