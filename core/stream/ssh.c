@@ -25,7 +25,8 @@ struct ssh_io {
 	struct csftp_ssh_event event;
 	uint32_t channel;
 	struct csftp_ssh_bytes
-		held; /* data that the link has had no room for */
+		held;		 /* data that the link has had no room for */
+	struct csftp_link *link; /* that takes data; NULL: none does now */
 	uint64_t heard_ms;
 	uint64_t asked_ms;
 	unsigned asked; /* questions without an answer */
@@ -87,6 +88,18 @@ static void buf_put(void *arg, void *buf)
 		free(buf);
 }
 
+/* Data is decrypted to where the link wants it. */
+static uint8_t *place(void *arg, struct csftp_ssh *ssh, uint32_t channel,
+		      size_t left, size_t *room)
+{
+	struct ssh_io *io = arg;
+
+	(void)ssh;
+	if (!io->link || channel != io->channel)
+		return NULL;
+	return csftp_link_place(io->link, left, room);
+}
+
 static void release(struct ssh_io *io)
 {
 	if (io->ssh)
@@ -124,6 +137,7 @@ enum csftp_err ssh_io_new(struct ssh_io **out,
 	ssh.buf_put = buf_put;
 	ssh.random = random_bytes;
 	ssh.now_ms = clock_ms;
+	ssh.place = place;
 	ssh.arg = io;
 	err = csftp_ssh_env_new(&io->env, &ssh);
 	if (err == CSFTP_OK) {
@@ -361,15 +375,28 @@ static enum csftp_err hand_on(struct ssh_io *io, struct csftp_link *link)
 	return CSFTP_OK;
 }
 
-static enum csftp_err take_event(struct ssh_io *io,
+/* What stands in its place already counts first. */
+static enum csftp_err take_data(struct ssh_io *io, struct csftp_link *link,
+				const struct csftp_ssh_event *event)
+{
+	enum csftp_err err = CSFTP_OK;
+
+	io->held = event->data;
+	if (event->placed == 0)
+		return CSFTP_OK;
+	err = csftp_ssh_consumed(io->ssh, io->channel, event->placed);
+	if (err == CSFTP_OK)
+		err = csftp_link_in_ack(link, event->placed);
+	return err;
+}
+
+static enum csftp_err take_event(struct ssh_io *io, struct csftp_link *link,
 				 const struct csftp_ssh_event *event)
 {
 	if (event->question)
 		(void)!csftp_ssh_answer(io->ssh, CSFTP_SSH_NO);
-	if (event->kind == CSFTP_SSH_DATA && !event->stderr_data) {
-		io->held = event->data;
-		return CSFTP_OK;
-	}
+	if (event->kind == CSFTP_SSH_DATA && !event->stderr_data)
+		return take_data(io, link, event);
 	if (event->kind == CSFTP_SSH_DATA) {
 		say_bytes(io, "the server: ", event->data);
 		return csftp_ssh_consumed(io->ssh, event->channel,
@@ -386,6 +413,17 @@ static enum csftp_err take_event(struct ssh_io *io,
 	return event->err;
 }
 
+static bool next_event(struct ssh_io *io, struct csftp_link *link,
+		       struct csftp_ssh_event *event)
+{
+	bool any;
+
+	io->link = link;
+	any = csftp_ssh_event(io->ssh, event);
+	io->link = NULL;
+	return any;
+}
+
 /* All that has come; it stays where it is once the link is full. */
 static enum csftp_err take_events(struct ssh_io *io, struct csftp_link *link,
 				  size_t *moved)
@@ -398,9 +436,10 @@ static enum csftp_err take_events(struct ssh_io *io, struct csftp_link *link,
 		err = hand_on(io, link);
 		*moved -= io->held.len;
 		if (err != CSFTP_OK || io->held.len > 0 ||
-		    !csftp_ssh_event(io->ssh, &event))
+		    !next_event(io, link, &event))
 			return err;
-		err = take_event(io, &event);
+		*moved += event.kind == CSFTP_SSH_DATA ? event.placed : 0;
+		err = take_event(io, link, &event);
 		if (err != CSFTP_OK)
 			return err;
 	}
@@ -424,29 +463,20 @@ static enum csftp_err io_read(struct csftp_stream *stream,
 	return err != CSFTP_OK ? err : out;
 }
 
-/* Fills packets from where the link's output lies; false: there is no room. */
+/* Fills a packet from where the link's output lies; false: there is no room. */
 static bool fill_packet(struct ssh_io *io, struct csftp_link *link,
 			enum csftp_err *err)
 {
 	struct csftp_slice slice[SLICES];
-	size_t room, len = 0;
 	size_t n = csftp_link_out(link, slice, SLICES);
-	uint8_t *to =
-		csftp_ssh_room(io->ssh, io->channel, CSFTP_SSH_STDOUT, &room);
+	size_t sent;
 
-	if (room == 0)
-		return false;
-	for (size_t i = 0; i < n && len < room; i++) {
-		size_t part =
-			slice[i].len < room - len ? slice[i].len : room - len;
-
-		memcpy(to + len, slice[i].ptr, part);
-		len += part;
-	}
-	*err = csftp_ssh_send(io->ssh, io->channel, len);
-	if (*err == CSFTP_OK && csftp_link_out_ack(link, len) == CSFTP_ERR_ARG)
+	*err = csftp_ssh_send_from(io->ssh, io->channel, CSFTP_SSH_STDOUT,
+				   slice, n, &sent);
+	if (*err == CSFTP_OK && sent > 0 &&
+	    csftp_link_out_ack(link, sent) == CSFTP_ERR_ARG)
 		*err = CSFTP_ERR_ARG;
-	return *err == CSFTP_OK;
+	return *err == CSFTP_OK && sent > 0;
 }
 
 /* A packet that waited for the output to go; false: none did. */

@@ -3,7 +3,7 @@
 
 #include "server/csftpd/channel_impl.h"
 
-enum { FAILED = 1 };
+enum { FAILED = 1, SLICES = 4 };
 
 static size_t smaller(size_t a, size_t b)
 {
@@ -294,6 +294,22 @@ static bool is_running(const struct channel *channel)
 	return channel->state == CHANNEL_SFTP || channel->state == CHANNEL_EXEC;
 }
 
+uint8_t *channel_place(struct channel *channel, size_t left, size_t *room)
+{
+	if (channel->state != CHANNEL_SFTP || channel->first ||
+	    channel_wait_us(channel) > 0)
+		return NULL;
+	return csftp_link_place(csftp_serve_link(channel->session.serve), left,
+				room);
+}
+
+/* What is wrong with it is the session's end, which is seen when it moves. */
+void channel_placed(struct channel *channel, size_t len)
+{
+	consumed(channel, len);
+	(void)!csftp_link_in_ack(csftp_serve_link(channel->session.serve), len);
+}
+
 size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data)
 {
 	size_t fed = 0;
@@ -321,26 +337,21 @@ bool channel_is_quiet(const struct channel *channel)
 	       !channel->first && channel_wait_us(channel) == 0;
 }
 
-/* From the engine's output right into packets. */
+/* From the engine's output right into packets: sealing it is the copy. */
 static bool send_output(struct channel *channel)
 {
 	struct csftp_link *link = csftp_serve_link(channel->session.serve);
-	struct csftp_ssh *ssh = channel->conn->ssh;
-	struct csftp_slice slice;
+	struct csftp_slice slice[SLICES];
 	bool any = false;
+	size_t n, sent;
 
-	while (csftp_link_out(link, &slice, 1) > 0) {
-		size_t room;
-		uint8_t *to = csftp_ssh_room(ssh, channel->number,
-					     CSFTP_SSH_STDOUT, &room);
-
-		room = smaller(room, slice.len);
-		if (room == 0)
+	while ((n = csftp_link_out(link, slice, SLICES)) > 0) {
+		if (csftp_ssh_send_from(channel->conn->ssh, channel->number,
+					CSFTP_SSH_STDOUT, slice, n,
+					&sent) != CSFTP_OK ||
+		    sent == 0)
 			break;
-		memcpy(to, slice.ptr, room);
-		if (csftp_ssh_send(ssh, channel->number, room) != CSFTP_OK)
-			break;
-		(void)!csftp_link_out_ack(link, room);
+		(void)!csftp_link_out_ack(link, sent);
 		any = true;
 	}
 	return any;

@@ -178,12 +178,24 @@ static void on_request(struct conn *conn, const struct csftp_ssh_event *event)
 					good ? CSFTP_SSH_YES : CSFTP_SSH_NO);
 }
 
+uint8_t *conn_place(struct csftp_ssh *ssh, uint32_t channel, size_t left,
+		    size_t *room)
+{
+	struct conn *conn = csftp_ssh_user(ssh);
+	struct channel *to = channel_find(conn, channel);
+
+	return to ? channel_place(to, left, room) : NULL;
+}
+
 static void on_data(struct conn *conn, const struct csftp_ssh_event *event)
 {
 	struct channel *channel = channel_find(conn, event->channel);
 	struct csftp_ssh_bytes data = event->data;
-	size_t taken = channel ? channel_take(channel, data) : data.len;
+	size_t taken;
 
+	if (event->placed > 0)
+		channel_placed(channel, event->placed);
+	taken = channel ? channel_take(channel, data) : data.len;
 	if (taken == data.len)
 		return;
 	conn->held_by = channel;

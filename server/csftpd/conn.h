@@ -114,6 +114,10 @@ struct conn {
 
 void conn_open(struct worker *worker, const struct mail *mail);
 
+/* csftp_ssh_config.place; what the connection was given is its user. */
+uint8_t *conn_place(struct csftp_ssh *ssh, uint32_t channel, size_t left,
+		    size_t *room);
+
 /* Goes on with all that can be gone on with. */
 void conn_turn(struct conn *conn);
 
@@ -141,6 +145,10 @@ bool channel_open(struct conn *conn, uint32_t number);
 struct channel *channel_find(const struct conn *conn, uint32_t number);
 bool channel_request(struct channel *channel,
 		     const struct csftp_ssh_event *event);
+/* Where data that comes for it can go at once: see csftp_ssh_config.place. */
+uint8_t *channel_place(struct channel *channel, size_t left, size_t *room);
+/* It is there, and good. */
+void channel_placed(struct channel *channel, size_t len);
 /* Takes data, at once or to keep; returns how much. */
 size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data);
 /* Moves what can be moved; whether anything was. */

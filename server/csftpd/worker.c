@@ -101,6 +101,13 @@ static void serving_buf_put(void *arg, void *buf)
 	worker_buf_put(((struct serving *)arg)->worker, buf);
 }
 
+static uint8_t *place(void *arg, struct csftp_ssh *ssh, uint32_t channel,
+		      size_t left, size_t *room)
+{
+	(void)arg;
+	return conn_place(ssh, channel, left, room);
+}
+
 static void trace(void *arg, const struct csftp_ssh *ssh, const char *line)
 {
 	const struct serving *serving = arg;
@@ -147,6 +154,7 @@ static enum csftp_err open_env(struct serving *serving)
 		.buf_put = serving_buf_put,
 		.random = random_bytes,
 		.now_ms = now_ms,
+		.place = place,
 		.trace = log_wants(&serving->worker->log, LEVEL_DEBUG2) ? trace
 									: NULL,
 		.arg = serving,
