@@ -12,7 +12,7 @@
 #include "core/layer/relay.h"
 
 #define CHUNK	     (128U * 1024U)
-#define WINDOW_MAX   (16U << 20)
+#define WINDOW_MAX   (32U << 20)
 #define BYTES_MAX    (64U << 20)
 #define FRESH_MS     1000U
 #define WINDOW_FIRST 4U /* chunks */

@@ -14,8 +14,19 @@ enum { STDERR_TYPE = 1, DATA_HEAD = 9, EXTENDED_HEAD = 13 };
  * output has gone. */
 enum { PIECE_MIN = 4096 };
 
+/*
+ * So much, or half of a smaller window, is granted at once: what is held back
+ * of a large one is not under way.
+ */
+enum { GRANT = 1 << 20 };
+
 /* Half a window that is used up in less time could be in the way. */
 enum { WINDOW_GROWS_MS = 500 };
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
 
 static uint32_t number_of(const struct csftp_ssh *ssh,
 			  const struct ssh_channel *channel)
@@ -332,8 +343,13 @@ static uint32_t grantable(const struct ssh_channel *channel)
 static void grow_window(struct csftp_ssh *ssh, struct ssh_channel *channel)
 {
 	const struct csftp_ssh_config *config = &ssh->env->config;
-	uint64_t now = config->now_ms(config->arg);
+	uint64_t now;
 
+	channel->used += grantable(channel);
+	if (channel->used < channel->window_size / 2)
+		return;
+	channel->used = 0;
+	now = config->now_ms(config->arg);
 	if (now - channel->adjust_ms < WINDOW_GROWS_MS)
 		channel->window_size =
 			channel->window_size > config->window_max / 2
@@ -354,7 +370,7 @@ enum csftp_err csftp_ssh_consumed(struct csftp_ssh *ssh, uint32_t number,
 		return CSFTP_ERR_ARG;
 	channel->held -= (uint32_t)len;
 	if (channel->adjust || channel->theirs != SSH_SAYS_DATA ||
-	    grantable(channel) < channel->window_size / 2)
+	    grantable(channel) < smaller(channel->window_size / 2, GRANT))
 		return CSFTP_OK;
 	grow_window(ssh, channel);
 	channel->adjust = true;
@@ -394,11 +410,6 @@ void ssh_send_adjusts(struct csftp_ssh *ssh)
 		(void)send_adjust(ssh, &ssh->channel[i]);
 	}
 	ssh->conn.adjusts = false;
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* What is left to send is moved to the front only where that is little. */

@@ -36,7 +36,8 @@ struct ssh_channel {
 	uint32_t window_size; /* what it is filled up to */
 	uint32_t held;	      /* data that the owner has not consumed */
 	uint32_t due;	      /* replies to our requests */
-	uint64_t adjust_ms;   /* when the window was last filled up */
+	uint32_t used;	      /* of it, since it was last looked at */
+	uint64_t adjust_ms;   /* that is when */
 	bool adjust;	      /* WINDOW_ADJUST is to be sent */
 };
 

@@ -17,6 +17,13 @@ enum { ENGINES = 96 };
 /* Commands (server/exec/) that run at the same time. */
 enum { COMMANDS = 64 };
 
+/*
+ * What a client may send before a session has used it up: at first, at most
+ * (so at 100 ms round trip this is 320 MiB a second), and of one that has a
+ * rate.
+ */
+enum { WINDOW = 2 << 20, WINDOW_MAX = 32 << 20, WINDOW_SLOW = 256 << 10 };
+
 /* csftp_ssh_config.random: a system call for each packet would show. */
 static bool random_bytes(void *arg, void *to, size_t len)
 {
@@ -147,6 +154,7 @@ void worker_put_serving(struct serving *serving)
 static enum csftp_err open_env(struct serving *serving)
 {
 	const struct settings *settings = serving->settings;
+	bool slow = settings->sftp.rate > 0;
 	const struct csftp_ssh_config config = {
 		.role = CSFTP_SSH_SERVER,
 		.buf_size = WORKER_BUFFER,
@@ -167,10 +175,11 @@ static enum csftp_err open_env(struct serving *serving)
 		.channels = settings->sessions,
 		/*
 		 * What a session may have to keep; see channel.c.  One that is
-		 * slowed down does keep it.
+		 * slowed down does keep it; one that uses it up at once is far
+		 * from its peer, perhaps.
 		 */
-		.window = settings->sftp.rate > 0 ? 256U << 10 : 2U << 20,
-		.window_max = settings->sftp.rate > 0 ? 256U << 10 : 2U << 20,
+		.window = slow ? WINDOW_SLOW : WINDOW,
+		.window_max = slow ? WINDOW_SLOW : WINDOW_MAX,
 		.rekey_bytes = settings->rekey_bytes,
 		.rekey_ms = settings->rekey_ms,
 		.auth_tries = settings->auth_tries,
@@ -455,8 +464,12 @@ static bool open_pools(struct worker *worker)
 	size_t places = worker->config.places;
 	size_t size =
 		sizeof(struct conn) + csftp_ssh_size(worker->serving->env);
-	/* What logs in has two or three, what moves bytes one or two. */
-	size_t buffers = 4 * (size_t)settings->sources.waiting + 256;
+	/*
+	 * What logs in has two or three, what moves bytes one or two; and what
+	 * cannot go on has a window's worth.
+	 */
+	size_t buffers = 4 * (size_t)settings->sources.waiting + 256 +
+			 WINDOW_MAX / WORKER_BUFFER;
 
 	return pool_open(&worker->conns, "connections", size, places) &&
 	       pool_open(&worker->channels, "channels",

@@ -296,6 +296,30 @@ static void a_question_holds_all_until_it_is_answered(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* What is held back is not under way, where the way is long. */
+static void of_a_large_window_little_is_held_back(void **state)
+{
+	const uint32_t window = 8U << 20, held_back = 1U << 20;
+	struct ssh_rig rig;
+	uint32_t channel;
+	size_t sent = 0;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.window = window;
+	rig.server.config.window_max = window;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	channel = ssh_rig_channel(&rig);
+	while (sent < 3 * (size_t)held_back) {
+		sent += ssh_side_send(&rig.client, channel, 16384);
+		ssh_rig_run(&rig);
+		assert_in_range(rig.client.ssh->channel[0].peer_window,
+				window - held_back + 1, window);
+	}
+	ssh_rig_stop(&rig);
+}
+
 static void a_window_that_is_used_up_quickly_grows(void **state)
 {
 	struct ssh_rig rig;
@@ -579,6 +603,7 @@ int main(void)
 		cmocka_unit_test(no_more_sessions_means_it),
 		cmocka_unit_test(channels_do_not_wait_for_each_other),
 		cmocka_unit_test(a_question_holds_all_until_it_is_answered),
+		cmocka_unit_test(of_a_large_window_little_is_held_back),
 		cmocka_unit_test(a_window_that_is_used_up_quickly_grows),
 		cmocka_unit_test(broken_rules_of_channels_end_the_session),
 		cmocka_unit_test(
