@@ -61,12 +61,13 @@ struct file {
 	uint32_t window;      /* chunks */
 	uint64_t trial_ms;    /* when the window was set */
 	uint64_t trial_bytes; /* read since */
+	uint64_t stale;	      /* of these, that the last window asked for */
 	uint64_t best;	      /* bytes per second of the last window */
-	bool waited;	      /* in this trial */
-	bool settled;	      /* a larger window is no use */
-	bool retried;	      /* it was, and a larger one is tried again */
 	uint64_t settled_ms;
-	char path[]; /* it was opened by; "": not known any more */
+	bool waited;  /* in this trial */
+	bool probing; /* this window is twice the last one */
+	bool settled; /* a larger window was no use then */
+	char path[];  /* it was opened by; "": not known any more */
 };
 
 /* An OPEN on its way. */
@@ -337,37 +338,57 @@ static void begin_trial(struct readahead *readahead, struct file *file)
 	file->waited = false;
 }
 
-/* After a window's worth of bytes: does a larger one bring more? */
+static void settle(struct file *file, uint64_t now)
+{
+	file->probing = false;
+	file->settled = true;
+	file->settled_ms = now;
+}
+
+/* The window brings that rate, and the reader waits all the same. */
+static void widen(struct readahead *readahead, struct file *file, uint64_t rate,
+		  uint64_t now)
+{
+	uint64_t bytes = file->window * (uint64_t)readahead->config.chunk;
+
+	if (file->probing && rate <= file->best + file->best / 4) {
+		if (rate <= file->best + file->best / 8)
+			file->window /= 2;
+		settle(file, now);
+		return;
+	}
+	if (file->settled && now - file->settled_ms <= RETRY_MS)
+		return;
+	if (2 * bytes > readahead->config.window_max) {
+		settle(file, now);
+		return;
+	}
+	file->best = rate;
+	file->probing = true;
+	file->stale = bytes;
+	file->window *= 2;
+}
+
+/*
+ * After a window's worth of bytes: does a larger one bring more?  What comes at
+ * first was asked for by the one before.
+ */
 static void judge(struct readahead *readahead, struct file *file)
 {
-	uint64_t chunk = readahead->config.chunk;
 	uint64_t now = now_of(readahead);
 	uint64_t ms = now - file->trial_ms;
-	uint64_t rate;
-	bool better;
 
-	if (ms < TRIAL_MS || file->trial_bytes < file->window * chunk)
-		return;
-	rate = file->trial_bytes * 1000 / ms;
-	better = rate > file->best + file->best / 4;
-	if (!file->waited ||
-	    (file->settled && now - file->settled_ms < RETRY_MS)) {
+	if (file->stale > 0 && file->trial_bytes >= file->stale) {
+		file->stale = 0;
 		begin_trial(readahead, file);
 		return;
 	}
-	if ((file->settled || better) &&
-	    file->window * 2 * chunk <= readahead->config.window_max) {
-		file->best = rate;
-		file->window *= 2;
-		file->retried = file->retried || file->settled;
-		file->settled = false;
-	} else {
-		if (file->retried && !better)
-			file->window /= 2;
-		file->retried = false;
-		file->settled = true;
-		file->settled_ms = now;
-	}
+	if (file->stale > 0 || ms < TRIAL_MS ||
+	    file->trial_bytes <
+		    file->window * (uint64_t)readahead->config.chunk)
+		return;
+	if (file->waited)
+		widen(readahead, file, file->trial_bytes * 1000 / ms, now);
 	begin_trial(readahead, file);
 }
 

@@ -146,6 +146,28 @@ static void the_window_stays_where_more_brings_nothing(void **state)
 	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
+/* One trial is a matter of luck, where others are busy. */
+static void a_window_that_stayed_is_tried_again(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	uint64_t off = 0;
+
+	for (; off < (uint64_t)60 * CHUNK; off += CHUNK) {
+		expect(rig, fh, off, CHUNK);
+		rig->far.now_ms += 5;
+	}
+	assert_in_range(readahead_counts(rig->readahead).window, 4 * CHUNK,
+			8 * CHUNK);
+	rig->far.now_ms += 1000;
+	rig->far.trip_ms = 100;
+	for (; off < SIZE; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	assert_in_range(readahead_counts(rig->readahead).window, 16 * CHUNK,
+			SIZE);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+}
+
 static void who_reads_here_and_there_reads_nothing_ahead(void **state)
 {
 	struct rig *rig = *state;
@@ -400,6 +422,7 @@ int main(void)
 		READ_TEST(nothing_is_asked_for_behind_the_end),
 		READ_TEST(the_window_grows_with_the_round_trip),
 		READ_TEST(the_window_stays_where_more_brings_nothing),
+		READ_TEST(a_window_that_stayed_is_tried_again),
 		READ_TEST(who_reads_here_and_there_reads_nothing_ahead),
 		READ_TEST(a_seek_ends_it_and_it_begins_again),
 		READ_TEST(odd_pieces_come_out_right),
