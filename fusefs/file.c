@@ -400,6 +400,9 @@ static void open_ask(struct fuse_op *op, uint32_t flags)
 static void open_again(struct fuse_op *op)
 {
 	open_ask(op, op->flags);
+	/* At the same time: what it is now, for who has it changed elsewhere. */
+	if (!(op->flags & CSFTP_OPEN_TRUNC))
+		op_ask_attr(op, op->path);
 	op_put(op);
 }
 
@@ -412,10 +415,26 @@ static void fill_info(struct fuse_op *op, struct file *file)
 	op->fi.direct_io = op->f->config.direct_io;
 }
 
+/*
+ * The kernel may have been told another size, as long as attr_timeout ago, and
+ * would cut what is read there: it has to ask.
+ */
+static void tell_size(struct fuse_op *op)
+{
+	uint64_t size = op->attr.size > INT64_MAX ? INT64_MAX : op->attr.size;
+
+	if (!op->has_attr || !(op->attr.mask & CSFTP_ATTR_SIZE) ||
+	    size == op->node->size)
+		return;
+	(void)fuse_lowlevel_notify_inval_inode(op->f->session, op->node->id, -1,
+					       0);
+}
+
 static void open_finish(struct fuse_op *op)
 {
 	struct file *file;
-	int err = op_err(op);
+	/* What is asked besides may fail. */
+	int err = op->ask[0].err;
 
 	if (err == ENOENT && op->req && op_moved(op)) {
 		open_again(op);
@@ -432,6 +451,7 @@ static void open_finish(struct fuse_op *op)
 		return;
 	}
 	fill_info(op, file);
+	tell_size(op);
 	/* Unless the kernel takes the reply there will be no RELEASE. */
 	if (fuse_reply_open(op->req, &op->fi) < 0) {
 		file->released = true;

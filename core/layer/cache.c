@@ -232,6 +232,10 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	sight = cache_look(cache, up->path, &node);
+	if (sight == CACHE_KNOWN && node->refreshing) {
+		cache_await_refresh(cache, up);
+		return;
+	}
 	if (sight == CACHE_ABSENT ||
 	    (sight == CACHE_KNOWN && (attr_is_known(cache, node, follow) ||
 				      is_good_enough(cache, node, up)))) {
@@ -294,7 +298,8 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct cache *cache = (struct cache *)fs;
 
-	if (relay_unlist(&cache->waiting, up))
+	if (relay_unlist(&cache->waiting, up) ||
+	    relay_unlist(&cache->stale, up) || relay_unlist(&cache->woken, up))
 		csftp_reply_err(up, EINTR);
 	else
 		cache->cancel(fs, up);

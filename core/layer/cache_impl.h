@@ -62,6 +62,8 @@ struct cache {
 	struct cache_handle *handles;
 	uint64_t last_handle;
 	struct csftp_req *waiting; /* OPENDIRs of what is being listed */
+	struct csftp_req *stale;   /* GETATTRs of what is being refreshed */
+	struct csftp_req *woken;   /* ... that go on */
 	struct cache_counts counts;
 	uint64_t seq; /* counts our own changes */
 	/* The server's clock was that or more, on ours then; 0: unknown. */
@@ -190,6 +192,8 @@ void cache_link(struct csftp_fs *fs, struct csftp_req *up);
 void cache_setattr(struct csftp_fs *fs, struct csftp_req *up);
 
 /* Open files (cache_open.c) */
+/* The attributes are being asked for anew: who asks for them waits. */
+void cache_await_refresh(struct cache *cache, struct csftp_req *up);
 void cache_open(struct csftp_fs *fs, struct csftp_req *up);
 void cache_close(struct csftp_fs *fs, struct csftp_req *up);
 

@@ -19,16 +19,48 @@
 struct refresh {
 	struct csftp_req req; /* first */
 	struct cache *cache;
+	struct cache_node *node; /* pinned */
 	char path[CSFTP_PATH_MAX + 1];
 };
+
+static void append(struct csftp_req **list, struct csftp_req *up)
+{
+	while (*list)
+		list = &(*list)->next;
+	*list = up;
+}
+
+void cache_await_refresh(struct cache *cache, struct csftp_req *up)
+{
+	up->next = NULL;
+	append(&cache->stale, up);
+}
+
+/* Those who wait for another file's attributes wait on. */
+static void wake_stale(struct cache *cache)
+{
+	append(&cache->woken, cache->stale);
+	cache->stale = NULL;
+	/* One by one, as whoever is answered may cancel others. */
+	while (cache->woken) {
+		struct csftp_req *up = cache->woken;
+
+		cache->woken = up->next;
+		csftp_submit(&cache->relay.fs, up);
+	}
+}
 
 static void refreshed(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct refresh *refresh = (struct refresh *)req;
+	struct cache *cache = refresh->cache;
 
 	(void)reply; /* it was remembered */
-	refresh->cache->pending--;
+	refresh->node->refreshing = false;
+	cache_let_go(cache, refresh->node);
 	free(refresh);
+	wake_stale(cache);
+	cache->pending--;
 }
 
 static bool cannot_be_known(const struct cache *cache,
@@ -40,14 +72,16 @@ static bool cannot_be_known(const struct cache *cache,
 
 /*
  * Whoever opens a file is to see what was written and closed elsewhere before
- * (close-to-open), so its size must be of now; and mostly asks for it next.
+ * (close-to-open), so its size must be of now: who asks for it meanwhile waits,
+ * or content of now would be cut where it ended before.
  */
 static void refresh_attr(struct cache *cache, struct cache_node *node)
 {
 	struct refresh *refresh;
 	uint64_t left = cache->config.attr_ms - OPEN_MS;
 
-	if (cache->quiet || cache->config.attr_ms <= OPEN_MS ||
+	if (cache->quiet || node->refreshing ||
+	    cache->config.attr_ms <= OPEN_MS ||
 	    cache->config.attr_ms == CACHE_NEVER ||
 	    cannot_be_known(cache, node) ||
 	    node->attr_until > cache_now(cache) + left)
@@ -58,6 +92,9 @@ static void refresh_attr(struct cache *cache, struct cache_node *node)
 		return;
 	}
 	refresh->cache = cache;
+	refresh->node = node;
+	cache_node_pin(node);
+	node->refreshing = true;
 	refresh->req = (struct csftp_req){
 		.op = CSFTP_OP_GETATTR,
 		.flags = CSFTP_NOFOLLOW,

@@ -63,6 +63,7 @@ struct cache_node {
 	bool names_dated;	 /* as long as its mtime is that, names stay */
 	bool renewed;	 /* by that: of the names alone, not attributes */
 	bool wants_attr; /* who lists it asks for them, too */
+	bool refreshing; /* its attributes are asked for, as it is opened */
 };
 
 /* Children may be others than there are, whatever the directory's mtime is. */

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/lib/fs_call.h"
 #include "tests/lib/fuse_rig.h"
 
 static struct rig *rig_with(void **state)
@@ -95,6 +96,41 @@ static void direct_io_asks_each_time(void **state)
 	assert_int_equal(rig->tap.count[CSFTP_OP_READ], 5);
 }
 
+static void put_short_body(void)
+{
+	rig_put("f", "one");
+	NEED(rig_holds("f", "one"));
+}
+
+static void read_longer_body(void)
+{
+	char text[16];
+	int fd = open("f", O_RDONLY);
+
+	NEED(fd >= 0);
+	NEED(read(fd, text, sizeof(text)) == 10);
+	NEED(!memcmp(text, "two-longer", 10));
+	NEED(close(fd) == 0);
+}
+
+/* The kernel knows a size, and believes it for long. */
+static void what_grew_elsewhere_is_not_cut_after_an_open(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller other;
+	csftp_fh fh;
+
+	rig->config.entry_timeout = 3600;
+	rig->config.attr_timeout = 3600;
+	rig_run(rig_with(state), put_short_body);
+	other = (struct fs_caller){.fs = rig->memfs};
+	assert_int_equal(fs_open(&other, "/f", CSFTP_OPEN_WRITE), 0);
+	fh = other.fh;
+	assert_int_equal(fs_write(&other, fh, 0, "two-longer", 10), 0);
+	assert_int_equal(fs_close(&other, fh), 0);
+	rig_run(rig, read_longer_body);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +139,7 @@ int main(void)
 		RIG_TEST(what_the_kernel_has_is_read_again_after_an_open),
 		RIG_TEST(content_outlives_an_open_where_that_is_wanted),
 		RIG_TEST(direct_io_asks_each_time),
+		RIG_TEST(what_grew_elsewhere_is_not_cut_after_an_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
