@@ -32,15 +32,22 @@ struct channel *channel_find(const struct conn *conn, uint32_t number)
 	return channel;
 }
 
+/* The first piece of what is kept is done with. */
+static void put_spill(struct channel *channel)
+{
+	struct spill *spill = channel->first;
+
+	channel->first = spill->next;
+	if (!channel->first)
+		channel->last = NULL;
+	channel->conn->spills--;
+	worker_buf_put(channel->conn->worker, spill);
+}
+
 static void drop_spill(struct channel *channel)
 {
-	while (channel->first) {
-		struct spill *spill = channel->first;
-
-		channel->first = spill->next;
-		worker_buf_put(channel->conn->worker, spill);
-	}
-	channel->last = NULL;
+	while (channel->first)
+		put_spill(channel);
 }
 
 static void close_private(struct channel *channel)
@@ -249,10 +256,7 @@ static bool feed_spill(struct channel *channel)
 		spill->head += fed;
 		if (fed < len)
 			break;
-		channel->first = spill->next;
-		if (!channel->first)
-			channel->last = NULL;
-		worker_buf_put(channel->conn->worker, spill);
+		put_spill(channel);
 	}
 	return any;
 }
@@ -263,6 +267,7 @@ static bool feed_spill(struct channel *channel)
  */
 static size_t keep(struct channel *channel, const uint8_t *from, size_t len)
 {
+	struct conn *conn = channel->conn;
 	size_t kept = 0;
 
 	while (kept < len) {
@@ -276,9 +281,11 @@ static size_t keep(struct channel *channel, const uint8_t *from, size_t len)
 			kept += n;
 			continue;
 		}
-		last = worker_buf_get(channel->conn->worker);
+		last = worker_may_spill(conn) ? worker_buf_get(conn->worker)
+					      : NULL;
 		if (!last)
 			break;
+		conn->spills++;
 		*last = (struct spill){.next = NULL};
 		if (channel->last)
 			channel->last->next = last;

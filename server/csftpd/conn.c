@@ -131,6 +131,13 @@ static bool write_out(struct conn *conn, bool *any)
 	return true;
 }
 
+/* What it has sent and nobody has taken yet would keep it here. */
+static void lose(struct conn *conn, enum csftp_err why)
+{
+	conn->held_by = NULL;
+	csftp_ssh_close(conn->ssh, why);
+}
+
 static void log_end(struct conn *conn, const struct csftp_ssh_event *event)
 {
 	struct log *log = &conn->worker->log;
@@ -367,7 +374,7 @@ void conn_turn(struct conn *conn)
 		any = take_events(conn);
 		any = move_channels(conn) || any;
 		if (!write_out(conn, &any))
-			csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+			lose(conn, CSFTP_ERR_EOF);
 	}
 	if (conn->over) {
 		/* The reason, if the socket takes it at once. */
@@ -418,16 +425,16 @@ static void on_ready(uv_poll_t *poll, int status, int events)
 
 	if (status < 0) {
 		conn->events = 0; /* libuv has stopped it */
-		csftp_ssh_close(conn->ssh, CSFTP_ERR_IO);
+		lose(conn, CSFTP_ERR_IO);
 	}
 	if (events == UV_DISCONNECT)
-		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+		lose(conn, CSFTP_ERR_EOF);
 	for (unsigned n = 0; (events & UV_READABLE) && more && n < READS; n++) {
 		if (!(csftp_ssh_wants(conn->ssh) & CSFTP_WANT_IN) ||
 		    conn->held_by)
 			break;
 		if (!read_in(conn, &more)) {
-			csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+			lose(conn, CSFTP_ERR_EOF);
 			break;
 		}
 		(void)take_events(conn);
@@ -451,7 +458,7 @@ void conn_drop(struct conn *conn)
 		conn->address, conn->port);
 	/* It has no ticket any more. */
 	conn->ticket = 0;
-	csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+	lose(conn, CSFTP_ERR_EOF);
 	conn_turn(conn);
 }
 
@@ -469,7 +476,7 @@ static void check_alive(struct conn *conn)
 			"Timeout, client not responding from user %s %s "
 			"port %u",
 			conn->user, conn->address, conn->port);
-		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+		lose(conn, CSFTP_ERR_EOF);
 		return;
 	}
 	/* Where it cannot be sent now, output waits that nobody takes: that
@@ -490,7 +497,7 @@ static void on_timer(uv_timer_t *timer)
 			"Timeout before authentication for %s port %u",
 			conn->address, conn->port);
 		conn->timed_out = true;
-		csftp_ssh_close(conn->ssh, CSFTP_ERR_EOF);
+		lose(conn, CSFTP_ERR_EOF);
 	}
 	check_alive(conn);
 	conn_turn(conn);

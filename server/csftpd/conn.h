@@ -95,6 +95,7 @@ struct conn {
 	/* Data of an event that nobody has taken yet; the engine waits. */
 	struct channel *held_by;
 	struct csftp_ssh_bytes held;
+	unsigned spills; /* of all channels */
 	_Atomic uint64_t bytes_in;
 	_Atomic uint64_t bytes_out;
 	char address[INET6_ADDRSTRLEN];

@@ -14,6 +14,9 @@ enum { TREE_HANDLES = 16384 };
 /* Sessions that move bytes at the same time have two each, or three. */
 enum { ENGINES = 96 };
 
+/* Of those who have spilled so much, a part of the buffers is out of reach. */
+enum { SPILLS_FEW = 4 };
+
 /* Commands (server/exec/) that run at the same time. */
 enum { COMMANDS = 64 };
 
@@ -65,14 +68,53 @@ void *worker_buf_get(void *arg)
 	return pool_get(&worker->buffers);
 }
 
+static struct conn **queue_of(struct worker *worker, enum conn_queue queue)
+{
+	return queue == CONN_RUNNABLE ? &worker->runnable : &worker->starved;
+}
+
+static void enqueue(struct worker *worker, struct conn *conn,
+		    enum conn_queue queue)
+{
+	struct conn **list = queue_of(worker, queue);
+
+	conn->queue = queue;
+	conn->next_queued = *list;
+	*list = conn;
+}
+
+bool worker_may_spill(const struct conn *conn)
+{
+	const struct pool *pool = &conn->worker->buffers;
+	uint64_t used = pool_used(pool);
+
+	return used < pool->count / 2 ||
+	       (used < pool->count / 4 * 3 && conn->spills < SPILLS_FEW);
+}
+
+/* Whether a buffer that is there is one that it may have. */
+static bool may_have(const struct conn *conn)
+{
+	return !conn->held_by || worker_may_spill(conn);
+}
+
 /*
  * Who waits is called from the loop, not from here; all of them, as they wait
  * for different things.
  */
 static void wake_starved(struct worker *worker)
 {
-	while (worker->starved)
-		worker_again(worker->starved);
+	struct conn *list = worker->starved, *conn;
+
+	worker->starved = NULL;
+	while ((conn = list)) {
+		list = conn->next_queued;
+		conn->queue = CONN_UNQUEUED;
+		if (may_have(conn))
+			worker_again(conn);
+		else
+			enqueue(worker, conn, CONN_STARVED);
+	}
 }
 
 void worker_buf_put(void *arg, void *buf)
@@ -224,21 +266,6 @@ static struct serving *open_serving(struct worker *worker,
 	return NULL;
 }
 
-static struct conn **queue_of(struct worker *worker, enum conn_queue queue)
-{
-	return queue == CONN_RUNNABLE ? &worker->runnable : &worker->starved;
-}
-
-static void enqueue(struct worker *worker, struct conn *conn,
-		    enum conn_queue queue)
-{
-	struct conn **list = queue_of(worker, queue);
-
-	conn->queue = queue;
-	conn->next_queued = *list;
-	*list = conn;
-}
-
 void worker_unqueue(struct conn *conn)
 {
 	struct conn **at = queue_of(conn->worker, conn->queue);
@@ -289,7 +316,8 @@ void worker_wait_buffer(struct conn *conn)
 	if (conn->queue != CONN_UNQUEUED || conn->closing)
 		return;
 	/* One may have come back meanwhile, and no other may follow. */
-	if (pool_has(&worker->buffers) && pool_has(&worker->engines))
+	if (pool_has(&worker->buffers) && pool_has(&worker->engines) &&
+	    may_have(conn))
 		worker_again(conn);
 	else
 		enqueue(worker, conn, CONN_STARVED);

@@ -167,6 +167,14 @@ void worker_wait_buffer(struct conn *conn);
 void worker_unqueue(struct conn *conn);
 void worker_put_serving(struct serving *serving);
 
+/*
+ * Whether what it sends and its sessions cannot take may have one more buffer.
+ * Who sends and does not read shall keep nobody else from going on, or from
+ * getting in: so not all of them are for that, and the last of those that are
+ * only for who has few.
+ */
+bool worker_may_spill(const struct conn *conn);
+
 /* server_options_parse(), one thread at a time. */
 bool worker_parse_options(struct worker *worker, struct server_options *options,
 			  int argc, char **argv);

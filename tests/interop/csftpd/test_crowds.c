@@ -11,6 +11,7 @@
 
 #include "tests/lib/crowd.h"
 #include "tests/lib/csftpd.h"
+#include "tests/lib/greedy.h"
 #include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
@@ -200,6 +201,24 @@ static void slow_ones_keep_nobody_out(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* More than the pool has: 4 buffers for each of 8 logins, and 256. */
+static void who_sends_and_does_not_read_is_alone_in_his_trouble(void **state)
+{
+	enum { CHANNELS = 10 };
+	struct state *all = *state;
+	struct greedy greedy;
+
+	csftpd_start(&all->sshd, "%s", "Workers 1\nMaxStartups 8\n");
+	greedy_start(&greedy, &all->sshd, CHANNELS);
+	greedy_await(&greedy);
+	assert_int_equal(proc_wait(start_user(all), QUIET_MS), 0);
+	csftpd_await_fact(&all->sshd, "connections", 1);
+	/* He is gone while what he has sent waits for a buffer. */
+	greedy_end(&greedy);
+	csftpd_await_fact(&all->sshd, "connections", 0);
+	csftpd_end_well(&all->sshd);
+}
+
 /* How far the n-th of a batch gets: 11 kinds, so that two workers get all. */
 static enum crowd_stage stage_of(size_t n)
 {
@@ -327,6 +346,7 @@ int main(void)
 		CROWD_TEST(idle_sessions_cost_little),
 		CROWD_TEST(who_has_been_silent_for_longest_has_to_go),
 		CROWD_TEST(slow_ones_keep_nobody_out),
+		CROWD_TEST(who_sends_and_does_not_read_is_alone_in_his_trouble),
 		CROWD_TEST(those_who_have_gone_leave_nothing),
 		CROWD_TEST(connections_leave_files_for_sessions),
 	};
