@@ -371,6 +371,14 @@ bool daemon_reload(struct daemon *daemon)
 		settings_put(settings);
 		settings = NULL;
 	}
+	/* What can be read may still not be there, as a Root. */
+	if (settings &&
+	    !worker_can_serve(&daemon->worker[0], settings, &daemon->log)) {
+		(void)snprintf(daemon->why, sizeof(daemon->why),
+			       "it cannot be served so; the log says why");
+		settings_put(settings);
+		settings = NULL;
+	}
 	if (settings)
 		take_settings(daemon, settings);
 	else

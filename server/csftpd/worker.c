@@ -237,13 +237,13 @@ static enum csftp_err open_env(struct serving *serving)
 }
 
 static struct serving *open_serving(struct worker *worker,
-				    struct settings *settings)
+				    struct settings *settings, struct log *log)
 {
 	struct serving *serving = calloc(1, sizeof(*serving));
 	enum csftp_err err;
 
 	if (!serving) {
-		log_fatal(&worker->log, "out of memory");
+		log_fatal(log, "out of memory");
 		return NULL;
 	}
 	serving->worker = worker;
@@ -251,10 +251,9 @@ static struct serving *open_serving(struct worker *worker,
 	serving->users = 1;
 	err = open_env(serving);
 	if (err != CSFTP_OK)
-		log_fatal(&worker->log, "cannot speak SSH: %s",
-			  csftp_strerror(err));
+		log_fatal(log, "cannot speak SSH: %s", csftp_strerror(err));
 	/* What sessions do is said as internal-sftp's options have it. */
-	serving->log = worker->log;
+	serving->log = *log;
 	serving->log.config.level = settings->sftp.log.level;
 	serving->log.config.facility = settings->sftp.log.facility;
 	if (err == CSFTP_OK &&
@@ -264,6 +263,16 @@ static struct serving *open_serving(struct worker *worker,
 		return serving;
 	free_serving(serving);
 	return NULL;
+}
+
+bool worker_can_serve(struct worker *worker, struct settings *settings,
+		      struct log *log)
+{
+	struct serving *serving = open_serving(worker, settings, log);
+
+	if (serving)
+		worker_put_serving(serving);
+	return serving != NULL;
 }
 
 void worker_unqueue(struct conn *conn)
@@ -358,7 +367,7 @@ static bool take_mail(struct worker *worker, struct mail *mail)
 /* Those that begin from now on have them; the others keep theirs. */
 static void take_settings(struct worker *worker, struct settings *settings)
 {
-	struct serving *serving = open_serving(worker, settings);
+	struct serving *serving = open_serving(worker, settings, &worker->log);
 
 	if (serving) {
 		worker_put_serving(worker->serving);
@@ -524,7 +533,7 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 	worker->mail_cap = config->places +
 			   2 * config->settings->sources.waiting + WORKER_MAIL;
 	worker->mail = calloc(worker->mail_cap, sizeof(*worker->mail));
-	worker->serving = open_serving(worker, config->settings);
+	worker->serving = open_serving(worker, config->settings, &worker->log);
 	if (!worker->serving)
 		return false;
 	worker->first = worker->serving;

@@ -152,6 +152,13 @@ bool worker_open(struct worker *worker, const struct worker_config *config);
 /* Its thread; false: there is none. */
 bool worker_start(struct worker *worker);
 
+/*
+ * For any thread: whether MAIL_SETTINGS with these would do; why not has been
+ * said to the log by then.
+ */
+bool worker_can_serve(struct worker *worker, struct settings *settings,
+		      struct log *log);
+
 /* For any thread.  False: the box is full. */
 bool worker_mail(struct worker *worker, const struct mail *mail);
 

@@ -362,12 +362,21 @@ static void reloading_changes_what_begins_later(void **state)
 	   "if $csftpd ctl -s $of/control reload 2>said; then exit 9; fi\n"
 	   "grep -q 'csftpd_config:[0-9]*: Frob: unknown' said\n"
 	   "echo pwd | sftp >said\n"
-	   "sed -i '/Frob/d;/ReadOnly/d' $of/csftpd_config\n"
+	   "sed -i '/Frob/d' $of/csftpd_config\n"
+	   "for line in 'Root /nowhere' 'HostKeyAlgorithms rsa-sha2-256'; do\n"
+	   "\techo \"$line\" >>$of/csftpd_config\n"
+	   "\tif $csftpd ctl -s $of/control reload 2>said; then exit 9; fi\n"
+	   "\tgrep -q 'cannot be served so' said\n"
+	   "\tsed -i '$d' $of/csftpd_config\n"
+	   "done\n"
+	   "echo pwd | sftp >said\n"
+	   "sed -i '/ReadOnly/d' $of/csftpd_config\n"
 	   "kill -HUP %d\n"
 	   "until echo \"mkdir $dir/four\" | sftp; do sleep 0.05; done\n",
 	   all->sshd.pid);
 	csftpd_log(&all->sshd, text, sizeof(text));
 	assert_non_null(strstr(text, "all stays as it was"));
+	assert_non_null(strstr(text, "/nowhere: No such file or directory"));
 	csftpd_end(&all->sshd);
 }
 
