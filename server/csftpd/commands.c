@@ -46,6 +46,8 @@ static uint64_t channels(const struct worker *worker)
 static const char *status(struct daemon *daemon, const char *argument,
 			  struct report *report)
 {
+	const struct listening *listening = daemon->config.listening;
+	const char *names[LISTEN_MAX];
 	struct sources_counts counts;
 
 	(void)argument;
@@ -75,9 +77,9 @@ static const char *status(struct daemon *daemon, const char *argument,
 	report_number(report, "logins", sum(daemon, logins));
 	report_number(report, "channels", sum(daemon, channels));
 	report_number(report, "sessions", sum(daemon, sessions));
-	for (size_t i = 0; i < daemon->config.listening->count; i++)
-		report_word(report, "listening",
-			    daemon->config.listening->name[i]);
+	for (size_t i = 0; i < listening->count; i++)
+		names[i] = listening->name[i];
+	report_words(report, "listening", names, listening->count);
 	report_end(report);
 	return NULL;
 }
@@ -246,15 +248,24 @@ const char *daemon_command(void *arg, const char *name, const char *argument,
 		const char *name;
 		const char *(*act)(struct daemon *daemon, const char *argument,
 				   struct report *report);
+		bool takes_argument;
 	} commands[] = {
-		{"status", status},    {"sessions", list_sessions},
-		{"kill", kill_one},    {"workers", list_workers},
-		{"pools", list_pools}, {"log-level", set_level},
-		{"reload", reload},    {"forgive", forgive},
+		{"status", status, false},
+		{"sessions", list_sessions, false},
+		{"kill", kill_one, true},
+		{"workers", list_workers, false},
+		{"pools", list_pools, false},
+		{"log-level", set_level, true},
+		{"reload", reload, false},
+		{"forgive", forgive, false},
 	};
 
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].act(arg, argument, report);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(commands[i].name, name) != 0)
+			continue;
+		if (*argument && !commands[i].takes_argument)
+			return "this command takes no argument";
+		return commands[i].act(arg, argument, report);
+	}
 	return "unknown command; see csftpd ctl --help";
 }

@@ -61,7 +61,7 @@ static void answer(struct control_client *client)
 {
 	const struct control_config *config = &client->control->config;
 	struct report report = {.form = REPORT_TEXT};
-	const char *name = "", *argument = "", *why;
+	const char *name = "", *argument = "", *why = NULL;
 	char *rest = client->line, *word;
 	size_t len;
 
@@ -73,6 +73,8 @@ static void answer(struct control_client *client)
 	while ((word = next_word(&rest))) {
 		if (strcmp(word, "--json") == 0)
 			report.form = REPORT_JSON;
+		else if (word[0] == '-' || *argument)
+			why = "unknown option, or too many arguments";
 		else if (!*name)
 			name = word;
 		else
@@ -81,7 +83,8 @@ static void answer(struct control_client *client)
 	report.text = client->answer + 2;
 	report.cap = CONTROL_ANSWER_MAX - 2;
 	report.text[0] = '\0';
-	why = config->command(config->arg, name, argument, &report);
+	if (!why)
+		why = config->command(config->arg, name, argument, &report);
 	memcpy(client->answer, why ? "1\n" : "0\n", 2);
 	len = report.len;
 	if (why)
@@ -299,8 +302,10 @@ int control_main(int argc, char **argv)
 			path = argv[++i];
 			continue;
 		}
-		if (len + 2 > sizeof(line) - used || strchr(argv[i], '\n'))
-			break;
+		if (len + 2 > sizeof(line) - used || strchr(argv[i], '\n')) {
+			fprintf(stderr, "csftpd: no such command\n");
+			return EXIT_FAILURE;
+		}
 		memcpy(line + used, argv[i], len);
 		used += len;
 		line[used++] = i + 1 < argc ? ' ' : '\n';

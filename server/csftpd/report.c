@@ -107,6 +107,22 @@ void report_word(struct report *report, const char *key, const char *text)
 	end_field(report);
 }
 
+void report_words(struct report *report, const char *key,
+		  const char *const *text, size_t count)
+{
+	if (report->form == REPORT_TEXT) {
+		for (size_t i = 0; i < count; i++)
+			report_word(report, key, text[i]);
+		return;
+	}
+	put_key(report, key);
+	for (size_t i = 0; i < count; i++) {
+		put(report, i == 0 ? "[" : ",");
+		put_quoted(report, text[i]);
+	}
+	put(report, count == 0 ? "[]" : "]");
+}
+
 void report_end(struct report *report)
 {
 	const char *tail = "";

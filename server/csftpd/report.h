@@ -37,6 +37,10 @@ void report_row(struct report *report);
 /* Keys are words of ours; texts are anybody's. */
 void report_number(struct report *report, const char *key, uint64_t value);
 void report_word(struct report *report, const char *key, const char *text);
+
+/* Several of one kind: a line for each, or a list. */
+void report_words(struct report *report, const char *key,
+		  const char *const *text, size_t count);
 void report_end(struct report *report);
 
 #endif

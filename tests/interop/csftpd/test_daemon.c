@@ -482,7 +482,7 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 	char text[65536];
 	int silent;
 
-	csftpd_start(&all->sshd, "%s", "Workers 3\n");
+	csftpd_start(&all->sshd, "%s", "Workers 3\nListenAddress 127.0.0.2\n");
 	silent = dial(&all->sshd);
 	csftpd_await_fact(&all->sshd, "connections", 1);
 	assert_int_equal(csftpd_fact(&all->sshd, "workers"), 3);
@@ -497,7 +497,9 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 	   "assert isinstance(json.load(sys.stdin), list)' <json\n"
 	   "done\n"
 	   "ctl --json status | python3 -c 'import json, sys; "
-	   "assert json.load(sys.stdin)[\"workers\"] == 3'\n"
+	   "all = json.load(sys.stdin); assert all[\"workers\"] == 3; "
+	   "assert len(all[\"listening\"]) == 2'\n"
+	   "test $(ctl status | grep -c '^listening ') = 2\n"
 	   "test $(ctl workers | wc -l) = 3\n"
 	   "ctl sessions | grep -q '^id=1 .*address=\"127.0.0.1\"'\n"
 	   "ctl log-level DEBUG2\n"
@@ -506,6 +508,11 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 	   "if ctl frob; then exit 9; fi\n"
 	   "if ctl kill 77; then exit 9; fi\n"
 	   "if ctl kill; then exit 9; fi\n"
+	   "if ctl kill 1 2; then exit 9; fi\n"
+	   "if ctl kill 1 --force; then exit 9; fi\n"
+	   "if ctl kill '1\n'; then exit 9; fi\n"
+	   "if ctl status 1; then exit 9; fi\n"
+	   "if ctl $(printf %0300d 0); then exit 9; fi\n"
 	   "ctl kill 1\n");
 	csftpd_await_fact(&all->sshd, "connections", 0);
 	/* What it was told, and then nothing more. */
