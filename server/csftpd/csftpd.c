@@ -199,8 +199,8 @@ static bool go_to_background(struct parent *parent, bool to_stderr)
 	}
 	close(fds[0]);
 	parent->fd = fds[1];
+	/* It stays where it is: paths may be relative, and are read again. */
 	(void)setsid();
-	(void)!chdir("/");
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)
 		return true;

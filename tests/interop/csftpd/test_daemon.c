@@ -224,6 +224,17 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 	   "|| ok=$?\n"
 	   "test $ok = 1\n"
 	   "grep -q 'cannot listen on 192.0.2.1' said\n"
+	   /* Relative paths mean the same to the daemon, then and later. */
+	   "cp $of/csftpd_config conf\n"
+	   "sed -i '/^ControlSocket/d' conf\n"
+	   "$csftpd -f conf -o ControlSocket=control -o PidFile=pid\n"
+	   "ok=0\n"
+	   "$csftpd ctl -s control reload || ok=$?\n"
+	   "pid=$(cat pid)\n"
+	   "kill $pid\n"
+	   "while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
+	   "test $ok = 0\n"
+	   "test ! -e control && test ! -e pid\n"
 	   /* A sandbox leaves it empty, and a place that is none is told. */
 	   "mkdir root && : >root/file\n"
 	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/pid -o "
