@@ -401,6 +401,13 @@ static void on_lost(void *arg, const char *path, int err)
 	say(m, "writing %s: %s", name, strerror(err));
 }
 
+static bool one_way(void *arg)
+{
+	const struct mount *m = arg;
+
+	return lines_count(m->lines) == 1;
+}
+
 static bool make_layers(struct mount *m)
 {
 	const struct options *options = &m->options;
@@ -435,6 +442,7 @@ static bool make_layers(struct mount *m)
 		.behind_max = options->behind_max,
 		.number = shown_number,
 		.lost = on_lost,
+		.one_way = one_way,
 		.arg = m,
 	};
 	enum csftp_err err = CSFTP_ERR_ARG;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/layer/askers.h"
 #include "core/layer/cache.h"
 #include "core/layer/follow.h"
 #include "core/layer/keep.h"
@@ -16,6 +17,7 @@
 struct layers {
 	struct layers_config config;
 	struct csftp_fs *top; /* of those that there are by now */
+	struct askers *askers;
 	struct why *why;
 	struct csftp_fs *mend;	 /* NULL: nothing needs help */
 	struct idmap *idmap;	 /* NULL: owners are shown as they are */
@@ -75,6 +77,27 @@ static uint32_t as_ms(double seconds)
 	if (seconds >= (CACHE_NEVER - 1) / 1000.0)
 		return CACHE_NEVER - 1;
 	return seconds < 0.001 ? 1 : (uint32_t)(seconds * 1000);
+}
+
+/* Below all that answers by itself. */
+static enum csftp_err add_askers(struct layers *layers)
+{
+	const struct askers_config config = {
+		.under = layers->config.under,
+		.now_us = now_us,
+	};
+
+	return askers_new(&layers->askers, &config);
+}
+
+static uint64_t trip_us(void *arg)
+{
+	const struct layers *layers = arg;
+
+	if (layers->config.one_way &&
+	    !layers->config.one_way(layers->config.arg))
+		return 0;
+	return askers_trip_us(layers->askers);
 }
 
 static enum csftp_err add_mend(struct layers *layers)
@@ -224,6 +247,7 @@ static enum csftp_err add_writebehind(struct layers *layers)
 		.under = prefetch_fs(layers->prefetch),
 		.now_ms = now_ms,
 		.lost = lost,
+		.trip_us = trip_us,
 		.arg = layers,
 		.durability = layers->config.durability,
 		.bytes_max = layers->config.behind_max,
@@ -241,7 +265,9 @@ enum csftp_err layers_new(struct layers **out,
 	if (!layers)
 		return CSFTP_ERR_NOMEM;
 	layers->config = *config;
-	err = why_new(&layers->why, config->under);
+	err = add_askers(layers);
+	if (!err)
+		err = why_new(&layers->why, askers_fs(layers->askers));
 	if (!err)
 		layers->top = why_fs(layers->why);
 	if (!err)
@@ -298,6 +324,7 @@ void layers_free(struct layers *layers)
 	idmap_free(layers->idmap);
 	mend_free(layers->mend);
 	why_free(layers->why);
+	askers_free(layers->askers);
 	free(layers);
 }
 

@@ -41,6 +41,11 @@ struct layers_config {
 		*owners; /* without under; NULL: as they are */
 	/* A steady clock in milliseconds, not 0; NULL: the system's. */
 	uint64_t (*now_ms)(void *arg);
+	/*
+	 * Whether names share the way with what is moved; may be NULL, then
+	 * they do.
+	 */
+	bool (*one_way)(void *arg);
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes answered and not written; 0: 64 MiB */
 	/* The st_ino that is shown for a path. */

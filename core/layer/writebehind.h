@@ -31,6 +31,9 @@
  * nothing is not sent.  Names are compared byte by byte: a second name of a
  * file, be it through a link, is another file to the layer.
  *
+ * While somebody asks the server for other things, no more is under way below
+ * than goes there in one round trip, and two pieces.
+ *
  * WRITEs of any length are taken.  Memory is kept for reuse; where there is
  * none, the answer is ENOMEM.  One thread.
  */
@@ -50,6 +53,12 @@ struct writebehind_config {
 	uint64_t (*now_ms)(void *arg);
 	/* An error that nobody can be told of any more; may be NULL. */
 	void (*lost)(void *arg, const char *path, int err);
+	/*
+	 * The way to the server and back in microseconds, if somebody asks it
+	 * something whose answer would stand behind WRITEs; 0: nobody does.
+	 * May be NULL.
+	 */
+	uint64_t (*trip_us)(void *arg);
 	void *arg;
 	enum writebehind_durability durability;
 	uint64_t bytes_max;    /* not done yet: 64 MiB */

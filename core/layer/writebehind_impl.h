@@ -126,6 +126,8 @@ struct writebehind {
 	uint64_t best;	      /* bytes per second before the window doubled */
 	uint64_t idle_ms;     /* when nothing was under way any more */
 	uint64_t settled_ms;  /* when doubling was no use; 0: not tried */
+	uint64_t peak;	      /* bytes per second without giving way, lately */
+	bool gave_way;	      /* to who asks, in this trial */
 	bool limited;	      /* by the window, in this trial */
 	bool probing;	      /* it has doubled, and is not judged yet */
 	bool pumping;

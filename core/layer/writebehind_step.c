@@ -253,6 +253,26 @@ static void begin_trial(struct writebehind *wb, uint64_t now)
 	wb->trial_ms = now;
 	wb->trial_bytes = 0;
 	wb->limited = false;
+	wb->gave_way = false;
+}
+
+/*
+ * What may be under way, so that who asks for something else waits for little
+ * more than the way there and back: what that takes, and a piece at either end.
+ * How fast the way is has been seen before.
+ */
+static uint64_t window_now(const struct writebehind *wb)
+{
+	uint64_t trip = wb->config.trip_us && wb->peak > 0
+				? wb->config.trip_us(wb->config.arg)
+				: 0;
+	uint64_t least;
+
+	/* As much as that is none that would have to give way. */
+	if (trip == 0 || trip > 1000000)
+		return wb->window;
+	least = wb->peak * trip / 1000000 + 2 * (uint64_t)wb->piece;
+	return least < wb->window ? least : wb->window;
 }
 
 static void window_begin(struct writebehind *wb)
@@ -298,7 +318,7 @@ static void judge(struct writebehind *wb, uint64_t rate, uint64_t now)
 /* So many bytes are done: how long did a window's worth take? */
 static void window_count(struct writebehind *wb, uint32_t len)
 {
-	uint64_t now;
+	uint64_t now, rate;
 
 	if (wb->stale_bytes > len) {
 		wb->stale_bytes -= len;
@@ -315,8 +335,15 @@ static void window_count(struct writebehind *wb, uint32_t len)
 	now = wb_now(wb);
 	if (now - wb->trial_ms < TRIAL_MS)
 		return;
-	if (wb->limited)
-		judge(wb, wb->trial_bytes * 1000 / (now - wb->trial_ms), now);
+	rate = wb->trial_bytes * 1000 / (now - wb->trial_ms);
+	if (!wb->gave_way)
+		wb->peak = rate > wb->peak ? rate
+					   : wb->peak - (wb->peak - rate) / 16;
+	else if (rate > wb->peak)
+		wb->peak = rate;
+	/* What is less than the window says nothing about it. */
+	if (wb->limited && !wb->gave_way)
+		judge(wb, rate, now);
 	begin_trial(wb, now);
 }
 
@@ -425,14 +452,18 @@ static bool wants_company(const struct writebehind *wb,
 
 static bool may_go(struct writebehind *wb, const struct wb_step *step)
 {
+	uint64_t window;
+
 	if (wants_company(wb, step))
 		return false;
 	if (step->req.op != CSFTP_OP_WRITE)
 		return true;
 	if (wb->flying == 0)
 		window_begin(wb);
-	if (wb->flying_bytes > 0 && wb->flying_bytes + step->len > wb->window) {
+	window = wb->flying_bytes > 0 ? window_now(wb) : wb->window;
+	if (wb->flying_bytes > 0 && wb->flying_bytes + step->len > window) {
 		wb->limited = true;
+		wb->gave_way = wb->gave_way || window < wb->window;
 		return false;
 	}
 	return wb->flying < WB_FLYING_MAX;

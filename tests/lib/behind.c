@@ -103,6 +103,11 @@ static uint64_t now(void *arg)
 	return ((struct behind *)arg)->far.now_ms;
 }
 
+static uint64_t trip_us(void *arg)
+{
+	return ((struct behind *)arg)->trip_us;
+}
+
 int behind_set_up(void **state)
 {
 	struct behind *world = calloc(1, sizeof(*world));
@@ -117,6 +122,7 @@ int behind_set_up(void **state)
 		.under = &world->tap.fs,
 		.now_ms = now,
 		.lost = note_lost,
+		.trip_us = trip_us,
 		.arg = world,
 	};
 	for (size_t i = 0; i < sizeof(world->bytes); i++)

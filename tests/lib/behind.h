@@ -28,6 +28,7 @@ struct behind {
 	unsigned pieces;  /* of WRITEs in pieces */
 	unsigned lost;
 	int lost_err;
+	uint64_t trip_us; /* as somebody asks; 0: nobody does */
 	uint8_t bytes[256 * BEHIND_PIECE];
 };
 

@@ -154,6 +154,44 @@ static void the_window_grows_where_that_brings_more(void **state)
 	behind_assert(world, "/f", 64 * BEHIND_PIECE);
 }
 
+/* How many WRITEs are under way at a time, while so much is written. */
+static size_t most_under_way(struct behind *world, csftp_fh fh, uint64_t *at)
+{
+	uint64_t end = *at + 40 * BEHIND_PIECE;
+
+	/* What was sent before does not count. */
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	world->far.later.most = 0;
+	for (; *at < end; *at += BEHIND_PIECE)
+		assert_int_equal(behind_put(world, fh, *at, BEHIND_PIECE), 0);
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	return world->far.later.most;
+}
+
+static void who_asks_does_not_wait_for_more_than_the_way(void **state)
+{
+	struct behind *world = *state;
+	uint64_t at = 0;
+	csftp_fh fh;
+
+	world->config.window_first = 8 * BEHIND_PIECE;
+	world->config.bytes_max = 15 * BEHIND_PIECE;
+	world->far.trip_ms = 100;
+	behind_ready(state);
+	fh = behind_open(world, "/f", BEHIND_NEW);
+	assert_in_range(most_under_way(world, fh, &at), 7, 9);
+	/* Most of the 100 ms are what stands before the question. */
+	world->trip_us = 10000;
+	assert_in_range(most_under_way(world, fh, &at), 1, 3);
+	/* All of it is the way: then nothing is to be won. */
+	world->trip_us = 100000;
+	assert_in_range(most_under_way(world, fh, &at), 7, 9);
+	world->trip_us = 0;
+	assert_in_range(most_under_way(world, fh, &at), 7, 9);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	behind_assert(world, "/f", at);
+}
+
 static void an_error_is_told_once(void **state)
 {
 	struct behind *world = behind_ready(state);
@@ -504,6 +542,7 @@ int main(void)
 		BEHIND_TEST(what_is_not_done_is_bounded),
 		BEHIND_TEST(many_little_writes_are_bounded_too),
 		BEHIND_TEST(the_window_grows_where_that_brings_more),
+		BEHIND_TEST(who_asks_does_not_wait_for_more_than_the_way),
 		BEHIND_TEST(an_error_is_told_once),
 		BEHIND_TEST(close_tells_of_each_error),
 		BEHIND_TEST(close_has_an_error_of_its_own),
