@@ -96,7 +96,7 @@ struct received {
 	void *mem;
 };
 
-/* Buffers that are kept for use again. */
+/* Buffers that are kept for use again, for a while. */
 struct buffers {
 	void **item;
 	uint32_t count;
@@ -119,7 +119,8 @@ struct fusefs {
 	uint32_t max_read;
 	uint32_t max_write;
 	uint64_t next_check_ms;
-	bool parallel; /* to be said in the first answer, to INIT */
+	uint64_t trim_ms; /* when spare buffers are given back; 0: none are */
+	bool parallel;	  /* to be said in the first answer, to INIT */
 	bool mounted;
 	struct buffers gather;
 	struct received *unheld;
@@ -186,6 +187,9 @@ uint64_t fusefs_now_ms(void);
 
 void *buffers_get(struct buffers *buffers);
 void buffers_put(struct buffers *buffers, void *item);
+
+/* Gives back what nobody uses; when to call again, 0: there is none. */
+uint64_t fusefs_trim(struct fusefs *f, uint64_t now_ms);
 
 /* Signals (interrupt.c) */
 void op_watch(struct fuse_op *op);

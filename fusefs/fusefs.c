@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -169,6 +170,15 @@ enum csftp_err fusefs_new(struct fusefs **out,
 	return CSFTP_OK;
 }
 
+/* How long buffers are kept that nobody uses. */
+#define TRIM_MS 3000U
+
+/* The C library keeps what is freed, in case that it is wanted again. */
+static void give_memory_back(void)
+{
+	(void)malloc_trim(0);
+}
+
 /* Where the payload of a WRITE begins in its request. */
 #define PAYLOAD_AT                                                             \
 	(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in))
@@ -228,7 +238,37 @@ static void free_buffers(struct buffers *buffers)
 {
 	while (buffers->count > 0)
 		free(buffers->item[--buffers->count]);
-	free(buffers->item);
+}
+
+/* All but so many of those that nobody holds. */
+static void free_received(struct fusefs *f, size_t but)
+{
+	struct received **at = &f->unheld;
+
+	for (; but > 0 && *at; but--)
+		at = &(*at)->next;
+	while (*at) {
+		struct received *received = *at;
+
+		*at = received->next;
+		received_free(received);
+	}
+}
+
+/* What a rush has left behind is not kept for the next one. */
+uint64_t fusefs_trim(struct fusefs *f, uint64_t now_ms)
+{
+	bool spare = f->gather.count > 0 || (f->unheld && f->unheld->next);
+
+	if (!spare || f->trim_ms == 0) {
+		f->trim_ms = spare ? now_ms + TRIM_MS : 0;
+	} else if (now_ms >= f->trim_ms) {
+		free_buffers(&f->gather);
+		free_received(f, 1);
+		give_memory_back();
+		f->trim_ms = 0;
+	}
+	return f->trim_ms;
 }
 
 void fusefs_free(struct fusefs *f)
@@ -240,12 +280,8 @@ void fusefs_free(struct fusefs *f)
 		fuse_session_destroy(f->session);
 	inodes_free(f->inodes);
 	free_buffers(&f->gather);
-	while (f->unheld) {
-		struct received *received = f->unheld;
-
-		f->unheld = received->next;
-		received_free(received);
-	}
+	free(f->gather.item);
+	free_received(f, 0);
 	free(f->dirbuf);
 	free(f->ops);
 	free(f);

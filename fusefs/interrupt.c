@@ -148,7 +148,7 @@ static void check_all(struct fusefs *f, bool exhausted)
 	}
 }
 
-uint64_t fusefs_tick(struct fusefs *f, uint64_t now_ms)
+static uint64_t check_callers(struct fusefs *f, uint64_t now_ms)
 {
 	/* With all objects in use, interruptions are not read any more. */
 	bool exhausted = f->unused_count == 0;
@@ -164,4 +164,12 @@ uint64_t fusefs_tick(struct fusefs *f, uint64_t now_ms)
 		f->next_check_ms = now_ms + CHECK_MS;
 	}
 	return f->next_check_ms;
+}
+
+uint64_t fusefs_tick(struct fusefs *f, uint64_t now_ms)
+{
+	uint64_t check = check_callers(f, now_ms);
+	uint64_t trim = fusefs_trim(f, now_ms);
+
+	return check == 0 || (trim > 0 && trim < check) ? trim : check;
 }

@@ -141,6 +141,16 @@ mount_it()
 		"bench:$dir/served" "$point"
 }
 
+# memory WAY FIELD: VmRSS or VmHWM, in KiB, of the mount program.
+memory()
+{
+	local pid
+	for pid in $(pgrep -f -- "$point" || :); do
+		sed -n "s/^$2:[^0-9]*\\([0-9]*\\).*/\\1/p" \
+			"/proc/$pid/status" 2>/dev/null || :
+	done >>"$dir/$1.$2"
+}
+
 # A program that looks at new mounts may hold it for a moment.
 unmount_it()
 {
@@ -273,10 +283,12 @@ measure_one()
 		"$dir/large.back"
 	[ "$what" != remove ] || cp -r "$dir/tree" "$dir/served/copy"
 	mount_it "$way"
+	memory "$way" VmRSS
 	if [ "$(type -t "first_$what")" = function ]; then
 		"first_$what" >/dev/null 2>&1 || :
 	fi
 	timed "$what" >>"$dir/$rtt.$way.$what"
+	memory "$way" VmHWM
 	unmount_it
 	verify "$what" >/dev/null ||
 		echo "bench: $way $what is not what it should be" >&2
@@ -325,6 +337,23 @@ show()
 	done
 }
 
+# The most that each program had, of all measurements.
+show_memory()
+{
+	local field way
+	printf '\nresident memory, MiB\n%-12s' ''
+	for way in $ways; do printf ' %18s' "$way"; done
+	for field in VmRSS VmHWM; do
+		printf '\n%-12s' "$([ $field = VmRSS ] && echo 'when mounted' ||
+			echo 'at most')"
+		for way in $ways; do
+			sort -n "$dir/$way.$field" | awk 'END {
+				printf " %18.1f", $1 / 1024 }'
+		done
+	done
+	echo
+}
+
 start_sshd
 prepare
 export GIT_CONFIG_GLOBAL=$dir/gitconfig
@@ -332,5 +361,6 @@ for rtt in $rtts; do
 	measure "$rtt"
 	show "$rtt"
 done
+show_memory
 printf '\ncipher %s; medians of %s; %s MiB; %s files in 100 directories\n' \
 	"$cipher" "$rounds" "$size_mib" "$files"

@@ -312,6 +312,46 @@ static void other_users_learn_nothing(void **state)
 	mounted_unmount(&inside->mounted);
 }
 
+/* In KiB. */
+static unsigned long memory_of(const struct inside *inside)
+{
+	char path[64], text[8192];
+	const char *at;
+	size_t len;
+
+	proc_print(path, sizeof(path), "/proc/%d/status",
+		   (int)inside->mounted.pid);
+	len = file_read(path, text, sizeof(text) - 1);
+	text[len] = '\0';
+	at = strstr(text, "\nVmRSS:");
+	assert_non_null(at);
+	return strtoul(at + sizeof("\nVmRSS:") - 1, NULL, 10);
+}
+
+/* What it has at rest, and a while after a rush. */
+static void a_mount_at_rest_is_small(void **state)
+{
+	struct inside *inside = *state;
+	const struct timespec nap = {.tv_nsec = 100000000};
+	int64_t until;
+
+#ifdef __SANITIZE_ADDRESS__
+	skip_because("a sanitizer keeps memory of its own");
+#endif
+	mount_it(inside);
+	assert_in_range(memory_of(inside), 512, 8192);
+	must_sh("cd '%s' && dd if=/dev/zero of=large bs=1M count=100 && "
+		"dd if=large of=/dev/null bs=1M",
+		inside->mounted.point);
+	until = proc_now_ms() + LIMIT_MS;
+	while (memory_of(inside) > 24576) {
+		if (proc_now_ms() > until)
+			fail_msg("it keeps %lu KiB", memory_of(inside));
+		(void)nanosleep(&nap, NULL);
+	}
+	mounted_unmount(&inside->mounted);
+}
+
 #define STATUS_TEST(claim) cmocka_unit_test_setup_teardown(claim, start, stop)
 
 int main(void)
@@ -325,6 +365,7 @@ int main(void)
 		STATUS_TEST(messages_are_logged_from_on_to_off),
 		STATUS_TEST(a_mount_is_found_by_other_names),
 		STATUS_TEST(other_users_learn_nothing),
+		STATUS_TEST(a_mount_at_rest_is_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
