@@ -249,6 +249,44 @@ static void a_reset_connection_is_a_pause(void **state)
 }
 
 /* Nothing says that it is gone, but that nothing comes any more. */
+/* It is still there, until nothing is left that names it. */
+static void what_was_removed_while_open_is_stale_then(void **state)
+{
+	struct away *away = *state;
+	char text[16];
+	int gone, replaced, other;
+
+	serve_file(away, "gone", "one");
+	serve_file(away, "replaced", "two");
+	serve_file(away, "other", "three");
+	mount_by_proxy(away, NULL);
+	gone = open_there(away, "gone", O_RDWR);
+	replaced = open_there(away, "replaced", O_RDONLY);
+	other = open_there(away, "other", O_RDONLY);
+	must_sh("cd '%s' && rm gone && echo new >new && mv new replaced",
+		away->mounted.point);
+	writes(gone, "ONE");
+	assert_int_equal(fsync(gone), 0);
+	assert_int_equal(pread(gone, text, sizeof(text), 0), 3);
+	assert_memory_equal(text, "ONE", 3);
+	cut(away);
+	await_log(away, "is back");
+	/* Not what the kernel has of them. */
+	assert_int_equal(posix_fadvise(gone, 0, 0, POSIX_FADV_DONTNEED), 0);
+	assert_int_equal(pwrite(gone, "x", 1, 0) == 1 && fsync(gone) == 0,
+			 false);
+	assert_int_equal(errno, ESTALE);
+	(void)close(gone);
+	assert_int_equal(posix_fadvise(replaced, 0, 0, POSIX_FADV_DONTNEED), 0);
+	assert_int_equal(pread(replaced, text, sizeof(text), 0), -1);
+	assert_int_equal(errno, ESTALE);
+	assert_int_equal(close(replaced), 0);
+	assert_int_equal(pread(other, text, sizeof(text), 0), 5);
+	assert_int_equal(close(other), 0);
+	assert_served(away, "replaced", "new\n");
+	mounted_unmount(&away->mounted);
+}
+
 static void hole(struct away *away)
 {
 	struct proxy_counts counts = proxy_counts(&away->proxy);
@@ -595,6 +633,7 @@ int main(void)
 		BY_NATIVE(a_reset_connection_is_a_pause),
 		BY_LIBSSH2(a_reset_connection_is_a_pause),
 		DIRECTLY(a_reset_connection_is_a_pause),
+		DIRECTLY(what_was_removed_while_open_is_stale_then),
 		DIRECTLY(a_link_that_swallows_all_is_noticed),
 		BY_NATIVE(a_link_that_swallows_all_is_noticed),
 		BY_SSH(a_server_that_is_away_is_waited_for),
