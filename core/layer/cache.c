@@ -44,6 +44,7 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 	node->attr = *attr;
 	node->attr_until = cache_now(cache) + cache->config.attr_ms;
 	node->rough_until = node->attr_until;
+	node->opened = false;
 }
 
 void cache_learn_absent(struct cache *cache, struct cache_node *node)
@@ -153,18 +154,42 @@ static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_learn_attr(cache, node, reply->attr);
 	else if (reply->err == ENOENT && news)
 		cache_learn_absent(cache, node);
+	if (call->refreshes)
+		cache_refreshed(cache, node);
+}
+
+static struct cache_call *ask_attr(struct cache *cache, struct csftp_req *up,
+				   struct cache_node *node)
+{
+	struct cache_call *call = cache_call_new(cache, up, getattr_after);
+
+	if (!call || !cache_call_lower(call))
+		return NULL;
+	call->job.req.flags &= ~CSFTP_ROUGH;
+	cache_call_hold(&call->node, node);
+	return call;
 }
 
 /* A handle's attributes are its file's, whatever name that has by now. */
 void cache_getattr_below(struct cache *cache, struct csftp_req *up,
 			 struct cache_node *node)
 {
-	struct cache_call *call = cache_call_new(cache, up, getattr_after);
+	struct cache_call *call = ask_attr(cache, up, node);
 
-	if (!call || !cache_call_lower(call))
+	if (call)
+		cache_call_submit(call);
+}
+
+void cache_refresh_below(struct cache *cache, struct csftp_req *up,
+			 struct cache_node *node)
+{
+	struct cache_call *call = ask_attr(cache, up, node);
+
+	if (!call)
 		return;
-	call->job.req.flags &= ~CSFTP_ROUGH;
-	cache_call_hold(&call->node, node);
+	call->refreshes = node && !node->refreshing;
+	if (call->refreshes)
+		node->refreshing = true;
 	cache_call_submit(call);
 }
 
@@ -458,7 +483,7 @@ void cache_ask_anew(struct cache *cache, struct csftp_req *up)
 
 	if (cache_path_is_plain(up->path))
 		node = cache_path_make(&cache->tree, up->path);
-	cache_getattr_below(cache, up, node);
+	cache_refresh_below(cache, up, node);
 }
 
 /*

@@ -36,7 +36,8 @@
  *
  * Attributes of a file that is open for writing are always asked for.  When a
  * file is opened to be read, they are asked for behind the OPEN, unless they
- * were learned within a second.  Content goes through unseen.
+ * were learned within a second and nobody has opened it since.  Content goes
+ * through unseen.
  *
  * Memory is bounded; what was used longest ago is forgotten first.  No memory
  * is an answer of ENOMEM, or a fact that is not remembered.  One thread.

@@ -50,6 +50,7 @@ struct cache_call {
 	char *path;		/* instead of a handle that is ours alone */
 	uint64_t since;		/* the last change before it was asked */
 	bool unplain;		/* a change that may be of anything */
+	bool refreshes;		/* who asks for the node's attributes waits */
 	struct csftp_attr attr; /* SETATTR: what is sent below */
 };
 
@@ -155,6 +156,9 @@ struct cache_handle *cache_handle_of(struct cache *cache, csftp_fh number);
 /* Asks below, and remembers what is said of the node, which may be NULL. */
 void cache_getattr_below(struct cache *cache, struct csftp_req *up,
 			 struct cache_node *node);
+/* The same, and who asks for them meanwhile waits for it. */
+void cache_refresh_below(struct cache *cache, struct csftp_req *up,
+			 struct cache_node *node);
 
 /* Changes of our own (cache_change.c) */
 /*
@@ -194,6 +198,7 @@ void cache_setattr(struct csftp_fs *fs, struct csftp_req *up);
 /* Open files (cache_open.c) */
 /* The attributes are being asked for anew: who asks for them waits. */
 void cache_await_refresh(struct cache *cache, struct csftp_req *up);
+void cache_refreshed(struct cache *cache, struct cache_node *node);
 void cache_open(struct csftp_fs *fs, struct csftp_req *up);
 void cache_close(struct csftp_fs *fs, struct csftp_req *up);
 

@@ -37,8 +37,10 @@ void cache_await_refresh(struct cache *cache, struct csftp_req *up)
 }
 
 /* Those who wait for another file's attributes wait on. */
-static void wake_stale(struct cache *cache)
+void cache_refreshed(struct cache *cache, struct cache_node *node)
 {
+	node->refreshing = false;
+
 	append(&cache->woken, cache->stale);
 	cache->stale = NULL;
 	/* One by one, as whoever is answered may cancel others. */
@@ -56,10 +58,9 @@ static void refreshed(struct csftp_req *req, const struct csftp_reply *reply)
 	struct cache *cache = refresh->cache;
 
 	(void)reply; /* it was remembered */
-	refresh->node->refreshing = false;
+	refresh->node->opened = true;
 	cache_let_go(cache, refresh->node);
 	free(refresh);
-	wake_stale(cache);
 	cache->pending--;
 }
 
@@ -73,7 +74,8 @@ static bool cannot_be_known(const struct cache *cache,
 /*
  * Whoever opens a file is to see what was written and closed elsewhere before
  * (close-to-open), so its size must be of now: who asks for it meanwhile waits,
- * or content of now would be cut where it ended before.
+ * or content of now would be cut where it ended before.  What is known for a
+ * moment is of now for one of them.
  */
 static void refresh_attr(struct cache *cache, struct cache_node *node)
 {
@@ -83,9 +85,12 @@ static void refresh_attr(struct cache *cache, struct cache_node *node)
 	if (cache->quiet || node->refreshing ||
 	    cache->config.attr_ms <= OPEN_MS ||
 	    cache->config.attr_ms == CACHE_NEVER ||
-	    cannot_be_known(cache, node) ||
-	    node->attr_until > cache_now(cache) + left)
+	    cannot_be_known(cache, node))
 		return;
+	if (node->attr_until > cache_now(cache) + left && !node->opened) {
+		node->opened = true;
+		return;
+	}
 	refresh = malloc(sizeof(*refresh));
 	if (!refresh || !cache_path_of(node, refresh->path)) {
 		free(refresh);
@@ -94,7 +99,6 @@ static void refresh_attr(struct cache *cache, struct cache_node *node)
 	refresh->cache = cache;
 	refresh->node = node;
 	cache_node_pin(node);
-	node->refreshing = true;
 	refresh->req = (struct csftp_req){
 		.op = CSFTP_OP_GETATTR,
 		.flags = CSFTP_NOFOLLOW,
@@ -102,7 +106,7 @@ static void refresh_attr(struct cache *cache, struct cache_node *node)
 		.path = refresh->path,
 	};
 	cache->pending++;
-	cache_getattr_below(cache, &refresh->req, node);
+	cache_refresh_below(cache, &refresh->req, node);
 }
 
 static void open_after(struct cache_call *call, struct csftp_reply *reply)

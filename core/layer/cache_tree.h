@@ -64,6 +64,7 @@ struct cache_node {
 	bool renewed;	 /* by that: of the names alone, not attributes */
 	bool wants_attr; /* who lists it asks for them, too */
 	bool refreshing; /* its attributes are asked for, as it is opened */
+	bool opened;	 /* with those that are known */
 };
 
 /* Children may be others than there are, whatever the directory's mtime is. */

@@ -324,11 +324,12 @@ static bool open_kept(struct keep *keep, struct keep_file *file,
 	return true;
 }
 
-void keep_open_checked(struct keep *keep, struct csftp_req *up)
+void keep_open_checked(struct keep *keep, struct csftp_req *up,
+		       uint64_t since_ms)
 {
 	struct keep_file *file = NULL;
 
-	if (keep_look(keep, up->path, &file) != KEEP_GOOD ||
+	if (keep_look(keep, up->path, since_ms, &file) != KEEP_GOOD ||
 	    !open_kept(keep, file, up))
 		open_below(keep, up);
 }
@@ -342,8 +343,9 @@ static void op_open(struct csftp_fs *fs, struct csftp_req *up)
 		op_change(fs, up);
 		return;
 	}
-	if (keep->quiet || keep_look(keep, up->path, &file) != KEEP_CHECK)
-		keep_open_checked(keep, up);
+	if (keep->quiet ||
+	    keep_look(keep, up->path, KEEP_NOT_ASKED, &file) != KEEP_CHECK)
+		keep_open_checked(keep, up, KEEP_NOT_ASKED);
 	else
 		keep_check(keep, file, up);
 }

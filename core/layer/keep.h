@@ -12,15 +12,15 @@
 /*
  * What was read of a small file is kept, with the attributes that the file had
  * before it was read.  Who opens it again, to read it, is answered from memory
- * if it still has them: one question, and none where they were learned within a
- * second.  With the first such question go those about the files that were
- * opened behind that one the last time, so that who opens the same files again
- * and again, as git does, waits for one of them.
+ * if it still has them: one question, and none where they were learned within
+ * the time of eight such.  With the first question go those about the files
+ * that were opened behind that one the last time, so that who opens the same
+ * files again and again, as git does, waits for one of them.
  *
  * A time of modification is of whole seconds.  So content proves to be that of
  * a time only if it was read two seconds after that, or more: by the server's
  * clock where that is known (cache_had_passed()), or because the time had been
- * seen two seconds before.  What is not so sure is good for a second.
+ * seen two seconds before.  What is not so sure is good without a question only.
  *
  * Such a file is not open below.  It is opened there once somebody wants more
  * of it than to read it, or after a second; and before it changes through this
@@ -41,7 +41,7 @@ struct keep_config {
 	void *arg;
 	uint32_t file_max;  /* bytes of one: 64 KiB, or what one READ takes */
 	uint32_t bytes_max; /* of all: 4 MiB */
-	uint32_t fresh_ms;  /* what is good without a question: 1,000 */
+	uint32_t fresh_ms;  /* good without a question, at most: 1,000 */
 	uint32_t ahead;	    /* files that are asked about at once: 16 */
 };
 

@@ -15,6 +15,7 @@ struct keep_check {
 	struct keep_check *next;
 	struct keep_check *prev;
 	struct csftp_req *up; /* the OPEN that waits for it, or NULL */
+	uint64_t asked_ms;
 	char path[];
 };
 
@@ -23,8 +24,10 @@ static void checked(struct csftp_req *req, const struct csftp_reply *reply)
 	struct keep_check *check = (struct keep_check *)req;
 	struct keep *keep = check->keep;
 	struct csftp_req *up = check->up;
+	uint64_t asked_ms = check->asked_ms;
 
 	(void)reply; /* the cache knows */
+	keep->trip_ms = keep_now(keep) - asked_ms;
 	keep->pending--;
 	if (check->prev)
 		check->prev->next = check->next;
@@ -34,7 +37,7 @@ static void checked(struct csftp_req *req, const struct csftp_reply *reply)
 		check->next->prev = check->prev;
 	free(check);
 	if (up)
-		keep_open_checked(keep, up);
+		keep_open_checked(keep, up, asked_ms);
 }
 
 /* False: no memory. */
@@ -53,6 +56,7 @@ static bool ask(struct keep *keep, const char *path, struct csftp_req *up)
 		.keep = keep,
 		.next = keep->checks,
 		.up = up,
+		.asked_ms = keep_now(keep),
 	};
 	memcpy(check->path, path, len);
 	if (check->next)
@@ -77,7 +81,8 @@ static void ask_ahead(struct keep *keep, struct keep_file *first,
 		struct keep_file *file = NULL;
 
 		if (!first->ahead &&
-		    keep_look(keep, first->path, &file) == KEEP_CHECK) {
+		    keep_look(keep, first->path, KEEP_NOT_ASKED, &file) ==
+			    KEEP_CHECK) {
 			file->ahead = true;
 			count--;
 			keep->counts.ahead++;

@@ -12,6 +12,9 @@
 /* Whole seconds that a time of modification has to be past, see keep.h. */
 #define PAST_MS 2000U
 
+/* Round trips for which attributes are good, see is_of_now(). */
+#define GOOD_TRIPS 8U
+
 bool keep_is_in(const char *path, const char *top)
 {
 	size_t len;
@@ -122,8 +125,18 @@ static bool is_proof(const struct keep *keep, const struct keep_file *file)
 				file->read_ms);
 }
 
+/*
+ * As long as a question takes nobody can have been told, over the same way, that
+ * the file is another one by now; and to have it changed takes some of them.
+ */
+static bool is_of_now(const struct keep *keep, uint64_t age_ms)
+{
+	return age_ms < keep->trip_ms * GOOD_TRIPS &&
+	       age_ms <= keep->config.fresh_ms;
+}
+
 enum keep_sight keep_look(struct keep *keep, const char *path,
-			  struct keep_file **found)
+			  uint64_t since_ms, struct keep_file **found)
 {
 	struct keep_file *file = keep_file_at(keep, path);
 	const struct csftp_attr *attr;
@@ -140,7 +153,8 @@ enum keep_sight keep_look(struct keep *keep, const char *path,
 		*found = NULL;
 		return KEEP_NONE;
 	}
-	if (attr && age_ms <= keep->config.fresh_ms &&
+	if (attr &&
+	    (keep_now(keep) - age_ms >= since_ms || is_of_now(keep, age_ms)) &&
 	    (proof || keep_is_fresh(keep, file->read_ms)))
 		return KEEP_GOOD;
 	return proof && !cache_is_written(keep->config.cache, path) ? KEEP_CHECK

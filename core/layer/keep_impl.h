@@ -77,6 +77,7 @@ struct keep {
 	struct csftp_req *held; /* changes that wait for OPENs */
 	csftp_fh last_number;
 	uint32_t pending;
+	uint64_t trip_ms; /* the last question took */
 	struct keep_counts counts;
 	bool quiet;
 };
@@ -110,8 +111,11 @@ enum keep_sight {
 	KEEP_CHECK, /* ... if its attributes are the same: ask */
 	KEEP_NONE
 };
+/* What was learned since then is good enough in any case. */
 enum keep_sight keep_look(struct keep *keep, const char *path,
-			  struct keep_file **file);
+			  uint64_t since_ms, struct keep_file **file);
+
+#define KEEP_NOT_ASKED UINT64_MAX
 
 /* Asks for attributes (keep_check.c) */
 /* Those of the file; then up, an OPEN, is done (keep_open_checked()). */
@@ -121,6 +125,8 @@ void keep_check(struct keep *keep, struct keep_file *file,
 bool keep_check_cancel(struct keep *keep, const struct csftp_req *up);
 
 /* Operations (keep.c) */
-void keep_open_checked(struct keep *keep, struct csftp_req *up);
+/* OPEN: from memory, if what is known of the file since then agrees; or below. */
+void keep_open_checked(struct keep *keep, struct csftp_req *up,
+		       uint64_t since_ms);
 
 #endif

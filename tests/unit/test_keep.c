@@ -131,17 +131,33 @@ static void what_is_the_same_is_opened_for_one_question(void **state)
 	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
 }
 
-static void within_a_second_nobody_is_asked(void **state)
+/* As long as a question takes nobody can know better. */
+static void at_once_nobody_is_asked_again(void **state)
 {
 	struct rig *rig = *state;
 
-	put_old(rig, "/f", "text");
+	rig->far.trip_ms = 20;
+	keep_one(rig, "/f", "text");
 	use(rig, "/f", "text");
 	far_begin(&rig->far);
 	for (int i = 0; i < 5; i++)
 		use(rig, "/f", "text");
 	assert_int_equal(rig->far.all, 0);
-	assert_int_equal(keep_counts(rig->keep).opened, 5);
+	assert_int_equal(keep_counts(rig->keep).opened, 7);
+	rig->far.now_ms += 200;
+	use(rig, "/f", "text");
+	assert_int_equal(rig->far.all, 1);
+}
+
+static void where_a_question_takes_no_time_each_is_asked(void **state)
+{
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	for (int i = 0; i < 5; i++) {
+		far_put(&rig->far.other, "/f", i % 2 ? "text" : "other");
+		use(rig, "/f", i % 2 ? "text" : "other");
+	}
 }
 
 static void what_has_changed_is_read_again(void **state)
@@ -229,6 +245,7 @@ static void those_behind_are_asked_about_at_once(void **state)
 {
 	struct rig *rig = *state;
 
+	rig->far.trip_ms = 20;
 	put_three(rig);
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(fs_lgetattr(rig->c, "/one"), 0);
@@ -506,7 +523,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		KEEP_TEST(who_has_just_opened_a_file_is_told_its_attributes),
 		KEEP_TEST(what_is_the_same_is_opened_for_one_question),
-		KEEP_TEST(within_a_second_nobody_is_asked),
+		KEEP_TEST(at_once_nobody_is_asked_again),
+		KEEP_TEST(where_a_question_takes_no_time_each_is_asked),
 		KEEP_TEST(what_has_changed_is_read_again),
 		KEEP_TEST(a_time_that_has_not_passed_proves_nothing),
 		KEEP_TEST(an_old_file_is_sure_at_once_where_the_clock_is_known),
