@@ -1,7 +1,8 @@
 #!/bin/bash
 # mount.sh BUILD: csftpfs against sshfs and rclone, through the same sshd to the
-# same sftp-server (OpenSSH's; and csftpfs once more to ours), with the same
-# cipher, over round trips of several lengths.
+# same sftp-server (OpenSSH's; and csftpfs once more to ours) or to csftpd, with
+# the same cipher, over round trips of several lengths; without one the server
+# is dialled itself.
 #
 # What is served lies on a tmpfs where there is one.  The mounts take turns and
 # are made anew for each measurement, so that no cache helps; what was moved is
@@ -10,7 +11,8 @@
 # CSFTP_BENCH_RTT      milliseconds of a round trip: "0 5 20 100"
 # CSFTP_BENCH_ONLY     a pattern of measurements: "*"
 # CSFTP_BENCH_WAYS     "sshfs:sftp rclone:sftp csftpfs:sftp csftpfs:csftp";
-#                      csftpfs-ssh:sftp has transport=ssh
+#                      csftpfs-ssh:sftp has transport=ssh, and
+#                      csftpfs-native:csftpd is to our daemon
 # CSFTP_BENCH_MIB      of the large file: 256
 # CSFTP_BENCH_FILES    small files that are made and read: 1000
 # CSFTP_BENCH_CIPHER   aes128-gcm@openssh.com
@@ -33,6 +35,7 @@ fi
 dir=$(mktemp -d "$base/csftp-bench.XXXXXX")
 point=$dir/mount
 sshd=
+csftpd=
 delay=
 
 leave()
@@ -41,13 +44,39 @@ leave()
 	trap - EXIT INT TERM
 	cd /
 	! mountpoint -q "$point" || fusermount3 -uz "$point" || :
-	[ -z "$delay" ] || kill "$delay" || :
+	stop_delays
+	[ -z "$csftpd" ] || kill "$csftpd" || :
 	[ -z "$sshd" ] || kill "$sshd" || :
 	rm -rf --one-file-system "$dir"
 	exit $status
 }
 trap leave EXIT
 trap 'exit 130' INT TERM
+
+# write_config PORT PORT: how to log in to sshd and to csftpd.
+write_config()
+{
+	local host=bench port
+	for port; do
+		cat <<-END
+			Host $host
+				HostName 127.0.0.1
+				Port $port
+				User $(id -un)
+				IdentityFile $dir/user
+				IdentitiesOnly yes
+				IdentityAgent none
+				StrictHostKeyChecking no
+				Ciphers $cipher
+				UserKnownHostsFile /dev/null
+				GlobalKnownHostsFile /dev/null
+				ConnectionAttempts 20
+				BatchMode yes
+				LogLevel ERROR
+		END
+		host=bench-csftpd
+	done
+}
 
 # One sshd with both servers: the client names the subsystem.
 start_sshd()
@@ -70,22 +99,7 @@ start_sshd()
 			Subsystem sftp /usr/lib/openssh/sftp-server
 			Subsystem csftp $build/csftp-server
 		END
-		cat >"$dir/ssh_config" <<-END
-			Host bench
-				HostName 127.0.0.1
-				Port $port
-				User $(id -un)
-				IdentityFile $dir/user
-				IdentitiesOnly yes
-				IdentityAgent none
-				StrictHostKeyChecking no
-				Ciphers $cipher
-				UserKnownHostsFile /dev/null
-				GlobalKnownHostsFile /dev/null
-				ConnectionAttempts 20
-				BatchMode yes
-				LogLevel ERROR
-		END
+		write_config "$port" "$port" >"$dir/ssh_config"
 		/usr/sbin/sshd -D -e -f "$dir/sshd_config" &
 		sshd=$!
 		! ssh -F "$dir/ssh_config" bench true || return 0
@@ -95,34 +109,76 @@ start_sshd()
 	exit 1
 }
 
-# A long way to it, of so many milliseconds there and back; all go that way.
+# Ours has its own port; it is not started where no way leads to it.
+start_csftpd()
+{
+	local attempt
+	csftpd_port=$port
+	case " $ways " in *:csftpd\ *) ;; *) return 0 ;; esac
+	for attempt in 1 2 3 4 5; do
+		csftpd_port=$((20000 + (RANDOM + attempt) % 10000))
+		"$build/csftpd" -D -e -p "$csftpd_port" -h "$dir/host" \
+			-o AuthorizedKeysFile="$dir/user.pub" \
+			-o StrictModes=no 2>"$dir/csftpd.err" &
+		csftpd=$!
+		write_config "$csftpd_port" "$csftpd_port" >"$dir/try_config"
+		! echo ls | sftp -q -b - -F "$dir/try_config" bench \
+			>/dev/null 2>&1 || return 0
+		kill "$csftpd" 2>/dev/null || :
+	done
+	head -3 "$dir/csftpd.err" >&2
+	echo 'bench: no login to our own csftpd' >&2
+	exit 1
+}
+
+# start_delay PORT MILLISECONDS: a long way to a port, there and back; sets
+# far_port.
 start_delay()
 {
-	local port_there
-	mkfifo "$dir/delay.in"
-	"$build/tests/bench/delay" "$port" "$(awk "BEGIN { print $1 / 2 }")" \
-		<"$dir/delay.in" >"$dir/delay.port" &
-	delay=$!
-	exec 9>"$dir/delay.in"
+	local fifo=$dir/delay.in
+	rm -f "$dir/delay.port"
+	"$build/tests/bench/delay" "$1" "$(awk "BEGIN { print $2 / 2 }")" \
+		<"$fifo" >"$dir/delay.port" &
+	delay="$delay $!"
 	until [ -s "$dir/delay.port" ]; do sleep 0.05; done
-	port_there=$(cat "$dir/delay.port")
-	sed "s/Port $port/Port $port_there/" "$dir/ssh_config" >"$dir/far_config"
-	far_port=$port_there
+	far_port=$(cat "$dir/delay.port")
 }
 
-stop_delay()
+# All measurements go that way, but where there is none to go: a program in
+# between would have its share of the processors.
+start_delays()
 {
-	exec 9>&-
-	wait "$delay" || :
-	delay=
-	rm "$dir/delay.in" "$dir/delay.port"
+	local to_csftpd=$csftpd_port
+	far_port=$port
+	if [ "$1" != 0 ]; then
+		mkfifo "$dir/delay.in"
+		exec 9<>"$dir/delay.in"
+		start_delay "$csftpd_port" "$1"
+		to_csftpd=$far_port
+		start_delay "$port" "$1"
+	fi
+	write_config "$far_port" "$to_csftpd" >"$dir/far_config"
 }
 
-# mount_it PROGRAM:SUBSYSTEM
+stop_delays()
+{
+	local pid
+	for pid in $delay; do kill "$pid" || :; done
+	for pid in $delay; do wait "$pid" || :; done
+	delay=
+	exec 9>&-
+	rm -f "$dir/delay.in" "$dir/delay.port"
+}
+
+# mount_it PROGRAM:SUBSYSTEM, or PROGRAM:csftpd
 mount_it()
 {
-	local program=${1%:*} options=()
-	[ "${1#*:}" = sftp ] || options+=(-o "sftp_server=${1#*:}")
+	local program=${1%:*} host=bench options=()
+	case $1 in
+	*:sftp) ;;
+	*:csftpd) host=bench-csftpd ;;
+	*) options+=(-o "sftp_server=${1#*:}") ;;
+	esac
 	case $program in
 	rclone)
 		# Without a cache of files what is written is written at its
@@ -138,7 +194,7 @@ mount_it()
 	csftpfs*) program=$build/csftpfs ;;
 	esac
 	"$program" -F "$dir/far_config" "${options[@]}" \
-		"bench:$dir/served" "$point"
+		"$host:$dir/served" "$point"
 }
 
 # memory WAY FIELD: VmRSS or VmHWM, in KiB, of the mount program.
@@ -298,7 +354,7 @@ measure_one()
 measure()
 {
 	local rtt=$1 round way what
-	start_delay "$rtt"
+	start_delays "$rtt"
 	for ((round = 0; round < rounds; round++)); do
 		for what in $selected; do
 			for way in $ways; do
@@ -308,7 +364,7 @@ measure()
 		printf '.' >&2
 	done
 	echo >&2
-	stop_delay
+	stop_delays
 }
 
 show()
@@ -317,7 +373,7 @@ show()
 	printf '\nround trip: %s ms; seconds, and times as fast as %s\n' \
 		"$rtt" "${ways%% *}"
 	printf '%-12s' ''
-	for way in $ways; do printf ' %18s' "$way"; done
+	for way in $ways; do printf ' %22s' "$way"; done
 	echo
 	for what in $selected; do
 		printf '%-12s' "$what"
@@ -326,11 +382,11 @@ show()
 			value=$(median <"$dir/$rtt.$way.$what")
 			[ "$way" != "${ways%% *}" ] || first=$value
 			awk -v value="$value" -v first="$first" 'BEGIN {
-				if (value == "") printf " %18s", "failed"
+				if (value == "") printf " %22s", "failed"
 				else if (first == "" || value + 0 == 0)
-					printf " %18.2f", value
+					printf " %22.2f", value
 				else
-					printf " %9.2f %7.1fx", value, \
+					printf " %13.2f %7.1fx", value, \
 						first / value }'
 		done
 		echo
@@ -355,6 +411,7 @@ show_memory()
 }
 
 start_sshd
+start_csftpd
 prepare
 export GIT_CONFIG_GLOBAL=$dir/gitconfig
 for rtt in $rtts; do
