@@ -42,6 +42,7 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 	    cache->config.attr_ms == CACHE_NEVER)
 		return;
 	node->attr = *attr;
+	node->type_only = false;
 	node->attr_until = cache_now(cache) + cache->config.attr_ms;
 	node->rough_until = node->attr_until;
 	node->opened = false;
@@ -99,14 +100,14 @@ static void op_forward(struct csftp_fs *fs, struct csftp_req *up)
 		cache_call_submit(call);
 }
 
-/* In what is known of what we set; of what we made that is its type alone. */
-static bool agrees(const struct csftp_attr *set, const struct csftp_attr *said)
+/* In what is known of what we set. */
+static bool agrees(const struct cache_node *node, const struct csftp_attr *said)
 {
+	const struct csftp_attr *set = &node->attr;
 	uint32_t both = set->mask & said->mask;
 
-	if (set->mask == CSFTP_ATTR_MODE)
-		return true;
-	return (!(both & CSFTP_ATTR_MODE) || set->mode == said->mode) &&
+	return (!(both & CSFTP_ATTR_MODE) || node->type_only ||
+		set->mode == said->mode) &&
 	       (!(both & CSFTP_ATTR_UID) || set->uid == said->uid) &&
 	       (!(both & CSFTP_ATTR_GID) || set->gid == said->gid) &&
 	       (!(both & CSFTP_ATTR_MTIME) ||
@@ -124,7 +125,7 @@ static bool is_of_our_change(const struct cache *cache,
 {
 	return node->parent && node->set_ended > 0 && node->changing == 0 &&
 	       node->changed == node->set_ended && node->set_began <= since &&
-	       cache->moved <= since && agrees(&node->attr, attr);
+	       cache->moved <= since && agrees(node, attr);
 }
 
 /* What we have just made has the server's time, and nobody set another. */

@@ -164,6 +164,7 @@ void cache_learn_type(struct cache_node *node, uint32_t type)
 		.mask = CSFTP_ATTR_MODE,
 		.mode = type,
 	};
+	node->type_only = true;
 	node->attr_until = 0;
 }
 

@@ -26,10 +26,8 @@ static bool changes_nothing(const struct cache *cache,
 {
 	const struct csftp_attr *is = &node->attr;
 
-	/* One that was just made has a type alone in its mode. */
-	if (!is_ours(cache, node) || is->mask == CSFTP_ATTR_MODE ||
-	    set->mask == 0 || (set->mask & ~OWNER_AND_MODE) ||
-	    (set->mask & ~is->mask))
+	if (!is_ours(cache, node) || node->type_only || set->mask == 0 ||
+	    (set->mask & ~OWNER_AND_MODE) || (set->mask & ~is->mask))
 		return false;
 	return (!(set->mask & CSFTP_ATTR_MODE) ||
 		((set->mode ^ is->mode) & 07777U) == 0) &&
@@ -58,8 +56,9 @@ static void complete_times(struct cache_call *call,
 }
 
 /* What is known of it; a size, or a time that is "now", changes other times. */
-static void overlay(struct csftp_attr *is, const struct csftp_attr *set)
+static void overlay(struct cache_node *node, const struct csftp_attr *set)
 {
+	struct csftp_attr *is = &node->attr;
 	const uint32_t times = CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME;
 	uint32_t can = is->mask & set->mask;
 
@@ -68,6 +67,8 @@ static void overlay(struct csftp_attr *is, const struct csftp_attr *set)
 	if (can & CSFTP_ATTR_MODE)
 		is->mode =
 			(is->mode & CSFTP_S_IFMT) | (set->mode & ~CSFTP_S_IFMT);
+	if (set->mask & CSFTP_ATTR_MODE)
+		node->type_only = false;
 	if (can & CSFTP_ATTR_UID)
 		is->uid = set->uid;
 	if (can & CSFTP_ATTR_GID)
@@ -91,12 +92,12 @@ static void setattr_after(struct cache_call *call, struct csftp_reply *reply)
 	if (reply->err) {
 		node->made_ms = 0;
 		node->attr.mask &= CSFTP_ATTR_MODE;
+		node->type_only = true;
 		return;
 	}
-	overlay(&node->attr, set);
+	overlay(node, set);
 	/* Of what is known already it can be told whether it is as was set. */
-	if (alone && (set->mask & ~node->attr.mask) == 0 &&
-	    node->attr.mask != CSFTP_ATTR_MODE)
+	if (alone && (set->mask & ~node->attr.mask) == 0)
 		cache_learn_change(call);
 }
 

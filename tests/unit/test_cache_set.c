@@ -209,6 +209,30 @@ static void what_was_asked_behind_a_setattr_is_known(void **state)
 	assert_int_equal(rig->far.all, 0);
 }
 
+/* As git(1) does with objects that it copies. */
+static void the_times_of_what_we_wrote_are_known(void **state)
+{
+	const struct csftp_attr times = {.mask = CSFTP_ATTR_ATIME |
+						 CSFTP_ATTR_MTIME,
+					 .atime = {.sec = 44},
+					 .mtime = {.sec = 55}};
+	struct rig *rig = *state;
+	struct ask look;
+	struct ask set;
+
+	assert_int_equal(fs_mkdir(rig->c, "/d"), 0);
+	far_put(rig->c, "/d/f", "text");
+	submit(rig, &set, CSFTP_OP_SETATTR, "/d/f", &times);
+	submit(rig, &look, CSFTP_OP_GETATTR, "/d/f", NULL);
+	far_settle(&rig->far);
+	assert_int_equal(set.err, 0);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(rig->c, "/d/f"), 0);
+	assert_int_equal(rig->c->attr.mtime.sec, 55);
+	assert_int_equal(rig->c->attr.size, 4);
+	assert_int_equal(rig->far.all, 0);
+}
+
 /* The size came in between, or did not: who knows. */
 static void what_was_asked_behind_a_size_is_not_known(void **state)
 {
@@ -277,6 +301,7 @@ int main(void)
 		SET_TEST(a_mode_is_known_as_it_was_set),
 		SET_TEST(our_directory_gets_both_its_times),
 		SET_TEST(what_was_asked_behind_a_setattr_is_known),
+		SET_TEST(the_times_of_what_we_wrote_are_known),
 		SET_TEST(what_was_asked_behind_a_size_is_not_known),
 		SET_TEST(a_directory_that_we_fill_is_known_roughly),
 	};
