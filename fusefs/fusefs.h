@@ -104,8 +104,9 @@ bool fusefs_wants_input(const struct fusefs *f);
 void fusefs_ready(struct fusefs *f);
 
 /*
- * Looks after callers with signals and spare memory.  now_ms is of any steady clock; returns
- * when to call again on that clock, 0: only after the next fusefs_ready().
+ * Looks after callers with signals and spare memory.  now_ms is of any steady
+ * clock; returns when to call again on that clock, 0: only after the next
+ * fusefs_ready().
  */
 uint64_t fusefs_tick(struct fusefs *f, uint64_t now_ms);
 
