@@ -14,6 +14,7 @@ enum { DEVICES_MAX = 128, LINE_MAX_LEN = 8192 };
 
 struct mounts {
 	int fd;
+	const char *root;
 	time_t looked; /* the second of the last look */
 	size_t count;
 	bool all;
@@ -40,21 +41,41 @@ bool mounts_is_far_type(const char *type, size_t len)
 	return len > 5 && memcmp(type, "fuse.", 5) == 0;
 }
 
+/* What has a byte escaped is taken for reached: it is the cautious guess. */
+bool mounts_is_reached(const char *root, const char *point, size_t len)
+{
+	size_t root_len = root ? strlen(root) : 0;
+
+	if (root_len <= 1 || len <= 1 || memchr(point, '\\', len))
+		return true;
+	if (len < root_len)
+		return memcmp(root, point, len) == 0 && root[len] == '/';
+	return memcmp(root, point, root_len) == 0 &&
+	       (len == root_len || point[root_len] == '/');
+}
+
+static char *skip_fields(char *at, int count)
+{
+	while (at && count-- > 0) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at;
+}
+
 /*
  * "36 35 98:0 /root /mnt rw,noatime master:1 - ext3 /dev/sda rw": the third
- * field, and the one behind " - ".
+ * field, the fifth, and the one behind " - ".
  */
 static void take_line(struct mounts *mounts, char *line)
 {
 	char *type = strstr(line, " - ");
+	char *at = skip_fields(line, 2);
+	const char *point = skip_fields(at, 2);
 	unsigned long major, minor;
-	char *at = line;
 
-	for (int field = 0; at && field < 2; field++) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
-	}
-	if (!at || !type ||
+	if (!point || !type ||
+	    !mounts_is_reached(mounts->root, point, strcspn(point, " ")) ||
 	    !mounts_is_far_type(type + 3, strcspn(type + 3, " ")))
 		return;
 	major = strtoul(at, &at, 10);
@@ -107,7 +128,7 @@ static void look(struct mounts *mounts)
 		read_list(mounts);
 }
 
-struct mounts *mounts_new(void)
+struct mounts *mounts_new(const char *root)
 {
 	struct mounts *mounts = calloc(1, sizeof(*mounts));
 
@@ -118,6 +139,7 @@ struct mounts *mounts_new(void)
 		free(mounts);
 		return NULL;
 	}
+	mounts->root = root;
 	read_list(mounts);
 	return mounts;
 }

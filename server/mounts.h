@@ -15,10 +15,11 @@
 struct mounts;
 
 /*
- * The list's file is opened here and stays open: a sandbox may not let it be
- * later.  NULL: it cannot be had.
+ * Of those that can be reached from root, an absolute path without links that
+ * stays as it is; NULL: of all.  The list's file is opened here and stays open,
+ * as a sandbox may not let it be later.  NULL: it cannot be had.
  */
-struct mounts *mounts_new(void);
+struct mounts *mounts_new(const char *root);
 void mounts_free(struct mounts *mounts);
 
 /* Whether there are any.  NULL: none that are known. */
@@ -29,5 +30,11 @@ bool mounts_far(struct mounts *mounts, dev_t dev);
 
 /* Whether files of that type (/proc/filesystems) are such. */
 bool mounts_is_far_type(const char *type, size_t len);
+
+/*
+ * Whether one that is mounted at `point`, as mountinfo spells it, can be
+ * reached: it is in the root, or the root in it.
+ */
+bool mounts_is_reached(const char *root, const char *point, size_t len);
 
 #endif

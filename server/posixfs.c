@@ -75,7 +75,7 @@ csftp_fh posixfs_handle_open(struct posixfs *px,
 	handle->access = from->access;
 	handle->listing = from->listing;
 	handle->whole = (struct posixfs_whole){.known = false};
-	handle->haste = (struct posixfs_haste){.known = false};
+	handle->haste = (struct posixfs_haste){.known = px->opens_near};
 	if (handle->flags & CSFTP_OPEN_WRITE)
 		px->writers++;
 	return (csftp_fh)handle->generation << 32 | index;

@@ -90,6 +90,7 @@ struct posixfs {
 	uint32_t handle_free;  /* handle_count: none */
 	uint32_t handle_fresh; /* from here on they were never used */
 	bool scratch_lent;     /* a reply points to scratch */
+	bool opens_near;       /* what is being opened was found to be */
 	/* Used before; there are no more than were open at a time. */
 	struct posixfs_listing *listings;
 	uint64_t writers; /* counts openings to write and their ends, from 1 */
@@ -159,9 +160,11 @@ int posixfs_path_open(struct posixfs_opened *out, const struct posixfs *px,
 
 /*
  * Whether all that the path leads through is in memory, and where it leads is
- * near; of what is not there, that it is known not to be.
+ * near; of what is not there, that it is known not to be.  st, which may be
+ * NULL, is filled where there is something; its mask is 0 else.
  */
-bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow);
+bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow,
+		       struct statx *st);
 
 /*
  * For calls that work on a name in a directory and do not follow it.  Without

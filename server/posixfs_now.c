@@ -144,7 +144,7 @@ static bool is_parent_near(const struct posixfs *px, const char *path)
 		return true;
 	memcpy(dir, path, len);
 	dir[len] = '\0';
-	return posixfs_path_near(px, dir, true);
+	return posixfs_path_near(px, dir, true, NULL);
 }
 
 static bool is_near(const struct posixfs *px, const struct csftp_req *req)
@@ -153,15 +153,15 @@ static bool is_near(const struct posixfs *px, const struct csftp_req *req)
 
 	switch (req->op) {
 	case CSFTP_OP_OPEN:
-		return posixfs_path_near(px, path, true) &&
+		return posixfs_path_near(px, path, true, NULL) &&
 		       (!(req->flags & CSFTP_OPEN_CREAT) ||
 			is_parent_near(px, path));
 	case CSFTP_OP_GETATTR:
 	case CSFTP_OP_SETATTR:
 		return posixfs_path_near(px, path,
-					 !(req->flags & CSFTP_NOFOLLOW));
+					 !(req->flags & CSFTP_NOFOLLOW), NULL);
 	case CSFTP_OP_READLINK:
-		return posixfs_path_near(px, path, false);
+		return posixfs_path_near(px, path, false, NULL);
 	case CSFTP_OP_MKDIR:
 	case CSFTP_OP_RMDIR:
 	case CSFTP_OP_UNLINK:
@@ -186,12 +186,64 @@ static bool is_near(const struct posixfs *px, const struct csftp_req *req)
 	case CSFTP_OP_COUNT:
 		break;
 	}
-	return posixfs_path_near(px, path, true);
+	return posixfs_path_near(px, path, true, NULL);
 }
 
 void posixfs_set_mounts(struct csftp_fs *fs, struct mounts *mounts)
 {
 	posixfs_of(fs)->mounts = mounts;
+}
+
+static struct csftp_time time_of(const struct statx_timestamp *from)
+{
+	return (struct csftp_time){from->tv_sec, from->tv_nsec};
+}
+
+/*
+ * The look whether it is near tells all that is asked for.  Views have more to
+ * say about a path.
+ */
+static bool stat_near(struct posixfs *px, struct csftp_req *req, bool *near)
+{
+	bool follow = !(req->flags & CSFTP_NOFOLLOW);
+	struct csftp_attr attr;
+	struct statx st;
+
+	*near = posixfs_path_near(px, req->path, follow, &st);
+	if (!*near || px->view_count > 0 ||
+	    (st.stx_mask & STATX_BASIC_STATS) != STATX_BASIC_STATS)
+		return false;
+	posixfs_attr(&attr, &(struct stat){.st_mode = st.stx_mode,
+					   .st_uid = st.stx_uid,
+					   .st_gid = st.stx_gid,
+					   .st_nlink = st.stx_nlink,
+					   .st_size = (off_t)st.stx_size});
+	attr.atime = time_of(&st.stx_atime);
+	attr.mtime = time_of(&st.stx_mtime);
+	csftp_reply_attr(req, &attr);
+	return true;
+}
+
+/* Where there are file systems that others answer for. */
+static bool now_among_far(struct posixfs *px, struct posixfs_handle *handle,
+			  struct csftp_req *req)
+{
+	bool near = true;
+
+	if (req->path && req->op == CSFTP_OP_GETATTR) {
+		if (stat_near(px, req, &near))
+			return true;
+	} else if (handle) {
+		near = !is_far(px, handle);
+	} else if (req->path) {
+		near = is_near(px, req);
+	}
+	if (!near)
+		return false;
+	px->opens_near = true;
+	csftp_submit(&px->fs, req);
+	px->opens_near = false;
+	return true;
 }
 
 bool posixfs_now(struct csftp_fs *fs, struct csftp_req *req)
@@ -205,11 +257,8 @@ bool posixfs_now(struct csftp_fs *fs, struct csftp_req *req)
 	if (handle && req->op == CSFTP_OP_WRITE)
 		return now_write(px, handle, req);
 	if (mounts_any(px->mounts) && req->op != CSFTP_OP_HOMEDIR &&
-	    req->op != CSFTP_OP_IDNAME) {
-		if (handle ? is_far(px, handle)
-			   : req->path && !is_near(px, req))
-			return false;
-	}
+	    req->op != CSFTP_OP_IDNAME)
+		return now_among_far(px, handle, req);
 	csftp_submit(fs, req);
 	return true;
 }

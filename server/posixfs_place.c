@@ -188,15 +188,19 @@ int posixfs_path_open(struct posixfs_opened *out, const struct posixfs *px,
  * The kernel refuses to go where it would have to ask a disk or another
  * machine.  statx(2) is asked for nothing but the device, which it knows.
  */
-bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow)
+bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow,
+		       struct statx *out)
 {
 	int flags = O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW);
 	uint64_t resolve = ONLY_CACHED;
+	unsigned mask = out ? STATX_BASIC_STATS : 0;
 	char whole[PATH_MAX];
 	struct statx st;
 	bool near;
 	int fd;
 
+	if (out)
+		out->stx_mask = 0;
 	if (posixfs_jailed(px)) {
 		resolve |= RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 		if (jail_path(px, whole, path) != 0)
@@ -206,10 +210,13 @@ bool posixfs_path_near(const struct posixfs *px, const char *path, bool follow)
 	fd = posixfs_openat2(px->dirfd, at(path), flags, 0, resolve);
 	if (fd < 0)
 		return errno != EAGAIN && errno != EINVAL && errno != ENOSYS;
-	near = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) == 0 &&
+	near = statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, mask, &st) ==
+		       0 &&
 	       !mounts_far(px->mounts,
 			   makedev(st.stx_dev_major, st.stx_dev_minor));
 	close(fd);
+	if (near && out)
+		*out = st;
 	return near;
 }
 

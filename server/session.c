@@ -247,7 +247,6 @@ static bool build(struct session *session)
 		add_quota, add_upload, add_rate, add_watch};
 	enum csftp_err err = CSFTP_OK;
 
-	session->top = session->tree->top;
 	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
 		if (err == CSFTP_OK)
 			err = layers[i](session);
@@ -269,12 +268,25 @@ bool session_open(struct session *session, const struct session_config *config)
 		.user = config->user ? config->user : tree->user,
 		.address = config->address,
 		.room = config->room,
+		.top = config->files ? config->files : tree->top,
 		.opened = true,
 	};
 	log_say(session->log, LEVEL_INFO,
 		"session opened for local user %s from [%s]", session->user,
 		session->address);
 	return open_audit(session, config->audit_to) && build(session);
+}
+
+void session_end(struct session *session)
+{
+	if (session->serve)
+		csftp_link_close(csftp_serve_link(session->serve),
+				 CSFTP_ERR_EOF);
+}
+
+bool session_is_done(const struct session *session)
+{
+	return !session->serve || csftp_serve_pending(session->serve) == 0;
 }
 
 void session_close(struct session *session)

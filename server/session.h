@@ -40,7 +40,7 @@ struct session {
 	struct csftp_fs *upload;
 	struct csftp_fs *rate;
 	struct csftp_fs *watch;
-	struct csftp_fs *top;
+	struct csftp_fs *top; /* at first, what the layers stand on */
 	struct csftp_serve *serve;
 	struct session_room room;
 	bool opened;
@@ -49,6 +49,8 @@ struct session {
 /* Texts live as long as the session. */
 struct session_config {
 	struct tree *tree;
+	/* A layer of the caller's on the tree, which outlives it; or NULL. */
+	struct csftp_fs *files;
 	/* NULL: the tree's; of these, what is a session's counts here. */
 	const struct server_options *options;
 	const char *user;     /* NULL: the tree's */
@@ -63,8 +65,17 @@ struct session_config {
  */
 bool session_open(struct session *session, const struct session_config *config);
 
-/* The engine closes what is open; then the rest goes. */
+/*
+ * The engine closes what is open; then the rest goes.  On files that can answer
+ * later that is to be begun by session_end(), and gone on with once
+ * session_is_done() says so.
+ */
 void session_close(struct session *session);
+
+void session_end(struct session *session);
+
+/* Whether no request of the session is without an answer. */
+bool session_is_done(const struct session *session);
 
 /*
  * Microseconds for which the streams have to be left alone, both of them, so

@@ -15,7 +15,20 @@ struct calls_config {
 	size_t log_count;
 };
 
-/* For the thread that calls it.  0, or an errno: there is no filter. */
-int calls_enter(const struct calls_config *config);
+/*
+ * Made once for all threads: what it takes to make one is half a megabyte for
+ * each thread that does.
+ */
+struct calls_filter;
+
+/* 0, or an errno. */
+int calls_make(struct calls_filter **out, const struct calls_config *config);
+void calls_free(struct calls_filter *filter);
+
+/*
+ * For the thread that calls it, which has no_new_privs.  0, or an errno: it has
+ * no filter.
+ */
+int calls_enter(const struct calls_filter *filter);
 
 #endif

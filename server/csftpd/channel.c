@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "server/csftpd/channel_impl.h"
+#include "server/posixfs.h"
 
 enum { FAILED = 1, SLICES = 4 };
 
@@ -10,9 +11,21 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* Those that are gone and wait for a disk count as well. */
+static bool is_full(const struct conn *conn)
+{
+	uint32_t count = 0;
+
+	for (const struct channel *channel = conn->channels; channel;
+	     channel = channel->next)
+		count++;
+	return count >= conn->serving->settings->sessions;
+}
+
 bool channel_open(struct conn *conn, uint32_t number)
 {
-	struct channel *channel = pool_get(&conn->worker->channels);
+	struct channel *channel =
+		is_full(conn) ? NULL : pool_get(&conn->worker->channels);
 
 	if (!channel)
 		return false;
@@ -27,7 +40,8 @@ struct channel *channel_find(const struct conn *conn, uint32_t number)
 {
 	struct channel *channel = conn->channels;
 
-	while (channel && channel->number != number)
+	while (channel &&
+	       (channel->number != number || channel->state == CHANNEL_GONE))
 		channel = channel->next;
 	return channel;
 }
@@ -67,22 +81,58 @@ static void end_session(struct channel *channel)
 	channel_exec_free(channel);
 	if (channel->session.opened)
 		session_close(&channel->session);
+	if (channel->disk.fs.ops)
+		disk_close(&channel->disk);
+	channel->disk.fs.ops = NULL;
 	close_private(channel);
+}
+
+static bool has_answers(const struct channel *channel)
+{
+	return session_is_done(&channel->session) &&
+	       (!channel->disk.fs.ops || disk_is_idle(&channel->disk));
+}
+
+/* Nobody waits for it any more but what it has asked for itself. */
+static void finish(struct channel *channel)
+{
+	struct conn *conn = channel->conn;
+	struct channel **at = &conn->channels;
+
+	if (!channel_exec_stop(channel) || !has_answers(channel))
+		return;
+	while (*at != channel)
+		at = &(*at)->next;
+	*at = channel->next;
+	end_session(channel);
+	pool_put(&conn->worker->channels, channel);
+	conn_settle(conn);
 }
 
 void channel_free(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
-	struct channel **at = &conn->channels;
 
-	while (*at != channel)
-		at = &(*at)->next;
-	*at = channel->next;
+	if (channel->state == CHANNEL_GONE)
+		return;
 	if (conn->held_by == channel)
 		conn->held_by = NULL;
 	drop_spill(channel);
-	end_session(channel);
-	pool_put(&conn->worker->channels, channel);
+	channel->state = CHANNEL_GONE;
+	channel->work = channel->hungry = false;
+	session_end(&channel->session);
+	finish(channel);
+}
+
+/* disk_config.answered */
+static void on_answered(void *arg)
+{
+	struct channel *channel = arg;
+
+	if (channel->state == CHANNEL_GONE)
+		finish(channel);
+	else
+		worker_again(channel->conn);
 }
 
 /* The words of the configuration, and behind them those of the key. */
@@ -134,12 +184,34 @@ static struct tree *open_private(struct channel *channel)
 	return &private->tree;
 }
 
+/* Where there are threads for it, what waits for a disk goes to them. */
+static struct csftp_fs *open_disk(struct channel *channel,
+				  const struct tree *tree)
+{
+	struct worker *worker = channel->conn->worker;
+	const struct disk_config config = {
+		.tree = tree->top,
+		.files = tree->files,
+		.desk = &worker->desk,
+		.answered = on_answered,
+		.arg = channel,
+	};
+
+	if (!worker->config.threads)
+		return NULL;
+	posixfs_set_mounts(tree->files, worker->mounts);
+	disk_open(&channel->disk, &config);
+	return &channel->disk.fs;
+}
+
 static bool start_session(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
+	struct tree *tree = conn->arg_count > 0 ? open_private(channel)
+						: &conn->serving->tree;
 	const struct session_config config = {
-		.tree = conn->arg_count > 0 ? open_private(channel)
-					    : &conn->serving->tree,
+		.tree = tree,
+		.files = tree ? open_disk(channel, tree) : NULL,
 		.user = conn->user,
 		.address = conn->address,
 		.audit_to = conn->worker->config.audit_to,
@@ -341,7 +413,8 @@ uint64_t channel_wait_us(const struct channel *channel)
 bool channel_is_quiet(const struct channel *channel)
 {
 	return channel->state != CHANNEL_EXEC && !channel->work &&
-	       !channel->first && channel_wait_us(channel) == 0;
+	       !channel->first && channel_wait_us(channel) == 0 &&
+	       has_answers(channel);
 }
 
 /* From the engine's output right into packets: sealing it is the copy. */
@@ -375,7 +448,8 @@ static bool move_sftp(struct channel *channel)
 	any = feed_spill(channel);
 
 	if (channel->eof && !channel->first && !channel->fed &&
-	    !(csftp_link_wants(link) & CSFTP_WANT_WORK)) {
+	    !(csftp_link_wants(link) & CSFTP_WANT_WORK) &&
+	    csftp_serve_pending(channel->session.serve) == 0) {
 		channel->fed = true;
 		csftp_link_close(link, CSFTP_ERR_EOF);
 	}

@@ -31,6 +31,12 @@ static uint32_t denied_ops(uint64_t denied)
 	return bits;
 }
 
+/* What waited for an answer goes on when the connection has its turn. */
+static void wake(void *arg)
+{
+	worker_again(((struct channel *)arg)->conn);
+}
+
 bool channel_exec_start(struct channel *channel, struct csftp_ssh_bytes line)
 {
 	struct worker *worker = channel->conn->worker;
@@ -39,6 +45,8 @@ bool channel_exec_start(struct channel *channel, struct csftp_ssh_bytes line)
 		.fs = channel->session.top,
 		.read_only = options->read_only,
 		.denied = denied_ops(options->denied),
+		.wake = wake,
+		.arg = channel,
 	};
 	void *memory = pool_get(&worker->commands);
 
@@ -49,16 +57,24 @@ bool channel_exec_start(struct channel *channel, struct csftp_ssh_bytes line)
 	return true;
 }
 
-/* Its files are closed before the layers go that they are open on. */
-void channel_exec_free(struct channel *channel)
+bool channel_exec_stop(struct channel *channel)
 {
 	uint32_t status;
 
 	if (!channel->exec)
-		return;
+		return true;
 	exec_stop(channel->exec);
-	while (!exec_ended(channel->exec, &status))
-		(void)!exec_turn(channel->exec);
+	while (exec_turn(channel->exec))
+		;
+	return exec_ended(channel->exec, &status);
+}
+
+/* Its files are closed before the layers go that they are open on. */
+void channel_exec_free(struct channel *channel)
+{
+	if (!channel->exec)
+		return;
+	(void)channel_exec_stop(channel);
 	pool_put(&channel->conn->worker->commands, channel->exec);
 	channel->exec = NULL;
 }

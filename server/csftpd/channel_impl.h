@@ -11,7 +11,9 @@ bool channel_exec_start(struct channel *channel, struct csftp_ssh_bytes line);
 size_t channel_exec_feed(struct channel *channel, const uint8_t *from,
 			 size_t len);
 bool channel_exec_move(struct channel *channel);
-/* There may be none. */
+/* It ends, and closes what is open; false: that waits.  There may be none. */
+bool channel_exec_stop(struct channel *channel);
+/* After it has ended, or where nothing can wait.  There may be none. */
 void channel_exec_free(struct channel *channel);
 
 #endif

@@ -38,6 +38,11 @@ static uint64_t sessions(const struct worker *worker)
 	return atomic_load(&worker->sessions);
 }
 
+static uint64_t slow(const struct worker *worker)
+{
+	return atomic_load(&worker->desk.slow);
+}
+
 static uint64_t channels(const struct worker *worker)
 {
 	return pool_used(&worker->channels);
@@ -64,6 +69,12 @@ static const char *status(struct daemon *daemon, const char *argument,
 		    log_level_word(daemon->log.config.level));
 	report_number(report, "workers", daemon->workers);
 	report_number(report, "acceptors", daemon->acceptors);
+	report_number(report, "disk_threads", daemon->threads.count);
+	report_number(report, "disk_busy", atomic_load(&daemon->threads.busy));
+	report_number(report, "disk_peak", atomic_load(&daemon->threads.peak));
+	report_number(report, "disk_waits",
+		      atomic_load(&daemon->threads.tasks));
+	report_number(report, "disk_slow", sum(daemon, slow));
 	report_number(report, "places",
 		      (uint64_t)daemon->places * daemon->workers);
 	report_number(report, "connections", sum(daemon, placed));
@@ -174,6 +185,8 @@ static const char *list_pools(struct daemon *daemon, const char *argument,
 		add_pool(report, i, &worker->engines);
 		add_pool(report, i, &worker->privates);
 		add_pool(report, i, &worker->commands);
+		if (worker->config.threads)
+			add_pool(report, i, &worker->desk.jobs);
 	}
 	report_end(report);
 	return NULL;

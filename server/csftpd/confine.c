@@ -89,6 +89,19 @@ static bool judge(struct daemon *daemon, const struct sandbox_state *state)
 	return true;
 }
 
+static int make_filter(struct daemon *daemon)
+{
+	int logs[LOGS_MAX];
+	struct calls_config config = {.log_fds = logs};
+
+	logs[config.log_count++] = daemon->log.fd;
+	logs[config.log_count++] = daemon->accept_log.fd;
+	for (uint32_t i = 0; i < daemon->workers; i++)
+		if (config.log_count < LOGS_MAX)
+			logs[config.log_count++] = daemon->worker[i].log.fd;
+	return calls_make(&daemon->calls, &config);
+}
+
 bool confine_files(struct daemon *daemon)
 {
 	struct sandbox_state state = {.seccomp = false};
@@ -106,6 +119,7 @@ bool confine_files(struct daemon *daemon)
 		return false;
 	}
 	list_readable(daemon, list);
+	daemon->calls_err = make_filter(daemon);
 	config.readable = list->path;
 	(void)sandbox_files(&config, &state);
 	free(list);
@@ -114,19 +128,13 @@ bool confine_files(struct daemon *daemon)
 
 static void enter(struct daemon *daemon, struct sandbox_state *state)
 {
-	int logs[LOGS_MAX];
-	struct calls_config config = {.log_fds = logs};
-	int err;
+	int err = daemon->calls_err;
 
 	*state = (struct sandbox_state){.seccomp = false};
 	if (daemon->settings->sftp.sandbox == SANDBOX_OFF)
 		return;
-	logs[config.log_count++] = daemon->log.fd;
-	logs[config.log_count++] = daemon->accept_log.fd;
-	for (uint32_t i = 0; i < daemon->workers; i++)
-		if (config.log_count < LOGS_MAX)
-			logs[config.log_count++] = daemon->worker[i].log.fd;
-	err = calls_enter(&config);
+	if (err == 0)
+		err = calls_enter(daemon->calls);
 	state->seccomp = err == 0;
 	if (err != 0)
 		sandbox_missing(state, "seccomp", err);

@@ -87,25 +87,35 @@ static void forget(struct conn *conn)
 	free_place(worker);
 }
 
+void conn_settle(struct conn *conn)
+{
+	if (conn->closing && conn->handles == 0 && !conn->channels)
+		forget(conn);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
 	struct conn *conn = handle->data;
 
-	if (--conn->handles == 0)
-		forget(conn);
+	conn->handles--;
+	conn_settle(conn);
 }
 
-/* The engine and all sessions end now; the memory once libuv is done. */
+/* The engine and all sessions end now; the memory once libuv and disks are. */
 static void close_conn(struct conn *conn)
 {
+	struct channel *channel, *next;
+
 	if (conn->closing)
 		return;
 	worker_unqueue(conn);
 	if (!conn->logged_in)
 		leave(conn, why_gone(conn));
 	conn->closing = true;
-	while (conn->channels)
-		channel_free(conn->channels);
+	for (channel = conn->channels; channel; channel = next) {
+		next = channel->next;
+		channel_free(channel);
+	}
 	csftp_ssh_release(conn->ssh);
 	unlink_conn(conn);
 	uv_close((uv_handle_t *)&conn->poll, on_closed);

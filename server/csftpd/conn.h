@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "core/ssh/authkeys.h"
+#include "server/csftpd/disk.h"
 #include "server/csftpd/worker.h"
 #include "server/session.h"
 
@@ -27,7 +28,8 @@ enum channel_state {
 	CHANNEL_STATUS, /* output is sent: exit status, end of data, close */
 	CHANNEL_EOF,
 	CHANNEL_CLOSE,
-	CHANNEL_CLOSED /* waits for the peer's close */
+	CHANNEL_CLOSED, /* waits for the peer's close */
+	CHANNEL_GONE	/* waits for answers to what it has asked */
 };
 
 /* Of a session whose key has options of its own: a tree with these. */
@@ -52,6 +54,7 @@ struct channel {
 	const char *line; /* CHANNEL_SAY: what is left of it */
 	struct spill *first;
 	struct spill *last;
+	struct disk disk; /* what the session stands on, if threads are used */
 	struct session session;
 	struct exec *exec;	       /* NULL: no command */
 	_Alignas(16) uint8_t memory[]; /* the session's engine */
@@ -119,6 +122,9 @@ void conn_open(struct worker *worker, const struct mail *mail);
 uint8_t *conn_place(struct csftp_ssh *ssh, uint32_t channel, size_t left,
 		    size_t *room);
 
+/* A channel is gone: of a connection that is closed, that may be the end. */
+void conn_settle(struct conn *conn);
+
 /* Goes on with all that can be gone on with. */
 void conn_turn(struct conn *conn);
 
@@ -158,6 +164,7 @@ bool channel_move(struct channel *channel);
 uint64_t channel_wait_us(const struct channel *channel);
 /* Whether there is nothing that it goes on with by itself. */
 bool channel_is_quiet(const struct channel *channel);
+/* It is none any more; the object goes once nothing is under way. */
 void channel_free(struct channel *channel);
 
 /* login.c: whether who asks may enter. */

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "server/csftpd/calls.h"
 #include "server/csftpd/confine.h"
 #include "server/csftpd/daemon_impl.h"
 #include "server/csftpd/notify.h"
@@ -284,6 +285,7 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 		    from->listen_count == to->listen_count &&
 		    from->workers == to->workers &&
 		    from->acceptors == to->acceptors &&
+		    from->disk_threads == to->disk_threads &&
 		    from->connections == to->connections &&
 		    from->sessions == to->sessions &&
 		    same_sources(&from->sources, &to->sources) &&
@@ -295,9 +297,9 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 		       strcmp(from->listen[i].host, to->listen[i].host) == 0;
 	if (!same)
 		log_say(&daemon->log, LEVEL_ERROR,
-			"reload: addresses, Workers, Acceptors, Max..., "
-			"PerSource... and Sandbox change at the next start "
-			"only");
+			"reload: addresses, Workers, Acceptors, DiskThreads, "
+			"Max..., PerSource... and Sandbox change at the next "
+			"start only");
 }
 
 /* A file of the trail is opened once, as a sandbox may not let us later. */
@@ -499,6 +501,7 @@ static bool open_workers(struct daemon *daemon)
 	struct worker_config config = {
 		.settings = daemon->settings,
 		.log = log_config_of(daemon),
+		.threads = settings->disk_threads > 0 ? &daemon->threads : NULL,
 		.parse_lock = &daemon->parse_lock,
 		.confine = confine_thread,
 		.audit_to = daemon->audit_fd >= 0 ? daemon->audit_to : NULL,
@@ -523,6 +526,9 @@ static bool open_workers(struct daemon *daemon)
 
 static bool start_workers(struct daemon *daemon)
 {
+	if (!threads_start(&daemon->threads, daemon->settings->disk_threads,
+			   confine_thread, daemon))
+		return false;
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		if (!worker_start(&daemon->worker[i]))
 			return false;
@@ -577,7 +583,8 @@ static bool start(struct daemon *daemon)
 		log_fatal(&daemon->log, "cannot start a thread");
 		return false;
 	}
-	if (!confine_wait(daemon, daemon->workers + daemon->acceptors))
+	if (!confine_wait(daemon, daemon->workers + daemon->acceptors +
+					  daemon->threads.count))
 		return false;
 	for (size_t i = 0; i < listening->count; i++)
 		log_say(&daemon->log, LEVEL_INFO, "Server listening on %s.",
@@ -596,10 +603,12 @@ static bool stop(struct daemon *daemon)
 	daemon_mail_all(daemon, MAIL_STOP, 0);
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		worker_join(&daemon->worker[i]);
+	threads_stop(&daemon->threads);
 	for (uint32_t i = 0; i < daemon->acceptors && daemon->acceptor; i++)
 		acceptor_close(&daemon->acceptor[i]);
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		even = worker_close(&daemon->worker[i]) && even;
+	calls_free(daemon->calls);
 	sources_free(daemon->sources);
 	free(daemon->acceptor);
 	free(daemon->worker);
@@ -621,6 +630,7 @@ int daemon_run(const struct daemon_config *config)
 	log_open(&daemon.log, &log);
 	log_open(&daemon.accept_log, &log);
 	(void)uv_sem_init(&daemon.confined, 0);
+	threads_init(&daemon.threads);
 	good = open_loop(&daemon);
 	if (!good)
 		log_fatal(&daemon.log, "cannot make an event loop");

@@ -26,6 +26,7 @@ struct daemon {
 	struct worker *worker;
 	uint32_t workers; /* that were opened */
 	uint32_t places;  /* of each */
+	struct threads threads;
 	struct acceptor *acceptor;
 	uint32_t acceptors;
 	_Atomic uint64_t next_id;
@@ -34,6 +35,8 @@ struct daemon {
 	struct sources *sources;
 	struct log accept_log; /* what acceptors have to say */
 	_Atomic uint32_t drained;
+	struct calls_filter *calls; /* of confine.c, and why there is none */
+	int calls_err;
 	uv_sem_t confined; /* threads that are; see confine.h */
 	_Atomic bool unconfined;
 	int audit_fd; /* -1: none is open */

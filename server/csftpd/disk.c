@@ -14,12 +14,49 @@ enum disk_kind disk_kind_of(const struct csftp_req *req)
 		       : DISK_NAMES;
 }
 
-void disk_learn(struct disk *disk, enum disk_kind kind, uint64_t took_us)
+void disk_learn(struct disk *disk, enum disk_kind kind, bool slow)
 {
-	if (took_us >= DISK_SLOW_US)
+	if (slow)
 		disk->slow[kind] = DISK_SLOW_COUNT;
 	else if (disk->slow[kind] > 0)
 		disk->slow[kind]--;
+}
+
+/* What is known of it before a request is tried, and afterwards. */
+struct trial {
+	enum disk_kind kind;
+	bool suspected;
+	uint64_t sleeps;
+	uint64_t start;
+};
+
+static void begin_trial(struct trial *trial, const struct disk *disk,
+			const struct csftp_req *req)
+{
+	const struct disk_desk_config *config = &disk->config.desk->config;
+
+	trial->kind = disk_kind_of(req);
+	trial->suspected = disk->suspect[trial->kind] > 0;
+	if (trial->suspected)
+		trial->sleeps = config->sleeps();
+	trial->start = config->clock_us();
+}
+
+/* The request is gone. */
+static void end_trial(const struct trial *trial, struct disk *disk)
+{
+	struct disk_desk *desk = disk->config.desk;
+	uint8_t *suspect = &disk->suspect[trial->kind];
+
+	if (desk->config.clock_us() - trial->start < DISK_SLOW_US) {
+		*suspect = (uint8_t)(*suspect - (*suspect > 0));
+		return;
+	}
+	*suspect = DISK_SLOW_COUNT;
+	if (!trial->suspected || desk->config.sleeps() == trial->sleeps)
+		return;
+	disk_learn(disk, trial->kind, true);
+	atomic_fetch_add_explicit(&desk->slow, 1, memory_order_relaxed);
 }
 
 /* Whether it is about an open handle, or two. */
@@ -179,10 +216,7 @@ static bool is_homely(const struct csftp_req *req)
 /* Without a thread; false: nothing was done. */
 static bool answer_now(struct disk *disk, struct csftp_req *req)
 {
-	struct disk_desk *desk = disk->config.desk;
-	enum disk_kind kind = disk_kind_of(req);
-	uint64_t start, took;
-	bool now;
+	struct trial trial;
 
 	if (is_homely(req)) {
 		csftp_submit(disk->config.tree, req);
@@ -194,21 +228,18 @@ static bool answer_now(struct disk *disk, struct csftp_req *req)
 		return true;
 	if (req->own == DISK_UNTRIED && always_waits(req))
 		req->own = DISK_WAITS;
-	else if (req->own == DISK_UNTRIED && disk->slow[kind] > 0 &&
-		 req->op != CSFTP_OP_READ)
+	else if (req->own == DISK_UNTRIED &&
+		 disk->slow[disk_kind_of(req)] > 0 && req->op != CSFTP_OP_READ)
 		req->own = DISK_SLOW;
 	if (req->own != DISK_UNTRIED)
 		return false;
-	start = desk->config.clock_us();
-	now = posixfs_now(disk->config.files, req);
-	took = desk->config.clock_us() - start;
-	if (!now) {
-		req->own = DISK_WAITS;
-	} else if (took >= DISK_SLOW_US) {
-		disk_learn(disk, kind, took);
-		atomic_fetch_add_explicit(&desk->slow, 1, memory_order_relaxed);
+	begin_trial(&trial, disk, req);
+	if (posixfs_now(disk->config.files, req)) {
+		end_trial(&trial, disk);
+		return true;
 	}
-	return now;
+	req->own = DISK_WAITS;
+	return false;
 }
 
 /* One session does not take all: others may wait for another disk. */

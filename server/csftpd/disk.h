@@ -21,9 +21,12 @@
  *   FSYNC, STATFS, COPY_RANGE    always
  *   READ, WRITE                  as posixfs_now() finds
  *   what is on a file system of another machine, the same
- * and, for a while, what has turned out to: a request that kept the worker for
- * a millisecond sends those of its session and kind behind it to a thread,
- * until several in a row were quick there.
+ * and, for a while, what has turned out to: a request that has slept, and took
+ * a millisecond (or a tick of the clock), soon after another of its session and
+ * kind that took as long.  Those behind it go to a thread, until several in a
+ * row were quick there.  The first of the two is only a suspicion: on a busy
+ * machine anybody can lose the processor for so long, and a look whether it
+ * slept costs too much to be taken each time.
  *
  * Order (filexfer-02, 6; csftp/fs.h): requests about one handle are done one
  * after the other.  What changes something is done after all that the session
@@ -62,7 +65,8 @@ struct disk {
 	struct disk_names *names; /* that a READDIR had no room for */
 	uint32_t job_count;
 	uint32_t waiting;
-	uint8_t slow[DISK_KINDS]; /* so many more go to a thread */
+	uint8_t slow[DISK_KINDS];    /* so many more go to a thread */
+	uint8_t suspect[DISK_KINDS]; /* so many more are looked at */
 	bool pumping;
 	bool listed; /* at the desk */
 	struct disk *next_listed;
@@ -75,6 +79,8 @@ struct disk_desk_config {
 	/* disk_desk_collect() is to be called; from any thread. */
 	void (*wake)(void *arg);
 	uint64_t (*clock_us)(void); /* any clock that does not go back */
+	/* How often the thread that calls it has slept (getrusage(2)). */
+	uint64_t (*sleeps)(void);
 	void *arg;
 };
 

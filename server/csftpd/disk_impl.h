@@ -40,7 +40,7 @@ struct disk_job {
 	struct csftp_req *asked;
 	struct csftp_req req; /* to the hand */
 	struct csftp_fs *hand;
-	uint64_t took_us;
+	bool was_slow;
 	struct csftp_reply reply;
 	struct csftp_attr attr;
 	struct csftp_statfs statfs;
@@ -67,7 +67,7 @@ void disk_names_drop(struct disk *disk, csftp_fh fh);
 
 enum disk_kind disk_kind_of(const struct csftp_req *req);
 
-/* How long a request took that was tried, or would have been. */
-void disk_learn(struct disk *disk, enum disk_kind kind, uint64_t took_us);
+/* Whether a request that went to a thread for that was slow there. */
+void disk_learn(struct disk *disk, enum disk_kind kind, bool slow);
 
 #endif

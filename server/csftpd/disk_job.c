@@ -81,11 +81,13 @@ static void come_back(struct disk_job *job)
 static void run(struct threads_task *task)
 {
 	struct disk_job *job = (struct disk_job *)task;
-	const struct disk_desk *desk = job->disk->config.desk;
-	uint64_t start = desk->config.clock_us();
+	const struct disk_desk_config *config = &job->disk->config.desk->config;
+	uint64_t sleeps = config->sleeps();
+	uint64_t start = config->clock_us();
 
 	csftp_submit(job->hand, &job->req);
-	job->took_us = desk->config.clock_us() - start;
+	job->was_slow = config->clock_us() - start >= DISK_SLOW_US &&
+			config->sleeps() > sleeps;
 	come_back(job);
 }
 
@@ -224,7 +226,7 @@ void disk_job_end(struct disk_job *job)
 	unlist(job);
 	posixfs_regain(job->hand, disk->config.files, &job->reply);
 	if (job->asked->own == DISK_SLOW)
-		disk_learn(disk, disk_kind_of(job->asked), job->took_us);
+		disk_learn(disk, disk_kind_of(job->asked), job->was_slow);
 	if (job->asked->op == CSFTP_OP_READDIR && job->reply.err == 0)
 		answer_names(job);
 	else

@@ -259,6 +259,7 @@ static const struct settings blank = {
 	.sessions = 10,
 	.connections = 1000,
 	.acceptors = 1,
+	.disk_threads = 8,
 	.strict_modes = true,
 	.log_level = LEVEL_INFO,
 	.log_facility = LOG_AUTH,

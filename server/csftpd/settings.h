@@ -68,6 +68,7 @@ struct settings {
 	uint32_t connections; /* in all */
 	uint32_t workers;     /* 0: as there are processors */
 	uint32_t acceptors;
+	uint32_t disk_threads; /* 0: none */
 	bool strict_modes;
 	struct sources_config sources; /* all but the seed */
 

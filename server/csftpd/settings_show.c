@@ -272,6 +272,7 @@ static void show_daemon(FILE *out, const struct settings *settings)
 {
 	put_number(out, "acceptors", settings->acceptors);
 	put_number(out, "workers", daemon_workers(settings));
+	put_number(out, "diskthreads", settings->disk_threads);
 	put_seconds(out, "draintime", settings->drain_ms);
 	put_or_none(out, "controlsocket", settings->control);
 	put_or_none(out, "pidfile", settings->pid_file);

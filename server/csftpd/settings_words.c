@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "server/csftpd/settings_impl.h"
+#include "server/csftpd/threads.h"
 #include "server/log_words.h"
 
 /* SOURCE: again in the same source; the command line goes before a file. */
@@ -393,6 +394,14 @@ static bool set_acceptors(struct settings_reader *reader, char **word,
 	return number(reader, word[0], 1, 64, &reader->settings->acceptors);
 }
 
+static bool set_disk_threads(struct settings_reader *reader, char **word,
+			     size_t count)
+{
+	(void)count;
+	return number(reader, word[0], 0, THREADS_MAX,
+		      &reader->settings->disk_threads);
+}
+
 static bool set_strict(struct settings_reader *reader, char **word,
 		       size_t count)
 {
@@ -525,6 +534,7 @@ static const struct keyword keywords[] = {
 	{"ClientAliveCountMax", set_alive_count, 1, ONCE, NULL},
 	{"ClientAliveInterval", set_alive, 1, ONCE, NULL},
 	{"ControlSocket", set_control, 1, ONCE, NULL},
+	{"DiskThreads", set_disk_threads, 1, ONCE, NULL},
 	{"DrainTime", set_drain, 1, ONCE, NULL},
 	{"HostKey", set_host_key, 1, SOURCE, NULL},
 	{"HostKeyAlgorithms", set_host_key_algorithms, 1, ONCE, NULL},

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
 
 #include "server/csftpd/conn.h"
 #include "server/exec/exec.h"
@@ -460,6 +462,8 @@ static void on_wake(uv_async_t *async)
 	while (take_mail(worker, &mail))
 		act(worker, &mail);
 	worker->config.place_free(worker->config.arg);
+	if (worker->config.threads)
+		disk_desk_collect(&worker->desk);
 }
 
 /* Before the loop sleeps. */
@@ -493,6 +497,53 @@ static void close_loop(struct worker *worker)
 	uv_close((uv_handle_t *)&worker->wake, NULL);
 	(void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&worker->loop);
+}
+
+/* disk_desk_config.add */
+static void add_task(void *arg, struct threads_task *task)
+{
+	threads_add(((struct worker *)arg)->config.threads, task);
+}
+
+/* disk_desk_config.wake */
+static void wake(void *arg)
+{
+	(void)uv_async_send(&((struct worker *)arg)->wake);
+}
+
+/* Ticks of the kernel, a few ms each: what it takes to read it counts more. */
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t sleeps(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_THREAD, &usage) != 0)
+		return 0;
+	return (uint64_t)usage.ru_nvcsw;
+}
+
+static bool open_desk(struct worker *worker)
+{
+	const struct disk_desk_config config = {
+		.jobs = worker->config.settings->disk_threads,
+		.add = add_task,
+		.wake = wake,
+		.clock_us = clock_us,
+		.sleeps = sleeps,
+		.arg = worker,
+	};
+
+	if (!worker->config.threads)
+		return true;
+	worker->mounts = mounts_new(worker->first->tree.jail);
+	return disk_desk_open(&worker->desk, &config);
 }
 
 static bool open_pools(struct worker *worker)
@@ -538,7 +589,7 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 		return false;
 	worker->first = worker->serving;
 	worker->first->users++;
-	if (worker->mail && open_pools(worker))
+	if (worker->mail && open_pools(worker) && open_desk(worker))
 		return true;
 	log_fatal(&worker->log, "out of memory");
 	return false;
@@ -568,11 +619,24 @@ void worker_join(struct worker *worker)
 	worker->started = false;
 }
 
+static void close_pools(struct worker *worker)
+{
+	(void)pool_close(&worker->conns);
+	(void)pool_close(&worker->channels);
+	(void)pool_close(&worker->buffers);
+	(void)pool_close(&worker->engines);
+	(void)pool_close(&worker->privates);
+	(void)pool_close(&worker->commands);
+	(void)disk_desk_close(&worker->desk);
+	mounts_free(worker->mounts);
+}
+
 bool worker_close(struct worker *worker)
 {
 	struct pool *pools[] = {&worker->conns,	   &worker->channels,
 				&worker->buffers,  &worker->engines,
-				&worker->privates, &worker->commands};
+				&worker->privates, &worker->commands,
+				&worker->desk.jobs};
 	struct mail mail;
 	bool even = true;
 
@@ -585,7 +649,7 @@ bool worker_close(struct worker *worker)
 	if (worker->first)
 		worker_put_serving(worker->first);
 	for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
-		if (pool_close(pools[i]))
+		if (pool_used(pools[i]) == 0)
 			continue;
 		even = false;
 		log_say(&worker->log, LEVEL_ERROR,
@@ -593,6 +657,7 @@ bool worker_close(struct worker *worker)
 			(unsigned long long)pools[i]->acquired,
 			(unsigned long long)pools[i]->released);
 	}
+	close_pools(worker);
 	free(worker->mail);
 	log_close(&worker->log);
 	pthread_mutex_destroy(&worker->lock);

@@ -9,10 +9,12 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "server/csftpd/disk.h"
 #include "server/csftpd/pool.h"
 #include "server/csftpd/settings.h"
 #include "server/csftpd/sources.h"
 #include "server/log.h"
+#include "server/mounts.h"
 #include "server/tree.h"
 
 /*
@@ -80,6 +82,11 @@ struct worker_config {
 	const char *audit_to; /* session_config.audit_to */
 	/* Connections that it can have. */
 	uint32_t places;
+	/*
+	 * For what waits for a disk; they are there before the first
+	 * connection, and longer than the worker's thread.  NULL: none.
+	 */
+	struct threads *threads;
 	/* Held while getopt(3) reads options: its state is the process's. */
 	pthread_mutex_t *parse_lock;
 	/*
@@ -115,6 +122,8 @@ struct worker {
 	struct pool engines;  /* SFTP packets */
 	struct pool privates; /* trees of keys with options of their own */
 	struct pool commands;
+	struct disk_desk desk; /* only with threads */
+	struct mounts *mounts; /* NULL: they are not known */
 	struct conn *waiting;  /* those that are not logged in */
 	struct conn *runnable; /* to be gone on with soon */
 	struct conn *starved;  /* and once there is a buffer */

@@ -86,6 +86,7 @@ static const char own_values[] =
 	"ClientAliveCountMax 4\n"
 	"ClientAliveInterval 1m\n"
 	"ControlSocket \"#odd\"\n"
+	"DiskThreads 3\n"
 	"DrainTime 2m\n"
 	"HostKeyAlgorithms ssh-ed25519\n"
 	"KeepPartial yes\n"
@@ -130,7 +131,7 @@ static void what_is_in_force_is_shown_and_can_be_read_again(void **state)
 	   "'maxauthtries 6' 'rekeylimit 1073741824 3600' "
 	   "\"allowusers $(id -un)\" 'passwordauthentication no' "
 	   "'persourcepenaltyexemptlist none' \"hostkey $dir/host\" "
-	   "\"workers $(nproc)\" 'loglevel INFO'; do\n"
+	   "\"workers $(nproc)\" 'diskthreads 8' 'loglevel INFO'; do\n"
 	   "\tgrep -qxF \"$line\" default || { echo \"$line\"; exit 9; }\n"
 	   "done\n");
 	sh(*state, own_values);
