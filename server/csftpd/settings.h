@@ -61,7 +61,7 @@ struct settings {
 	uint64_t alive_ms;	 /* 0: none */
 	uint64_t drain_ms;	 /* 0: for ever */
 	uint64_t rekey_bytes;	 /* 0: the engine's */
-	uint64_t rekey_ms;
+	uint64_t rekey_ms;	 /* 0: the engine's; UINT64_MAX: never */
 	uint32_t alive_count;
 	uint32_t auth_tries;
 	uint32_t sessions;    /* channels of a connection */

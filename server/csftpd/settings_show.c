@@ -121,19 +121,29 @@ static void show_sources(FILE *out, const struct sources_config *sources)
 					    : NULL);
 }
 
-static void show_connections(FILE *out, const struct settings *settings)
+/* Nothing said is the engine's default. */
+static void show_rekey(FILE *out, const struct settings *settings)
 {
 	uint64_t bytes = settings->rekey_bytes, ms = settings->rekey_ms;
 
+	fprintf(out, "rekeylimit %llu ",
+		(unsigned long long)(bytes > 0 ? bytes : 1U << 30));
+	if (ms == UINT64_MAX)
+		fprintf(out, "none\n");
+	else
+		fprintf(out, "%llu\n",
+			(unsigned long long)(ms > 0 ? ms / 1000 : 3600));
+}
+
+static void show_connections(FILE *out, const struct settings *settings)
+{
 	put_number(out, "maxconnections", settings->connections);
 	put_number(out, "maxsessions", settings->sessions);
 	put_number(out, "maxauthtries", settings->auth_tries);
 	put_seconds(out, "logingracetime", settings->login_grace_ms);
 	put_seconds(out, "clientaliveinterval", settings->alive_ms);
 	put_number(out, "clientalivecountmax", settings->alive_count);
-	fprintf(out, "rekeylimit %llu %llu\n",
-		(unsigned long long)(bytes > 0 ? bytes : 1U << 30),
-		(unsigned long long)(ms > 0 ? ms / 1000 : 3600));
+	show_rekey(out, settings);
 	show_sources(out, &settings->sources);
 }
 

@@ -226,9 +226,15 @@ static bool set_rekey(struct settings_reader *reader, char **word, size_t count)
 				      "\"%s\" is not a number of bytes, 16 or "
 				      "more, with K, M or G or nothing",
 				      word[0]);
-	if (count < 2 || strcasecmp(word[1], "none") == 0)
+	if (count < 2)
 		return true;
-	return time_ms(reader, word[1], &settings->rekey_ms);
+	if (strcasecmp(word[1], "none") != 0 &&
+	    !time_ms(reader, word[1], &settings->rekey_ms))
+		return false;
+	/* As sshd has it; for the engine 0 is its default. */
+	if (settings->rekey_ms == 0)
+		settings->rekey_ms = UINT64_MAX;
+	return true;
 }
 
 static bool set_tries(struct settings_reader *reader, char **word, size_t count)

@@ -110,6 +110,38 @@ static void times_are_as_sshd_has_them(void **state)
 	}
 }
 
+static void no_limit_for_the_age_of_keys_is_none(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t ms;
+		const char *shown;
+	} cases[] = {
+		{"", 0, "\nrekeylimit 1073741824 3600\n"},
+		{"RekeyLimit 1M\n", 0, "\nrekeylimit 1048576 3600\n"},
+		{"RekeyLimit 1M 2m\n", 120000, "\nrekeylimit 1048576 120\n"},
+		{"RekeyLimit 1M none\n", UINT64_MAX,
+		 "\nrekeylimit 1048576 none\n"},
+		{"RekeyLimit default 0\n", UINT64_MAX,
+		 "\nrekeylimit 1073741824 none\n"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct settings *settings = must_read(*state, cases[i].line);
+		char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		assert_non_null(out);
+		assert_true(settings->rekey_ms == cases[i].ms);
+		settings_show(out, settings);
+		assert_int_equal(fclose(out), 0);
+		assert_non_null(strstr(text, cases[i].shown));
+		free(text);
+		settings_put(settings);
+	}
+}
+
 static void the_first_value_counts_and_the_command_line_before(void **state)
 {
 	static const char *const given[] = {"LogLevel=ERROR", "Port=11"};
@@ -240,6 +272,7 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		IN_PLACE(nothing_is_said_and_all_is_as_it_should_be),
 		IN_PLACE(times_are_as_sshd_has_them),
+		IN_PLACE(no_limit_for_the_age_of_keys_is_none),
 		IN_PLACE(the_first_value_counts_and_the_command_line_before),
 		IN_PLACE(words_end_as_they_should),
 		IN_PLACE(lists_change_the_default),
