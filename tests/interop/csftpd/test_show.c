@@ -1,4 +1,6 @@
 /* csftpd -t and -T: host keys, and what is in force. */
+#include <unistd.h>
+
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"
 
@@ -49,6 +51,36 @@ static void a_host_key_is_made_where_there_is_none(void **state)
 		   "chmod 600 bad\n"
 		   "if $csftpd -t -h bad 2>said; then exit 9; fi\n"
 		   "grep -q 'no private key' said\n");
+}
+
+/*
+ * In a machine's /etc for root, and at home for others; with another /etc, that
+ * the test alone sees.
+ */
+static void a_host_key_that_is_not_named_has_its_place(void **state)
+{
+	if (geteuid() != 0)
+		skip_because("root is needed for another /etc");
+	sh(*state,
+	   "unshare -m true || exit 0\n"
+	   "cat >inside <<'END'\n"
+	   "set -ex\n"
+	   "mount -t tmpfs none /etc\n"
+	   "echo \"some:x:12345:12345::$dir/home:/bin/sh\" >/etc/passwd\n"
+	   "cp \"$csftpd\" own\n"
+	   "./own -T >shown 2>said\n"
+	   "grep -qx 'hostkey /etc/csftp/ssh_host_ed25519_key' shown\n"
+	   "grep -q 'made the host key /etc/csftp/ssh_host_ed25519_key' said\n"
+	   "test -s /etc/csftp/ssh_host_ed25519_key.pub\n"
+	   "own=$dir/home/.config/csftp/ssh_host_ed25519_key\n"
+	   "setpriv --reuid 12345 --regid 12345 --clear-groups "
+	   "./own -T >shown 2>said\n"
+	   "grep -qx \"hostkey $own\" shown\n"
+	   "grep -q \"made the host key $own\" said\n"
+	   "test \"$(stat -c '%u %a' $own)\" = '12345 600'\n"
+	   "END\n"
+	   "mkdir home && chown 12345:12345 home && chmod 711 .\n"
+	   "dir=$dir csftpd=$csftpd unshare -m sh inside\n");
 }
 
 /* However they meet: one key, and its public half beside it. */
@@ -162,6 +194,7 @@ int main(void)
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, make, drop)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(a_host_key_is_made_where_there_is_none),
+		CLAIM(a_host_key_that_is_not_named_has_its_place),
 		CLAIM(starts_at_the_same_time_make_one_key),
 		CLAIM(what_is_in_force_is_shown_and_can_be_read_again),
 	};
