@@ -201,7 +201,7 @@ bench: $(programs) $(delay_bin) bench-server
 theirs := /usr/lib/openssh/sftp-server
 bench-server: $(B)/csftp-server $(bench_bin)
 	$(Q)$(bench_bin) $(B)/csftp-server $(theirs)
-bench-ssh: $(B)/csftpd
+bench-ssh: $(B)/csftpd $(B)/csftpfs $(B)/tests/cage
 	$(Q)tests/bench/ssh.sh $(B)
 deps:
 	$(Q)tests/deps.sh
