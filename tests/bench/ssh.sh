@@ -20,11 +20,11 @@ where=/dev/shm
 dir=$(mktemp -d "$where/csftp-bench.XXXXXX")
 # What is mounted is not what it is mounted in.
 files=$dir/files
-cages=
+declare -A cages
 cleanup()
 {
 	! mountpoint -q "$dir/point" || fusermount3 -uz "$dir/point"
-	for cage in $cages; do
+	for cage in "${cages[@]}"; do
 		for pid in $(family "$cage" | tac); do
 			[ "$pid" = "$cage" ] || kill "$pid" 2>/dev/null || :
 		done
@@ -62,7 +62,7 @@ family()
 cpu()
 {
 	local one
-	for one in $(family "$cage"); do
+	for one in $(family "${cages[$name]}"); do
 		cat "/proc/$one/stat" 2>/dev/null || :
 	done | awk '{ sum += $14 + $15 + $16 + $17 } END { print sum }'
 }
@@ -70,16 +70,16 @@ cpu()
 # Sessions end a little after their clients; but a mount is one that lasts.
 settle()
 {
-	until mountpoint -q "$dir/point" || [ "$(family "$cage" | wc -l)" = 2 ]
-	do
+	until mountpoint -q "$dir/point" ||
+		[ "$(family "${cages[$name]}" | wc -l)" = 2 ]; do
 		sleep 0.05
 	done
 }
 
 write_client()
 {
-	cat >"$dir/client" <<-END
-		Host bench
+	cat >>"$dir/client" <<-END
+		Host $name
 			HostName 127.0.0.1
 			Port $port
 			User $user
@@ -87,7 +87,7 @@ write_client()
 			IdentitiesOnly yes
 			IdentityAgent none
 			StrictHostKeyChecking no
-			UserKnownHostsFile $dir/known
+			UserKnownHostsFile $dir/known-$name
 			BatchMode yes
 			LogLevel ERROR
 			ConnectionAttempts 20
@@ -96,7 +96,7 @@ write_client()
 
 run()
 {
-	sftp -q -F "$dir/client" "$@" -b - bench >/dev/null
+	sftp -q -F "$dir/client" "$@" -b - "$name" >/dev/null
 }
 
 begin()
@@ -172,7 +172,7 @@ by_openssh()
 by_csftpfs()
 {
 	[ -w /dev/fuse ] || return 0
-	"$build/csftpfs" "bench:$files" "$dir/point" -F "$dir/client" \
+	"$build/csftpfs" "$name:$files" "$dir/point" -F "$dir/client" \
 		-o transport=native -o "Ciphers=$1"
 	begin
 	dd if="$dir/point/big" of=/dev/null bs=1M status=none
@@ -185,29 +185,13 @@ by_csftpfs()
 	fusermount3 -u "$dir/point"
 }
 
-measure()
-{
-	local cipher
-	echo pwd | run # the first one waits until it serves
-	begin
-	for ((i = 0; i < logins; i++)); do echo pwd | run; done
-	end logins login "$logins"
-	for cipher in $ciphers; do
-		case $name,$cipher in dropbear,*gcm*) continue ;; esac
-		by_openssh "$cipher"
-		by_csftpfs "$cipher"
-	done
-}
-
 # serve PROGRAM ARGUMENT...: name and port are set.
 serve()
 {
-	rm -f "$dir/known"
 	write_client
 	"$build/tests/cage" 1000000 "$@" &
-	cage=$!
-	cages="$cages $cage"
-	measure
+	cages[$name]=$!
+	echo pwd | run # which waits until it serves
 }
 
 common="HostKey $dir/host
@@ -251,6 +235,20 @@ start_dropbear()
 for name in $servers; do
 	port=$(free_port)
 	"start_$name"
+done
+
+# In turn, as what else the machine does changes with time.
+for name in "${!cages[@]}"; do
+	begin
+	for ((i = 0; i < logins; i++)); do echo pwd | run; done
+	end logins login "$logins"
+done
+for cipher in $ciphers; do
+	for name in "${!cages[@]}"; do
+		case $name,$cipher in dropbear,*gcm*) continue ;; esac
+		by_openssh "$cipher"
+		by_csftpfs "$cipher"
+	done
 done
 
 echo
