@@ -748,32 +748,6 @@ static void dropbear_is_a_server_like_any_other(void **state)
 	assert_mounts(place, none);
 }
 
-/* Which has nothing but Ed25519, X25519 and ChaCha20-Poly1305. */
-static void tinysshd_is_a_server_like_any_other(void **state)
-{
-	struct place *place = *state;
-	static const char *const none[] = {NULL};
-
-	if (place->mounted.transport == LIBSSH2_OPENSSH)
-		skip_because("libssh2 1.10 has no ChaCha20-Poly1305");
-	sshd_stop(&place->mounted.sshd);
-	tinysshd_start(&place->mounted.sshd, OPENSSH_SFTP_SERVER);
-	assert_mounts(place, none);
-	mounted_mount(&place->mounted, NULL);
-	must_sh("cd '%s'\n"
-		"head -c 30000000 /dev/urandom >../big\n"
-		"cp ../big big\n"
-		"cmp ../big '%s/big'\n"
-		"mkdir d && ln -s ../big d/link && mv big d/moved\n"
-		"test \"$(readlink d/link)\" = ../big",
-		place->mounted.point, place->mounted.served);
-	mounted_unmount(&place->mounted);
-	mounted_mount(&place->mounted, NULL);
-	must_sh("cmp '%s/d/moved' '%s/../big'", place->mounted.point,
-		place->mounted.served);
-	mounted_unmount(&place->mounted);
-}
-
 #define CLAIM(name) cmocka_unit_test_teardown(name, clean_up)
 #define OTHER(name) cmocka_unit_test_teardown(name, serve_as_ever)
 
@@ -805,7 +779,6 @@ static const struct CMUnitTest claims[] = {
 	OTHER(questions_of_the_server_are_asked),
 	OTHER(a_second_factor_is_given),
 	OTHER(dropbear_is_a_server_like_any_other),
-	OTHER(tinysshd_is_a_server_like_any_other),
 };
 
 int main(void)
