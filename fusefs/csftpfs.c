@@ -1,6 +1,7 @@
 /* csftpfs: mounts a directory of an SFTP server. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ struct mount {
 	int password;	 /* the descriptor; -1: there is none */
 	uint32_t lost_errors;
 	int verdict; /* where the parent waits for our exit status; or -1 */
+	int said;    /* ... and hears standard error until then; or -1 */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct mount *m,
@@ -528,6 +530,9 @@ static bool leave_terminal(struct mount *m)
 	(void)told; /* a parent that was killed is no reason to end */
 	(void)close(m->verdict);
 	m->verdict = -1;
+	/* ssh, or a ProxyCommand, may go on to speak there. */
+	line_listen(m->line, m->said);
+	m->said = -1;
 	return true;
 }
 
@@ -688,19 +693,42 @@ static bool take_password(struct mount *m)
 	return m->password >= 0;
 }
 
+/* Hands on what there is; false: there will be no more. */
+static bool hand_on(int said)
+{
+	char text[4096];
+	ssize_t len = read(said, text, sizeof(text));
+	ssize_t put = len;
+
+	for (ssize_t at = 0; at < len && put > 0; at += put)
+		put = write(STDERR_FILENO, text + at, (size_t)(len - at));
+	return len > 0 || (len < 0 && errno == EINTR);
+}
+
 /*
  * The parent stays until the child has mounted or has failed, and ends with
  * its status.  The child keeps the terminal until then, for ssh to ask on.
+ *
+ * Standard error is a pipe by way of the parent: ssh lives on with what it was
+ * started with, and whoever reads our standard error to its end, as a shell
+ * does for "$(csftpfs ... 2>&1)", would wait for the end of the mount.
  */
-static int wait_for(int fd, pid_t pid)
+static int wait_for(int verdict_fd, int said, pid_t pid)
 {
+	struct pollfd fds[2] = {{.fd = verdict_fd, .events = POLLIN},
+				{.fd = said, .events = POLLIN}};
 	ssize_t len;
 	char verdict;
 	int status;
 
-	do {
-		len = read(fd, &verdict, 1);
-	} while (len < 0 && errno == EINTR);
+	while (poll(fds, 2, -1) < 0 || !fds[0].revents) {
+		if (fds[1].revents && !hand_on(said))
+			fds[1].fd = -1;
+		fds[1].revents = 0;
+	}
+	len = read(verdict_fd, &verdict, 1);
+	while (hand_on(said))
+		continue;
 	if (len == 1)
 		return 0;
 	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
@@ -710,10 +738,12 @@ static int wait_for(int fd, pid_t pid)
 
 static int run_in_background(struct mount *m)
 {
-	int fds[2];
+	int fds[2], said[2];
 	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC) != 0) {
+	if (pipe2(fds, O_CLOEXEC) != 0 ||
+	    pipe2(said, O_CLOEXEC | O_NONBLOCK) != 0 ||
+	    fcntl(said[1], F_SETFL, 0) != 0) {
 		say(m, "pipe: %s", strerror(errno));
 		return 1;
 	}
@@ -725,10 +755,14 @@ static int run_in_background(struct mount *m)
 	if (pid == 0) {
 		(void)close(fds[0]);
 		m->verdict = fds[1];
+		m->said = said[0];
+		(void)dup2(said[1], STDERR_FILENO);
+		(void)close(said[1]);
 		return run(m);
 	}
 	(void)close(fds[1]);
-	return wait_for(fds[0], pid);
+	(void)close(said[1]);
+	return wait_for(fds[0], said[0], pid);
 }
 
 static int ask_mount(struct mount *m)
@@ -752,6 +786,7 @@ int main(int argc, char *argv[])
 	struct mount m = {
 		.password = -1,
 		.verdict = -1,
+		.said = -1,
 	};
 	char why[OPTIONS_WHY_MAX];
 	int status = 1;

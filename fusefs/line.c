@@ -237,6 +237,7 @@ int line_start(struct line *line, uv_loop_t *loop, void (*turned)(void *arg),
 	line->loop = loop;
 	line->turned = turned;
 	line->arg = arg;
+	line_watch_first(line);
 	return line->remote ? line_watch_stream(line) : 0;
 }
 

@@ -79,6 +79,13 @@ struct csftp_fs *line_fs(struct line *line);
 CSFTP_MUST_CHECK enum csftp_err line_begin(struct line *line);
 
 /*
+ * What programs that carry the first connection go on to say comes from fd,
+ * which is the line's from now on and does not block; -1 is fine.  Before
+ * line_start().
+ */
+void line_listen(struct line *line, int fd);
+
+/*
  * Joins an event loop.  turned is called after each event of the line, so that
  * what it made possible is done.  An errno of libuv's, or 0.
  */

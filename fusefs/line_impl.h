@@ -108,6 +108,7 @@ void line_on_stream(uv_poll_t *poll, int status, int events);
 
 /* What ssh says where nobody sees it (line_said.c). */
 void line_watch_said(struct line *line);
+void line_watch_first(struct line *line); /* what line_listen() was given */
 void line_hear(struct line *line);
 void line_hear_no_more(struct line *line);
 

@@ -78,11 +78,29 @@ void line_hear_no_more(struct line *line)
 	tell_said(line);
 }
 
-void line_watch_said(struct line *line)
+static void watch(struct line *line)
 {
-	line->said_fd = connect_take_said(line->config.connector);
 	line->said_len = 0;
 	if (line->said_fd >= 0 &&
 	    line_poll_open(line, &line->said, line->said_fd) == 0)
 		line_poll(line->said, UV_READABLE, on_said);
+}
+
+void line_watch_said(struct line *line)
+{
+	/* Of the first, where there was no session yet. */
+	if (line->said_fd >= 0)
+		line_hear_no_more(line);
+	line->said_fd = connect_take_said(line->config.connector);
+	watch(line);
+}
+
+void line_listen(struct line *line, int fd)
+{
+	line->said_fd = fd;
+}
+
+void line_watch_first(struct line *line)
+{
+	watch(line);
 }

@@ -149,6 +149,33 @@ static void openssh_says_who_we_are_there(void **state)
 	mounted_stop(&other);
 }
 
+/* As a shell does for "$(csftpfs ... 2>&1)", though ssh lives on. */
+static void standard_error_ends_when_the_command_returns(void **state)
+{
+	const char *const append[] = {NULL};
+	struct mounted other = {0};
+	char **argv;
+	char text[256];
+	int said[2];
+	pid_t pid;
+
+	(void)state;
+	need_mounts();
+	mounted_serve(&other, SSH_OPENSSH);
+	argv = mounted_argv(&other, other.served, other.point, append);
+	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+	pid = proc_start(argv, -1, -1, said[1]);
+	mounted_argv_free(argv);
+	assert_int_equal(close(said[1]), 0);
+	while (read(said[0], text, sizeof(text)) > 0)
+		continue;
+	assert_int_equal(close(said[0]), 0);
+	assert_int_equal(proc_wait(pid, 20000), 0);
+	assert_true(is_mount_point(other.point));
+	must_sh("touch '%s/file' && umount '%s'", other.point, other.point);
+	mounted_stop(&other);
+}
+
 static void owners_are_shown_by_files(void **state)
 {
 	char options[2 * PROC_PATH_MAX];
@@ -536,6 +563,7 @@ int main(void)
 		CLEAN_TEST(links_can_be_rebased_or_followed),
 		CLEAN_TEST(owners_are_shown_by_name_and_set_so),
 		CLEAN_TEST(openssh_says_who_we_are_there),
+		CLEAN_TEST(standard_error_ends_when_the_command_returns),
 		CLEAN_TEST(owners_are_shown_by_files),
 		CLEAN_TEST(a_file_of_owners_has_to_be_right_and_safe),
 		CLEAN_TEST(names_have_the_character_set_that_is_wished),
