@@ -366,11 +366,13 @@ void layers_hold(struct layers *layers)
 {
 	if (!layers->stopped_ms)
 		layers->stopped_ms = now_ms(layers);
+	cache_hold(layers->cache, true);
 }
 
 void layers_go_on(struct layers *layers)
 {
 	layers->stopped_ms = 0;
+	cache_hold(layers->cache, false);
 }
 
 uint64_t layers_tick(struct layers *layers)

@@ -77,6 +77,12 @@ uint32_t cache_pending(const struct cache *cache);
 /* Ends what it asks of its own accord, for good. */
 void cache_quiet(struct cache *cache);
 
+/*
+ * Nobody answers below, for a while or no longer: the top is shown as it was
+ * last, however long ago, as umount(8) and file managers ask for it first.
+ */
+void cache_hold(struct cache *cache, bool on);
+
 /* Of memory, for what it remembers. */
 size_t cache_bytes(const struct cache *cache);
 

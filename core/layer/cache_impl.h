@@ -77,6 +77,7 @@ struct cache {
 	uint32_t listings; /* ahead, under way */
 	uint32_t window;   /* how many may be under way; 0: nobody walks */
 	bool quiet;
+	bool held; /* nobody answers below */
 	bool pumping;
 	struct cache_node *walker; /* where the walk is; pinned */
 	bool walk_by_name;	   /* and not in the order of listings */

@@ -114,6 +114,11 @@ static void submit(struct csftp_fs *fs, struct csftp_req *req)
 	struct survive_job *job;
 	int err;
 
+	if (survive->state == SURVIVE_DOWN && req->op == CSFTP_OP_STATFS &&
+	    survive->no_statfs) {
+		csftp_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	if (survive->state == SURVIVE_DOWN && is_known(survive, req)) {
 		csftp_reply(req,
 			    &(struct csftp_reply){.statfs = &survive->statfs});

@@ -137,6 +137,7 @@ struct survive {
 	struct csftp_statfs statfs; /* the last answer, and whose it is */
 	char statfs_path[CSFTP_PATH_MAX + 1];
 	bool has_statfs;
+	bool no_statfs; /* the server has none */
 };
 
 typedef void survive_step(struct csftp_req *req,

@@ -163,6 +163,8 @@ void survive_complete(struct survive_job *job, const struct csftp_reply *reply)
 
 	if (!out.err)
 		after(job, &out);
+	else if (out.err == EOPNOTSUPP && job->job.asked->op == CSFTP_OP_STATFS)
+		survive->no_statfs = true;
 	let_go(survive, job);
 	job->counted = false;
 	relay_answer(&job->job, &out);

@@ -514,6 +514,21 @@ static void with_fail_nobody_waits(void **state)
  * The end, while it is down
  */
 
+/* umount(8) asks for the free space of what it is to unmount. */
+static void umount_does_not_wait_for_a_server_that_is_gone(void **state)
+{
+	struct away *away = *state;
+	struct statvfs vfs;
+
+	mount_by_proxy(away, "timeout=0");
+	must_sh("ls '%s'", away->mounted.point);
+	go_down(away);
+	assert_int_equal(statvfs(away->mounted.point, &vfs), 0);
+	must_sh("umount '%s'", away->mounted.point);
+	assert_int_equal(proc_wait(away->mounted.pid, 60000), 0);
+	away->mounted.pid = 0;
+}
+
 static void assert_no_mount_left(struct away *away, int status, int want)
 {
 	away->mounted.pid = 0;
@@ -644,6 +659,7 @@ int main(void)
 		DIRECTLY(who_waits_can_be_killed),
 		DIRECTLY(who_waits_too_long_gets_eio_and_it_recovers),
 		DIRECTLY(with_fail_nobody_waits),
+		DIRECTLY(umount_does_not_wait_for_a_server_that_is_gone),
 		BY_SSH(what_was_not_written_is_said_at_the_end),
 		BY_SSH(what_was_written_is_written_at_the_end),
 		BY_NATIVE(what_was_written_is_written_at_the_end),

@@ -466,6 +466,24 @@ who_asks_while_a_file_is_opened_is_told_its_size_of_now(void **state)
 	assert_int_equal(fs_close(&rig->far.caller, sized[0].fh), 0);
 }
 
+static void the_top_is_shown_while_nobody_answers(void **state)
+{
+	struct rig *rig = *state;
+
+	make_tree(rig);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
+	rig->far.now_ms += 1000000;
+	cache_hold(rig->cache, true);
+	far_begin(&rig->far);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
+	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
+			 CSFTP_S_IFDIR);
+	assert_int_equal(rig->far.all, 0);
+	cache_hold(rig->cache, false);
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
+}
+
 static void two_names_we_made_of_one_file_agree(void **state)
 {
 	struct rig *rig = *state;
@@ -806,6 +824,7 @@ int main(void)
 		CACHE_TEST(what_was_learned_just_now_is_good_for_one_open),
 		CACHE_TEST(
 			who_asks_while_a_file_is_opened_is_told_its_size_of_now),
+		CACHE_TEST(the_top_is_shown_while_nobody_answers),
 		CACHE_TEST(two_names_we_made_of_one_file_agree),
 		CACHE_TEST(after_two_misses_the_directory_is_listed),
 		cmocka_unit_test(nothing_above_the_top_is_listed_unasked),
