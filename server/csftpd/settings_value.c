@@ -145,6 +145,21 @@ static bool has(const char *list, const char *name)
 	return false;
 }
 
+/* Whether a list has one of its names again behind it. */
+static bool comes_again(const char *list, size_t len)
+{
+	const char *rest = list + len;
+
+	while (*rest) {
+		size_t piece = strcspn(++rest, ",");
+
+		if (piece == len && memcmp(rest, list, len) == 0)
+			return true;
+		rest += piece;
+	}
+	return false;
+}
+
 static bool all_known(struct settings_reader *reader,
 		      enum csftp_ssh_alg_kind kind, const char *list)
 {
@@ -152,6 +167,10 @@ static bool all_known(struct settings_reader *reader,
 		size_t len = strcspn(list, ",");
 		const char *name;
 		bool known = false;
+
+		if (len > 0 && comes_again(list, len))
+			return settings_wrong(reader, "\"%.*s\" is there twice",
+					      len < 64 ? (int)len : 64, list);
 
 		for (size_t i = 0; (name = csftp_ssh_algorithms(kind, i)); i++)
 			known = known || (strlen(name) == len &&

@@ -254,11 +254,21 @@ static bool set_sessions(struct settings_reader *reader, char **word,
 static bool set_startups(struct settings_reader *reader, char **word,
 			 size_t count)
 {
-	const char *full = strrchr(word[0], ':');
+	char *rate = strchr(word[0], ':');
+	char *full = rate ? strchr(rate + 1, ':') : NULL;
+	uint32_t *waiting = &reader->settings->sources.waiting;
+	uint32_t start = 0, percent = 0;
 
 	(void)count;
-	return number(reader, full ? full + 1 : word[0], 1, 10000,
-		      &reader->settings->sources.waiting);
+	if (!rate)
+		return number(reader, word[0], 1, 10000, waiting);
+	if (!full)
+		return settings_wrong(reader, "\"%s\" is not start:rate:full",
+				      word[0]);
+	*rate = *full = '\0';
+	return number(reader, word[0], 1, 10000, &start) &&
+	       number(reader, rate + 1, 1, 100, &percent) &&
+	       number(reader, full + 1, start, 10000, waiting);
 }
 
 static bool set_source_startups(struct settings_reader *reader, char **word,
