@@ -180,7 +180,9 @@ static bool may_dispatch(struct csftp_ssh *ssh)
 		return may_wait(ssh);
 	if (ssh->later.tail >= half)
 		return false;
-	return ssh->later.base || ssh->out.base || ssh_buf_get(ssh, &ssh->out);
+	return ssh->later.base ||
+	       ssh_out_room(ssh, SSH_MESSAGE_MAX + SSH_OVERHEAD) ||
+	       may_wait(ssh);
 }
 
 /* Buffers that were borrowed in case, and stayed empty. */

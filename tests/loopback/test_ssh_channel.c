@@ -502,14 +502,14 @@ static void a_flood_of_channels_is_answered_up_to_the_limit(void **state)
 }
 
 /* Requests that want replies, from a peer that does not read them. */
-static void a_peer_that_does_not_read_is_not_read(void **state)
+static void flood_unread(unsigned limit)
 {
 	static const uint8_t ping[] = {80, 0, 0, 0, 1, 'x', 1};
 	struct ssh_rig rig;
 	unsigned rounds = 0;
 
-	(void)state;
 	(void)open_session(&rig);
+	rig.server.limit = limit;
 	while (csftp_ssh_wants(rig.server.ssh) & CSFTP_WANT_IN) {
 		const uint8_t *out;
 		size_t len;
@@ -524,10 +524,24 @@ static void a_peer_that_does_not_read_is_not_read(void **state)
 	assert_int_equal(rig.server.ssh->err, CSFTP_OK);
 	assert_true(rig.server.most <= 4);
 	/* Once it reads, all goes on. */
+	rig.server.limit = 0;
 	rig.client.ssh->conn.pings = 100000;
 	ssh_rig_run(&rig);
 	assert_int_equal(rig.client.count[CSFTP_SSH_PONG], rounds);
 	ssh_rig_stop(&rig);
+}
+
+static void a_peer_that_does_not_read_is_not_read(void **state)
+{
+	(void)state;
+	flood_unread(0);
+}
+
+/* One buffer for what comes, one for what goes, and none for what waits. */
+static void where_no_reply_has_a_place_requests_wait(void **state)
+{
+	(void)state;
+	flood_unread(2);
 }
 
 /* Its KEXINIT could stand behind what would not be read: so all is read. */
@@ -612,6 +626,7 @@ int main(void)
 		cmocka_unit_test(
 			a_flood_of_channels_is_answered_up_to_the_limit),
 		cmocka_unit_test(a_peer_that_does_not_read_is_not_read),
+		cmocka_unit_test(where_no_reply_has_a_place_requests_wait),
 		cmocka_unit_test(
 			requests_instead_of_an_exchange_end_the_session),
 		cmocka_unit_test(
