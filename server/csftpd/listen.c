@@ -30,6 +30,9 @@ static bool add(struct listening *listening, int fd)
 {
 	if (listening->count == LISTEN_MAX)
 		return false;
+	/* What is accepted has it from here: as sshd's TCPKeepAlive, so that
+	 * who has vanished does not stay for ever. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){1}, sizeof(int));
 	listening->fd[listening->count] = fd;
 	name_it(listening, listening->count++);
 	return true;

@@ -601,6 +601,7 @@ static const struct keyword keywords[] = {
 	{"PrintLastLog", set_always, 1, ONCE, "no"},
 	{"PrintMotd", set_always, 1, ONCE, "no"},
 	{"PubkeyAuthentication", set_always, 1, ONCE, "yes"},
+	{"TCPKeepAlive", set_always, 1, ONCE, "yes"},
 	{"UseDNS", set_always, 1, ONCE, "no"},
 	{"UsePAM", set_always, 1, ONCE, "no"},
 	{"X11Forwarding", set_always, 1, ONCE, "no"},

@@ -602,6 +602,25 @@ static void a_client_that_is_gone_is_noticed(void **state)
 	csftpd_end(&all->sshd);
 }
 
+/* Of its connections the kernel has a timer: the sixth word is 02:... */
+static void who_vanishes_is_looked_for(void **state)
+{
+	struct state *all = *state;
+	int fd;
+
+	csftpd_start(&all->sshd, "%s", "");
+	fd = dial(&all->sshd);
+	csftpd_await_fact(&all->sshd, "connections", 1);
+	sh(all, "%s",
+	   "local=$(printf ':%04X' $port)\n"
+	   "until awk -v local=$local '$2 ~ local \"$\" && $4 == \"01\" && "
+	   "$6 ~ /^02/ { n++ } END { exit n != 1 }' /proc/net/tcp; do\n"
+	   "\tsleep 0.1\n"
+	   "done\n");
+	close(fd);
+	csftpd_end_well(&all->sshd);
+}
+
 static void guessing_has_its_price(void **state)
 {
 	struct state *all = *state;
@@ -691,6 +710,7 @@ int main(void)
 		DAEMON_TEST(connections_wait_for_a_place),
 		DAEMON_TEST(who_does_not_log_in_in_time_is_dropped),
 		DAEMON_TEST(a_client_that_is_gone_is_noticed),
+		DAEMON_TEST(who_vanishes_is_looked_for),
 		DAEMON_TEST(guessing_has_its_price),
 		DAEMON_TEST(sessions_share_a_connection),
 		DAEMON_TEST(the_tree_is_what_the_settings_say),
