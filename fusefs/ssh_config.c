@@ -514,6 +514,25 @@ static bool take_login(struct ssh_config *config, const char *login)
 	return ok;
 }
 
+/* What a shell would take for more than a word, or a program for an option. */
+static bool is_word(const char *text, const char *special)
+{
+	for (const char *at = text; *at; at++)
+		if ((unsigned char)*at <= ' ' || strchr(special, *at))
+			return false;
+	return text[0] != '-';
+}
+
+/* Names stand in a ProxyCommand as they are; ssh refuses the same. */
+static bool are_words(const struct ssh_config *config)
+{
+	const char *host = "'`\"$\\;&<>|(){}", *user = "'`\";&<>|(){}";
+
+	return !config->proxy_command ||
+	       (is_word(config->host, host) &&
+		is_word(config->hostname, host) && is_word(config->user, user));
+}
+
 /* Whether a file of keys can be what only ssh uses. */
 static void check_identity(struct ssh_config *config, const char *path)
 {
@@ -579,6 +598,8 @@ bool ssh_config_finish(struct ssh_config *config, const char *login,
 
 	if (!ok)
 		return explain(why, "out of memory", "");
+	if (!are_words(config))
+		return explain(why, "a name that no ProxyCommand can have", "");
 	expand_one(config, "proxycommand", &config->proxy_command);
 	expand_agent(config);
 	if (config->port == 0 || config->port > 65535)

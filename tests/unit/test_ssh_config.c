@@ -29,6 +29,36 @@ static void take(struct ssh_config *config, const char *const *lines)
 	assert_true(ssh_config_finish(config, "me@box", why));
 }
 
+/* With a ProxyCommand; by itself each of them is a name, if a strange one. */
+static void no_name_is_more_than_a_word_in_a_command(void **state)
+{
+	static const char *const logins[] = {
+		"me@box;id",  "me@$(id)",    "me@`id`", "me@a b",
+		"me@-oProxy", "a|b@box",     "-x@box",	"$(id)@box",
+		"me@a\nb",    "me@box\"x\"", "me@a>b",	NULL,
+	};
+	struct ssh_config config;
+	char why[OPTIONS_WHY_MAX];
+
+	(void)state;
+	for (size_t i = 0; logins[i]; i++) {
+		start(&config);
+		assert_true(ssh_config_finish(&config, logins[i], why));
+		ssh_config_release(&config);
+		start(&config);
+		assert_true(
+			ssh_config_line(&config, "proxycommand nc %h %p", why));
+		if (ssh_config_finish(&config, logins[i], why))
+			fail_msg("%s", logins[i]);
+		assert_non_null(strstr(why, "ProxyCommand"));
+		ssh_config_release(&config);
+	}
+	start(&config);
+	assert_true(ssh_config_line(&config, "proxycommand nc %h %r", why));
+	assert_true(ssh_config_finish(&config, "DOM\\me@fe80::1%eth0", why));
+	ssh_config_release(&config);
+}
+
 static void lines_say_how_to_get_there(void **state)
 {
 	static const char *const lines[] = {
@@ -301,6 +331,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_say_how_to_get_there),
+		cmocka_unit_test(no_name_is_more_than_a_word_in_a_command),
 		cmocka_unit_test(lines_say_who_is_who),
 		cmocka_unit_test(
 			options_are_taken_with_an_equals_sign_and_any_letters),
