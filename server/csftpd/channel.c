@@ -410,6 +410,13 @@ uint64_t channel_wait_us(const struct channel *channel)
 	return is_running(channel) ? session_wait_us(&channel->session) : 0;
 }
 
+bool channel_has_output(const struct channel *channel)
+{
+	return channel->state == CHANNEL_SFTP &&
+	       csftp_link_wants(csftp_serve_link(channel->session.serve)) &
+		       CSFTP_WANT_OUT;
+}
+
 bool channel_is_quiet(const struct channel *channel)
 {
 	return channel->state != CHANNEL_EXEC && !channel->work &&
@@ -432,6 +439,7 @@ static bool send_output(struct channel *channel)
 		    sent == 0)
 			break;
 		(void)!csftp_link_out_ack(link, sent);
+		channel->sent += sent;
 		any = true;
 	}
 	return any;

@@ -518,6 +518,22 @@ bool conn_is_idle(const struct conn *conn)
 	return !conn->channels;
 }
 
+unsigned conn_stuck(struct conn *conn, uint64_t least)
+{
+	uint64_t out =
+		atomic_load_explicit(&conn->bytes_out, memory_order_relaxed);
+	unsigned stuck = csftp_ssh_wants(conn->ssh) & CSFTP_WANT_OUT &&
+			 out - conn->looked_at < least;
+
+	conn->looked_at = out;
+	for (struct channel *channel = conn->channels; channel;
+	     channel = channel->next) {
+		stuck += channel_has_output(channel) && channel->sent < least;
+		channel->sent = 0;
+	}
+	return stuck;
+}
+
 bool conn_is_quiet(const struct conn *conn, uint64_t for_ms)
 {
 	if (conn->held_by || csftp_ssh_wants(conn->ssh) & CSFTP_WANT_OUT ||

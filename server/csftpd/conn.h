@@ -51,6 +51,7 @@ struct channel {
 	bool hungry;		 /* it waits for a buffer */
 	struct private *private; /* NULL: it has what all have */
 	uint32_t status;
+	uint64_t sent;	  /* since conn_stuck() */
 	const char *line; /* CHANNEL_SAY: what is left of it */
 	struct spill *first;
 	struct spill *last;
@@ -98,7 +99,8 @@ struct conn {
 	/* Data of an event that nobody has taken yet; the engine waits. */
 	struct channel *held_by;
 	struct csftp_ssh_bytes held;
-	unsigned spills; /* of all channels */
+	unsigned spills;    /* of all channels */
+	uint64_t looked_at; /* bytes_out at conn_stuck() */
 	_Atomic uint64_t bytes_in;
 	_Atomic uint64_t bytes_out;
 	char address[INET6_ADDRSTRLEN];
@@ -144,6 +146,12 @@ bool conn_is_idle(const struct conn *conn);
  */
 bool conn_is_quiet(const struct conn *conn, uint64_t for_ms);
 
+/*
+ * How much of it, the connection itself and its channels, has something to
+ * send and has sent less than `least` bytes since this was asked last.
+ */
+unsigned conn_stuck(struct conn *conn, uint64_t least);
+
 /* Goes on with what takes longer, a piece; whether there is more. */
 bool channel_work(struct channel *channel);
 
@@ -162,6 +170,8 @@ size_t channel_take(struct channel *channel, struct csftp_ssh_bytes data);
 bool channel_move(struct channel *channel);
 /* Microseconds for which it has to be left alone. */
 uint64_t channel_wait_us(const struct channel *channel);
+/* Whether there is output of it that has no place in a packet. */
+bool channel_has_output(const struct channel *channel);
 /* Whether there is nothing that it goes on with by itself. */
 bool channel_is_quiet(const struct channel *channel);
 /* It is none any more; the object goes once nothing is under way. */

@@ -19,6 +19,9 @@ enum { ENGINES = 96 };
 /* Of those who have spilled so much, a part of the buffers is out of reach. */
 enum { SPILLS_FEW = 4 };
 
+/* Who takes so little of what there is for him, for so long, does not read. */
+enum { HUNGER_MS = 10000, TAKES_MIN = 16384 };
+
 /* Commands (server/exec/) that run at the same time. */
 enum { COMMANDS = 64 };
 
@@ -75,11 +78,19 @@ static struct conn **queue_of(struct worker *worker, enum conn_queue queue)
 	return queue == CONN_RUNNABLE ? &worker->runnable : &worker->starved;
 }
 
+static void on_hunger(uv_timer_t *timer);
+
 static void enqueue(struct worker *worker, struct conn *conn,
 		    enum conn_queue queue)
 {
 	struct conn **list = queue_of(worker, queue);
 
+	if (queue == CONN_STARVED &&
+	    !uv_is_active((uv_handle_t *)&worker->hunger)) {
+		worker->looked = false;
+		(void)uv_timer_start(&worker->hunger, on_hunger, HUNGER_MS,
+				     HUNGER_MS);
+	}
 	conn->queue = queue;
 	conn->next_queued = *list;
 	*list = conn;
@@ -391,6 +402,37 @@ static void end_some(struct worker *worker, uint64_t id, const char *text)
 	}
 }
 
+/*
+ * Somebody waits for a buffer for long, and others keep theirs, as nobody takes
+ * what is in them: the one with most of that has to go.
+ */
+static void on_hunger(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+	struct conn *worst = NULL;
+	unsigned most = 0;
+
+	if (!worker->starved) {
+		(void)uv_timer_stop(timer);
+		return;
+	}
+	for (struct conn *conn = worker->list; conn; conn = conn->next) {
+		unsigned stuck = conn_stuck(conn, TAKES_MIN);
+
+		if (stuck > most)
+			worst = conn;
+		most = stuck > most ? stuck : most;
+	}
+	if (worst && worker->looked) {
+		log_say(&worker->log, LEVEL_INFO,
+			"user %s %s port %u does not read, and others wait",
+			worst->user, worst->address, worst->port);
+		conn_end(worst, CSFTP_SSH_BY_APPLICATION,
+			 "others wait for the memory of what is not read");
+	}
+	worker->looked = true;
+}
+
 static void drain(struct worker *worker, uint64_t quiet_ms)
 {
 	struct conn *conn = worker->list, *next;
@@ -478,6 +520,8 @@ static bool open_loop(struct worker *worker)
 		return false;
 	(void)uv_idle_init(&worker->loop, &worker->again);
 	(void)uv_prepare_init(&worker->loop, &worker->prepare);
+	(void)uv_timer_init(&worker->loop, &worker->hunger);
+	worker->hunger.data = worker;
 	worker->again.data = worker;
 	worker->prepare.data = worker;
 	worker->wake.data = worker;
@@ -494,6 +538,7 @@ static void close_loop(struct worker *worker)
 		return;
 	uv_close((uv_handle_t *)&worker->again, NULL);
 	uv_close((uv_handle_t *)&worker->prepare, NULL);
+	uv_close((uv_handle_t *)&worker->hunger, NULL);
 	uv_close((uv_handle_t *)&worker->wake, NULL);
 	(void)uv_run(&worker->loop, UV_RUN_DEFAULT);
 	(void)uv_loop_close(&worker->loop);

@@ -127,6 +127,8 @@ struct worker {
 	struct conn *waiting;  /* those that are not logged in */
 	struct conn *runnable; /* to be gone on with soon */
 	struct conn *starved;  /* and once there is a buffer */
+	uv_timer_t hunger;     /* runs while somebody is starved */
+	bool looked;	       /* and at who takes nothing, once */
 	uv_prepare_t prepare;
 	bool open;
 	bool started;

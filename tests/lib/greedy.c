@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -29,10 +29,13 @@ static void need(bool good)
 		_exit(1);
 }
 
-static struct csftp_ssh_io *dial(const struct sshd *sshd, unsigned channels)
+static struct csftp_ssh_io *dial(const struct sshd *sshd, unsigned channels,
+				 uint32_t window)
 {
 	const struct csftp_ssh_config config = {.role = CSFTP_SSH_CLIENT,
-						.channels = channels};
+						.channels = channels,
+						.window = window,
+						.window_max = window};
 	const struct sockaddr_in to = {
 		.sin_family = AF_INET,
 		.sin_port = htons((uint16_t)sshd->port),
@@ -93,10 +96,36 @@ static void fill(struct csftp_ssh_io *io, uint32_t channel, int progress)
 	}
 }
 
-_Noreturn static void run(const struct sshd *sshd, unsigned channels,
-			  int progress)
+static void send_all(struct csftp_ssh_io *io, uint32_t channel,
+		     const uint8_t *bytes, size_t len)
 {
-	struct csftp_ssh_io *io = dial(sshd, channels);
+	size_t sent = 0, n;
+
+	while (sent < len) {
+		need(csftp_ssh_io_send(io, channel, CSFTP_SSH_STDOUT,
+				       bytes + sent, len - sent,
+				       &n) == CSFTP_OK);
+		sent += n;
+	}
+}
+
+/* SSH_FXP_INIT, and then REALPATH of one long name again and again. */
+static void ask(struct csftp_ssh_io *io, uint32_t channel)
+{
+	enum { NAME = 200, TIMES = 300 };
+	static const uint8_t init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
+	uint8_t realpath[4 + 9 + NAME] = {0, 0, 0, 9 + NAME, 16, 0,   0,
+					  0, 1, 0, 0,	     0,	 NAME};
+
+	memset(realpath + 13, 'a', NAME);
+	send_all(io, channel, init, sizeof(init));
+	for (int i = 0; i < TIMES; i++)
+		send_all(io, channel, realpath, sizeof(realpath));
+}
+
+static void fill_all(const struct sshd *sshd, unsigned channels, int progress)
+{
+	struct csftp_ssh_io *io = dial(sshd, channels, 0);
 	uint32_t channel;
 
 	log_in(io, sshd);
@@ -106,12 +135,29 @@ _Noreturn static void run(const struct sshd *sshd, unsigned channels,
 		await(io, CSFTP_SSH_OPENED);
 		fill(io, channel, progress);
 	}
-	for (;;)
-		(void)pause();
 }
 
-void greedy_start(struct greedy *greedy, const struct sshd *sshd,
-		  unsigned channels)
+static void ask_all(const struct sshd *sshd, unsigned connections, int progress)
+{
+	enum { CHANNELS = 10, SMALL = 4096 };
+
+	for (unsigned i = 0; i < connections; i++) {
+		struct csftp_ssh_io *io = dial(sshd, CHANNELS, SMALL);
+		uint32_t channel;
+
+		log_in(io, sshd);
+		for (unsigned k = 0; k < CHANNELS; k++) {
+			need(csftp_ssh_io_subsystem(io, "sftp", &channel) ==
+			     CSFTP_OK);
+			ask(io, channel);
+			need(write(progress, "", 1) == 1);
+		}
+	}
+}
+
+static void
+start(struct greedy *greedy, const struct sshd *sshd, unsigned count,
+      void (*run)(const struct sshd *sshd, unsigned count, int progress))
 {
 	int fds[2];
 
@@ -121,10 +167,24 @@ void greedy_start(struct greedy *greedy, const struct sshd *sshd,
 	if (greedy->pid == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)close(fds[0]);
-		run(sshd, channels, fds[1]);
+		run(sshd, count, fds[1]);
+		for (;;)
+			(void)pause();
 	}
 	(void)close(fds[1]);
 	greedy->progress = fds[0];
+}
+
+void greedy_start(struct greedy *greedy, const struct sshd *sshd,
+		  unsigned channels)
+{
+	start(greedy, sshd, channels, fill_all);
+}
+
+void greedy_start_asking(struct greedy *greedy, const struct sshd *sshd,
+			 unsigned connections)
+{
+	start(greedy, sshd, connections, ask_all);
 }
 
 void greedy_await(const struct greedy *greedy)

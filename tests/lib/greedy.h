@@ -8,7 +8,8 @@
 
 /*
  * A process with one connection and so many channels, on which it asks for
- * nothing and sends what a window of 2 MiB lets it.
+ * nothing and sends what a window of 2 MiB lets it.  Or with several, each with
+ * ten SFTP sessions that are asked much and whose answers it does not take.
  */
 struct greedy {
 	pid_t pid;
@@ -17,6 +18,8 @@ struct greedy {
 
 void greedy_start(struct greedy *greedy, const struct sshd *sshd,
 		  unsigned channels);
+void greedy_start_asking(struct greedy *greedy, const struct sshd *sshd,
+			 unsigned connections);
 
 /* Until it gets no further. */
 void greedy_await(const struct greedy *greedy);

@@ -219,6 +219,21 @@ static void who_sends_and_does_not_read_is_alone_in_his_trouble(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* A hundred sessions with a buffer each: more than a worker has. */
+static void who_asks_and_does_not_read_has_to_go(void **state)
+{
+	struct state *all = *state;
+	struct greedy greedy;
+
+	csftpd_start(&all->sshd, "%s", "Workers 1\n");
+	greedy_start_asking(&greedy, &all->sshd, 10);
+	greedy_await(&greedy);
+	assert_int_equal(proc_wait(start_user(all), QUIET_MS), 0);
+	greedy_end(&greedy);
+	csftpd_await_fact(&all->sshd, "connections", 0);
+	csftpd_end_well(&all->sshd);
+}
+
 /* How far the n-th of a batch gets: 11 kinds, so that two workers get all. */
 static enum crowd_stage stage_of(size_t n)
 {
@@ -347,6 +362,7 @@ int main(void)
 		CROWD_TEST(who_has_been_silent_for_longest_has_to_go),
 		CROWD_TEST(slow_ones_keep_nobody_out),
 		CROWD_TEST(who_sends_and_does_not_read_is_alone_in_his_trouble),
+		CROWD_TEST(who_asks_and_does_not_read_has_to_go),
 		CROWD_TEST(those_who_have_gone_leave_nothing),
 		CROWD_TEST(connections_leave_files_for_sessions),
 	};
