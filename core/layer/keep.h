@@ -20,7 +20,7 @@
  * A time of modification is of whole seconds.  So content proves to be that of
  * a time only if it was read two seconds after that, or more: by the server's
  * clock where that is known (cache_had_passed()), or because the time had been
- * seen two seconds before.  What is not so sure is good without a question only.
+ * seen two seconds before.  Other content is good without a question only.
  *
  * Such a file is not open below.  It is opened there once somebody wants more
  * of it than to read it, or after a second; and before it changes through this

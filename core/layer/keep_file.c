@@ -126,8 +126,8 @@ static bool is_proof(const struct keep *keep, const struct keep_file *file)
 }
 
 /*
- * As long as a question takes nobody can have been told, over the same way, that
- * the file is another one by now; and to have it changed takes some of them.
+ * As long as a question takes nobody can have been told, over the same way,
+ * that the file is another one by now; and to have it changed takes some more.
  */
 static bool is_of_now(const struct keep *keep, uint64_t age_ms)
 {

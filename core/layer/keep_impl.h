@@ -125,7 +125,7 @@ void keep_check(struct keep *keep, struct keep_file *file,
 bool keep_check_cancel(struct keep *keep, const struct csftp_req *up);
 
 /* Operations (keep.c) */
-/* OPEN: from memory, if what is known of the file since then agrees; or below. */
+/* OPEN: from memory, if what is known since then agrees; or below. */
 void keep_open_checked(struct keep *keep, struct csftp_req *up,
 		       uint64_t since_ms);
 

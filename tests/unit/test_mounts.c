@@ -50,20 +50,11 @@ static void only_what_the_root_has_or_is_in_counts(void **state)
 	assert_true(is_reached("/srv", "/a\\040b"));
 }
 
-static void where_there_is_no_list_nothing_is_far(void **state)
-{
-	(void)state;
-	assert_false(mounts_any(NULL));
-	assert_false(mounts_far(NULL, 1));
-	mounts_free(NULL);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_others_answer_for_is_far),
 		cmocka_unit_test(only_what_the_root_has_or_is_in_counts),
-		cmocka_unit_test(where_there_is_no_list_nothing_is_far),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
