@@ -17,6 +17,7 @@
 #include "csftp/stream.h"
 #include "fusefs/ask.h"
 #include "fusefs/askpass.h"
+#include "fusefs/background.h"
 #include "fusefs/charset.h"
 #include "fusefs/connect.h"
 #include "fusefs/fusefs.h"
@@ -43,11 +44,10 @@ struct mount {
 	struct csftp_attr start; /* of the directory where sessions start */
 	struct csftp_req space;	 /* see learn_space() */
 	char root[CSFTP_PATH_MAX + 1];
-	bool background; /* standard error is gone: syslog */
-	int password;	 /* the descriptor; -1: there is none */
+	struct background background;
+	bool to_syslog; /* standard error is gone */
+	int password;	/* the descriptor; -1: there is none */
 	uint32_t lost_errors;
-	int verdict; /* where the parent waits for our exit status; or -1 */
-	int said;    /* ... and hears standard error until then; or -1 */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(const struct mount *m,
@@ -56,7 +56,7 @@ __attribute__((format(printf, 2, 3))) static void say(const struct mount *m,
 	va_list args;
 
 	va_start(args, format);
-	if (m->background) {
+	if (m->to_syslog) {
 		vsyslog(LOG_WARNING, format, args);
 	} else {
 		(void)fputs("csftpfs: ", stderr);
@@ -78,7 +78,7 @@ static void on_tell(void *arg, const char *line)
 {
 	const struct mount *m = arg;
 
-	if (m->background)
+	if (m->to_syslog)
 		syslog(LOG_WARNING, "%s", line);
 	else
 		(void)fprintf(stderr, "%s\n", line);
@@ -89,7 +89,7 @@ static void on_trace(void *arg, const char *line)
 {
 	const struct mount *m = arg;
 
-	if (!m->background)
+	if (!m->to_syslog)
 		(void)fprintf(stderr, "%s\n", line);
 }
 
@@ -533,30 +533,16 @@ static bool mount_it(struct mount *m)
 /* From here on nobody sees standard error, and the terminal may go. */
 static bool leave_terminal(struct mount *m)
 {
-	const char zero = 0;
-	ssize_t told;
-	int null;
-
-	if (m->verdict < 0)
+	if (m->background.verdict < 0)
 		return true;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || setsid() < 0 || chdir("/") != 0 ||
-	    dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0) {
+	if (!background_leave()) {
 		say(m, "going to the background: %s", strerror(errno));
 		return false;
 	}
 	openlog("csftpfs", LOG_PID, LOG_DAEMON);
-	m->background = true;
-	(void)dup2(null, STDERR_FILENO);
-	if (null > STDERR_FILENO)
-		(void)close(null);
-	told = write(m->verdict, &zero, 1);
-	(void)told; /* a parent that was killed is no reason to end */
-	(void)close(m->verdict);
-	m->verdict = -1;
+	m->to_syslog = true;
 	/* ssh, or a ProxyCommand, may go on to speak there. */
-	line_listen(m->line, m->said);
-	m->said = -1;
+	line_listen(m->line, background_tell(&m->background));
 	return true;
 }
 
@@ -717,76 +703,16 @@ static bool take_password(struct mount *m)
 	return m->password >= 0;
 }
 
-/* Hands on what there is; false: there will be no more. */
-static bool hand_on(int said)
-{
-	char text[4096];
-	ssize_t len = read(said, text, sizeof(text));
-	ssize_t put = len;
-
-	for (ssize_t at = 0; at < len && put > 0; at += put)
-		put = write(STDERR_FILENO, text + at, (size_t)(len - at));
-	return len > 0 || (len < 0 && errno == EINTR);
-}
-
-/*
- * The parent stays until the child has mounted or has failed, and ends with
- * its status.  The child keeps the terminal until then, for ssh to ask on.
- *
- * Standard error is a pipe by way of the parent: ssh lives on with what it was
- * started with, and whoever reads our standard error to its end, as a shell
- * does for "$(csftpfs ... 2>&1)", would wait for the end of the mount.
- */
-static int wait_for(int verdict_fd, int said, pid_t pid)
-{
-	struct pollfd fds[2] = {{.fd = verdict_fd, .events = POLLIN},
-				{.fd = said, .events = POLLIN}};
-	ssize_t len;
-	char verdict;
-	int status;
-
-	while (poll(fds, 2, -1) < 0 || !fds[0].revents) {
-		if (fds[1].revents && !hand_on(said))
-			fds[1].fd = -1;
-		fds[1].revents = 0;
-	}
-	len = read(verdict_fd, &verdict, 1);
-	while (hand_on(said))
-		continue;
-	if (len == 1)
-		return 0;
-	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
-		return WEXITSTATUS(status);
-	return 1;
-}
-
 static int run_in_background(struct mount *m)
 {
-	int fds[2], said[2];
-	pid_t pid;
+	int status;
 
-	if (pipe2(fds, O_CLOEXEC) != 0 ||
-	    pipe2(said, O_CLOEXEC | O_NONBLOCK) != 0 ||
-	    fcntl(said[1], F_SETFL, 0) != 0) {
-		say(m, "pipe: %s", strerror(errno));
-		return 1;
-	}
-	pid = fork();
-	if (pid < 0) {
-		say(m, "fork: %s", strerror(errno));
-		return 1;
-	}
-	if (pid == 0) {
-		(void)close(fds[0]);
-		m->verdict = fds[1];
-		m->said = said[0];
-		(void)dup2(said[1], STDERR_FILENO);
-		(void)close(said[1]);
+	if (background_begin(&m->background, &status))
 		return run(m);
-	}
-	(void)close(fds[1]);
-	(void)close(said[1]);
-	return wait_for(fds[0], said[0], pid);
+	if (status >= 0)
+		return status;
+	say(m, "going to the background: %s", strerror(errno));
+	return 1;
 }
 
 static int ask_mount(struct mount *m)
@@ -808,9 +734,8 @@ static int ask_mount(struct mount *m)
 int main(int argc, char *argv[])
 {
 	struct mount m = {
+		.background = {-1, -1},
 		.password = -1,
-		.verdict = -1,
-		.said = -1,
 	};
 	char why[OPTIONS_WHY_MAX];
 	int status = 1;

@@ -379,93 +379,6 @@ static void a_file_open_for_writing_is_always_asked_for(void **state)
 	assert_int_equal(rig->far.all, 0);
 }
 
-static void who_opens_a_file_finds_its_size_of_now(void **state)
-{
-	struct rig *rig = *state;
-	csftp_fh fh;
-
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	rig->far.now_ms += 1000;
-	far_put(&rig->far.other, "/d/one", "longer");
-	far_begin(&rig->far);
-	assert_int_equal(fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_READ),
-			 0);
-	fh = rig->far.caller.fh;
-	far_settle(&rig->far);
-	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 6);
-	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
-	/* It can be another one at once. */
-	assert_int_equal(fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_READ),
-			 0);
-	assert_int_equal(fs_close(&rig->far.caller, rig->far.caller.fh), 0);
-	far_settle(&rig->far);
-	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 2);
-}
-
-/* As one who lists a directory and reads its files does. */
-static void what_was_learned_just_now_is_good_for_one_open(void **state)
-{
-	struct rig *rig = *state;
-
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	far_begin(&rig->far);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(
-			fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_READ),
-			0);
-		assert_int_equal(fs_close(&rig->far.caller, rig->far.caller.fh),
-				 0);
-		far_settle(&rig->far);
-		assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], i);
-	}
-}
-
-struct sized {
-	struct csftp_req req; /* first */
-	uint64_t size;
-	csftp_fh fh;
-};
-
-static void keep_size(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct sized *sized = (struct sized *)req;
-
-	assert_int_equal(reply->err, 0);
-	sized->fh = reply->fh;
-	sized->size = reply->attr ? reply->attr->size : 0;
-}
-
-/* Or content of now would be cut where the file ended before. */
-static void
-who_asks_while_a_file_is_opened_is_told_its_size_of_now(void **state)
-{
-	struct rig *rig = *state;
-	struct sized sized[2] = {0};
-
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	rig->far.now_ms += 1000;
-	far_put(&rig->far.other, "/d/one", "longer");
-	far_begin(&rig->far);
-	for (size_t i = 0; i < 2; i++)
-		sized[i].req = (struct csftp_req){
-			.op = i ? CSFTP_OP_GETATTR : CSFTP_OP_OPEN,
-			.flags = i ? CSFTP_NOFOLLOW : CSFTP_OPEN_READ,
-			.done = keep_size,
-			.path = "/d/one",
-		};
-	for (size_t i = 0; i < 2; i++)
-		csftp_submit(rig->far.caller.fs, &sized[i].req);
-	far_settle(&rig->far);
-	assert_int_equal(sized[1].size, 6);
-	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
-	assert_int_equal(fs_close(&rig->far.caller, sized[0].fh), 0);
-}
-
 static void the_top_is_shown_while_nobody_answers(void **state)
 {
 	struct rig *rig = *state;
@@ -820,10 +733,6 @@ int main(void)
 		CACHE_TEST(what_is_renamed_takes_what_is_known_with_it),
 		CACHE_TEST(a_failed_change_is_no_knowledge),
 		CACHE_TEST(a_file_open_for_writing_is_always_asked_for),
-		CACHE_TEST(who_opens_a_file_finds_its_size_of_now),
-		CACHE_TEST(what_was_learned_just_now_is_good_for_one_open),
-		CACHE_TEST(
-			who_asks_while_a_file_is_opened_is_told_its_size_of_now),
 		CACHE_TEST(the_top_is_shown_while_nobody_answers),
 		CACHE_TEST(two_names_we_made_of_one_file_agree),
 		CACHE_TEST(after_two_misses_the_directory_is_listed),
