@@ -22,7 +22,7 @@ static bool hand_on(int said)
 /*
  * Standard error is a pipe by way of the parent: what the child starts lives on
  * with what it was started with, and whoever reads our standard error to its
- * end, as a shell does for "$(csftpfs ... 2>&1)", would wait for the end of all.
+ * end, as a shell does for "$(csftpfs ... 2>&1)", would wait for all to end.
  */
 static int wait_for(int verdict_fd, int said, pid_t pid)
 {

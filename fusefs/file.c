@@ -400,7 +400,7 @@ static void open_ask(struct fuse_op *op, uint32_t flags)
 static void open_again(struct fuse_op *op)
 {
 	open_ask(op, op->flags);
-	/* At the same time: what it is now, for who has it changed elsewhere. */
+	/* Meanwhile what it is now, for who has it changed elsewhere. */
 	if (!(op->flags & CSFTP_OPEN_TRUNC))
 		op_ask_attr(op, op->path);
 	op_put(op);
