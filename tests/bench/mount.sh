@@ -243,8 +243,9 @@ first_stats() { ls "$point/tree"; }
 
 write_large() { dd if="$dir/large" of="$point/large.copy" bs=1M status=none; }
 read_large() { dd if="$point/large" of="$dir/large.back" bs=1M status=none; }
-random_1() { fio_read 1 200k; }
-random_16() { fio_read 16 40k; }
+# fio's own start takes as long as many round trips that are short.
+random_1() { fio_read 1 "$((rtt < 5 ? 16384 : 200))k"; }
+random_16() { fio_read 16 "$((rtt < 5 ? 2048 : 40))k"; }
 copy_in() { cp -r "$dir/tree" "$point/copy"; }
 copy_out() { cp -r "$point/tree" "$dir/out"; }
 walk() { find "$point/tree" -printf '%s %m %T@\n'; }
