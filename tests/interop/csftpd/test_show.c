@@ -66,6 +66,8 @@ static void a_host_key_that_is_not_named_has_its_place(void **state)
 	   "cat >inside <<'END'\n"
 	   "set -ex\n"
 	   "mount -t tmpfs none /etc\n"
+	   "mount -t tmpfs -o mode=755 none /mnt; cd /mnt; dir=/mnt\n"
+	   "mkdir home; chown 12345:12345 home\n"
 	   "echo \"some:x:12345:12345::$dir/home:/bin/sh\" >/etc/passwd\n"
 	   "cp \"$csftpd\" own\n"
 	   "./own -T >shown 2>said\n"
@@ -79,7 +81,6 @@ static void a_host_key_that_is_not_named_has_its_place(void **state)
 	   "grep -q \"made the host key $own\" said\n"
 	   "test \"$(stat -c '%u %a' $own)\" = '12345 600'\n"
 	   "END\n"
-	   "mkdir home && chown 12345:12345 home && chmod 711 .\n"
 	   "dir=$dir csftpd=$csftpd unshare -m sh inside\n");
 }
 
