@@ -100,6 +100,10 @@ void posixfs_set_mounts(struct csftp_fs *fs, struct mounts *mounts);
  * other threads.
  */
 size_t posixfs_hand_size(void);
+
+/* Whether a request is about an open handle, or two. */
+bool posixfs_by_handle(const struct csftp_req *req);
+
 /* In memory aligned as malloc's is, of which nothing is left to free. */
 struct csftp_fs *posixfs_hand_init(void *memory);
 

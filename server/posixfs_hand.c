@@ -69,7 +69,7 @@ static int lend_handle(struct posixfs *hand, struct posixfs *px, csftp_fh *fh,
 	return 0;
 }
 
-static bool names_handle(const struct csftp_req *req)
+bool posixfs_by_handle(const struct csftp_req *req)
 {
 	switch (req->op) {
 	case CSFTP_OP_GETATTR:
@@ -110,7 +110,7 @@ int posixfs_lend(struct csftp_fs *to, struct csftp_fs *from,
 	int err = 0;
 
 	take_shape(hand, px);
-	if (names_handle(req))
+	if (posixfs_by_handle(req))
 		err = lend_handle(hand, px, &req->fh,
 				  req->op == CSFTP_OP_CLOSE);
 	if (err == 0 && req->op == CSFTP_OP_COPY_RANGE)

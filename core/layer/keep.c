@@ -217,7 +217,7 @@ static struct keep_handle *unopened_in(const struct keep *keep, const char *top,
 	struct keep_handle *handle = keep->handles;
 
 	while (handle &&
-	       (handle->state != state || !keep_is_in(handle->path, top)))
+	       (handle->state != state || !relay_is_in(handle->path, top)))
 		handle = handle->hh.next;
 	return handle;
 }
@@ -229,7 +229,7 @@ static bool disturb(struct keep *keep, const char *top)
 
 	keep_drop_in(keep, top);
 	for (; handle; handle = handle->hh.next) {
-		if (keep_is_in(handle->path, top))
+		if (relay_is_in(handle->path, top))
 			handle->stale = true;
 	}
 	handle = unopened_in(keep, top, KEEP_OURS);

@@ -15,19 +15,6 @@
 /* Round trips for which attributes are good, see is_of_now(). */
 #define GOOD_TRIPS 8U
 
-bool keep_is_in(const char *path, const char *top)
-{
-	size_t len;
-
-	if (!top)
-		return true;
-	len = strlen(top);
-	while (len > 0 && top[len - 1] == '/')
-		len--;
-	return strncmp(path, top, len) == 0 &&
-	       (path[len] == '\0' || path[len] == '/');
-}
-
 struct keep_data *keep_data_new(uint32_t len)
 {
 	struct keep_data *data = malloc(sizeof(*data) + len);
@@ -96,7 +83,7 @@ void keep_drop_in(struct keep *keep, const char *top)
 	while (file) {
 		struct keep_file *next = file->next;
 
-		if (keep_is_in(file->path, top))
+		if (relay_is_in(file->path, top))
 			keep_file_drop(keep, file);
 		file = next;
 	}

@@ -93,9 +93,6 @@ static inline bool keep_is_fresh(const struct keep *keep, uint64_t since_ms)
 	return keep_now(keep) - since_ms <= keep->config.fresh_ms;
 }
 
-/* Whether path is top, or lies below it; a NULL top is above all. */
-bool keep_is_in(const char *path, const char *top);
-
 /* What is kept (keep_file.c) */
 struct keep_data *keep_data_new(uint32_t len); /* NULL: no memory */
 void keep_data_drop(struct keep_data *data);   /* NULL is fine */

@@ -285,14 +285,6 @@ bool prefetch_fetch(struct prefetch *prefetch, const char *dir,
  * Operations
  */
 
-static bool is_at_or_below(const char *path, const char *top)
-{
-	size_t len = strlen(top);
-
-	return strncmp(path, top, len) == 0 &&
-	       (path[len] == '\0' || path[len] == '/');
-}
-
 /* path is about to change; NULL: anything may be. */
 static void drop_path(struct prefetch *prefetch, const char *path)
 {
@@ -301,7 +293,7 @@ static void drop_path(struct prefetch *prefetch, const char *path)
 	while (fetch) {
 		struct fetch *next = fetch->next;
 
-		if (!path || is_at_or_below(fetch->path, path))
+		if (relay_is_in(fetch->path, path))
 			drop(fetch);
 		fetch = next;
 	}

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 void relay_release(struct relay *relay)
 {
@@ -98,6 +99,19 @@ bool relay_unlist(struct csftp_req **list, const struct csftp_req *req)
 		return false;
 	*list = req->next;
 	return true;
+}
+
+bool relay_is_in(const char *path, const char *top)
+{
+	size_t len;
+
+	if (!top)
+		return true;
+	len = strlen(top);
+	while (len > 0 && top[len - 1] == '/')
+		len--;
+	return strncmp(path, top, len) == 0 &&
+	       (path[len] == '\0' || path[len] == '/');
 }
 
 void relay_answer(struct relay_job *job, const struct csftp_reply *reply)

@@ -66,6 +66,9 @@ void relay_ask(struct relay_job *job,
  */
 bool relay_unlist(struct csftp_req **list, const struct csftp_req *req);
 
+/* Whether path is top, or lies below it; a NULL top is above all. */
+bool relay_is_in(const char *path, const char *top);
+
 /* Gives the job back, and answers who asked. */
 void relay_answer(struct relay_job *job, const struct csftp_reply *reply);
 void relay_answer_err(struct relay_job *job, int err);

@@ -136,7 +136,7 @@ static void forget_names(struct writebehind *wb, const char *top)
 	while (file) {
 		struct wb_file *next = file->hh.next;
 
-		if (wb_path_is_in(file->path, top))
+		if (relay_is_in(file->path, top))
 			forget_name(wb, file);
 		file = next;
 	}
@@ -149,7 +149,7 @@ static void move_names(struct writebehind *wb, const char *from, const char *to)
 
 	/* First all that are meant, as new names could look like old ones. */
 	for (struct wb_file *file = wb->files; file; file = file->hh.next) {
-		if (!wb_path_is_in(file->path, from))
+		if (!relay_is_in(file->path, from))
 			continue;
 		file->moved = list;
 		list = file;

@@ -7,17 +7,6 @@
  * They go on in their order, as far as they are about the same files.
  */
 
-/* Whether path is top, or lies below it. */
-bool wb_path_is_in(const char *path, const char *top)
-{
-	size_t len = strlen(top);
-
-	while (len > 0 && top[len - 1] == '/')
-		len--;
-	return strncmp(path, top, len) == 0 &&
-	       (path[len] == '/' || path[len] == '\0');
-}
-
 static bool is_busy(const struct wb_file *file)
 {
 	return file && file->first;
@@ -43,9 +32,8 @@ static bool moves_what_is_busy(const struct writebehind *wb,
 {
 	for (const struct wb_file *file = wb->files; file;
 	     file = file->hh.next) {
-		if (has_unwritten(file) &&
-		    (wb_path_is_in(file->path, up->path) ||
-		     wb_path_is_in(file->path, up->path2)))
+		if (has_unwritten(file) && (relay_is_in(file->path, up->path) ||
+					    relay_is_in(file->path, up->path2)))
 			return true;
 	}
 	return false;

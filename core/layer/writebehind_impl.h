@@ -169,8 +169,6 @@ bool wb_hold(struct writebehind *wb, struct csftp_req *up);
 void wb_release(struct writebehind *wb);
 /* It waits no more; false: it did not. */
 bool wb_unhold(struct writebehind *wb, struct csftp_req *up);
-/* Whether path is top, or lies below it. */
-bool wb_path_is_in(const char *path, const char *top);
 
 /* Attributes (writebehind_attr.c) */
 void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,

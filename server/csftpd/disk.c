@@ -59,50 +59,16 @@ static void end_trial(const struct trial *trial, struct disk *disk)
 	atomic_fetch_add_explicit(&desk->slow, 1, memory_order_relaxed);
 }
 
-/* Whether it is about an open handle, or two. */
-static bool by_handle(const struct csftp_req *req)
-{
-	switch (req->op) {
-	case CSFTP_OP_GETATTR:
-	case CSFTP_OP_SETATTR:
-	case CSFTP_OP_STATFS:
-		return !req->path;
-	case CSFTP_OP_READ:
-	case CSFTP_OP_WRITE:
-	case CSFTP_OP_FSYNC:
-	case CSFTP_OP_CLOSE:
-	case CSFTP_OP_READDIR:
-	case CSFTP_OP_COPY_RANGE:
-	case CSFTP_OP_FLUSH:
-		return true;
-	case CSFTP_OP_READLINK:
-	case CSFTP_OP_REALPATH:
-	case CSFTP_OP_MKDIR:
-	case CSFTP_OP_RMDIR:
-	case CSFTP_OP_UNLINK:
-	case CSFTP_OP_SYMLINK:
-	case CSFTP_OP_LINK:
-	case CSFTP_OP_RENAME:
-	case CSFTP_OP_OPEN:
-	case CSFTP_OP_OPENDIR:
-	case CSFTP_OP_HOMEDIR:
-	case CSFTP_OP_IDNAME:
-	case CSFTP_OP_COUNT:
-		break;
-	}
-	return false;
-}
-
 static bool has_handle(const struct csftp_req *req, csftp_fh fh)
 {
-	return by_handle(req) &&
+	return posixfs_by_handle(req) &&
 	       (req->fh == fh ||
 		(req->op == CSFTP_OP_COPY_RANGE && req->fh2 == fh));
 }
 
 static bool same_handle(const struct csftp_req *a, const struct csftp_req *b)
 {
-	if (!by_handle(a))
+	if (!posixfs_by_handle(a))
 		return false;
 	return has_handle(b, a->fh) ||
 	       (a->op == CSFTP_OP_COPY_RANGE && has_handle(b, a->fh2));
