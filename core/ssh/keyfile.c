@@ -11,6 +11,8 @@ enum { TEXT_MAX = 64 * 1024 };
 
 #define BEGIN "-----BEGIN OPENSSH PRIVATE KEY-----"
 #define END   "-----END OPENSSH PRIVATE KEY-----"
+/* How the first line of each private key in PEM ends, whatever its kind. */
+#define PEM_MARK "PRIVATE KEY-----"
 
 static int sextet(char c)
 {
@@ -255,6 +257,9 @@ enum csftp_err csftp_ssh_key_read(struct csftp_ssh_key **out, const char *text,
 					  passphrase)
 			   : CSFTP_ERR_SHORT;
 	}
+	/* libcrypto needs half a millisecond to find that nothing is there. */
+	if (!find(text, len, PEM_MARK))
+		return CSFTP_ERR_VALUE;
 	err = ssh_pkey_pem(&pkey, text, len, passphrase);
 	return err == CSFTP_OK ? ssh_key_new(out, &pkey, true) : err;
 }
