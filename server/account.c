@@ -2,7 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,29 +13,83 @@
 #define GRACE_MS 2000
 #define TEXT_MAX 16384 /* one entry */
 
-static bool is_rule(const char *name)
+enum { USER_FIELDS = 7, GROUP_FIELDS = 4, FIELDS_MAX = USER_FIELDS };
+
+/* False: the file has ended.  What is longer than the room is cut. */
+static bool next_line(struct account *out, FILE *file, bool *cut)
 {
-	return *name == '+' || *name == '-';
+	char *end;
+	int c;
+
+	if (!fgets(out->line, sizeof(out->line), file))
+		return false;
+	end = strchr(out->line, '\n');
+	*cut = !end && !feof(file);
+	if (end)
+		*end = '\0';
+	if (!*cut)
+		return true;
+	do
+		c = getc(file);
+	while (c != '\n' && c != EOF);
+	return true;
 }
 
-const struct passwd *account_next_user(FILE *file)
+static bool is_number(const char *text, unsigned *out)
 {
-	const struct passwd *pw;
+	unsigned long value;
+	char *end;
 
-	do
-		pw = fgetpwent(file);
-	while (pw && is_rule(pw->pw_name));
-	return pw;
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	*out = (unsigned)value;
+	return !*end && errno == 0 && value <= UINT32_MAX;
 }
 
-const struct group *account_next_group(FILE *file)
+/* Between colons, cut out where they stand; how many there are. */
+static size_t split(char *line, char *field[FIELDS_MAX])
 {
-	const struct group *gr;
+	size_t count = 0;
 
-	do
-		gr = fgetgrent(file);
-	while (gr && is_rule(gr->gr_name));
-	return gr;
+	while (line && count < FIELDS_MAX) {
+		field[count++] = line;
+		line = strchr(line, ':');
+		if (line)
+			*line++ = '\0';
+	}
+	return count;
+}
+
+/* Both begin with name, password and number. */
+static bool next_entry(struct account *out, FILE *file, size_t fields)
+{
+	char *field[FIELDS_MAX];
+	bool cut;
+
+	while (next_line(out, file, &cut)) {
+		size_t count = split(out->line, field);
+
+		if (strchr("+-#", *out->line) || count < fields ||
+		    (cut && fields == USER_FIELDS) ||
+		    !is_number(field[2], &out->id))
+			continue;
+		out->name = field[0];
+		out->home = fields == USER_FIELDS ? field[5] : "";
+		return true;
+	}
+	return false;
+}
+
+bool account_next_user(struct account *out, FILE *file)
+{
+	return next_entry(out, file, USER_FIELDS);
+}
+
+bool account_next_group(struct account *out, FILE *file)
+{
+	return next_entry(out, file, GROUP_FIELDS);
 }
 
 /* All that comes, as far as there is room: of a group, not all its members. */
@@ -73,80 +128,59 @@ static size_t ask_services(const char *database, const char *key, char *room,
 	return have;
 }
 
-static const struct passwd *user_of_services(const char *key)
+static bool find_by_services(struct account *out, size_t fields,
+			     const char *key)
 {
+	const char *database = fields == USER_FIELDS ? "passwd" : "group";
 	char text[TEXT_MAX];
-	size_t len = ask_services("passwd", key, text, sizeof(text));
+	size_t len = ask_services(database, key, text, sizeof(text));
 	FILE *file = len > 0 ? fmemopen(text, len, "r") : NULL;
-	const struct passwd *pw = NULL;
+	bool found = file && next_entry(out, file, fields);
 
-	if (file) {
-		pw = account_next_user(file);
+	if (file)
 		(void)fclose(file);
-	}
-	return pw;
+	return found;
 }
 
-static const struct group *group_of_services(const char *key)
+/* By name, or by number where there is none. */
+static bool find_in_file(struct account *out, size_t fields, const char *name,
+			 unsigned id)
 {
-	char text[TEXT_MAX];
-	size_t len = ask_services("group", key, text, sizeof(text));
-	FILE *file = len > 0 ? fmemopen(text, len, "r") : NULL;
-	const struct group *gr = NULL;
+	const char *path = fields == USER_FIELDS ? "/etc/passwd" : "/etc/group";
+	FILE *file = fopen(path, "re");
+	bool found = false;
 
-	if (file) {
-		gr = account_next_group(file);
-		(void)fclose(file);
-	}
-	return gr;
+	if (!file)
+		return false;
+	while (!found && next_entry(out, file, fields))
+		found = name ? strcmp(out->name, name) == 0 : out->id == id;
+	(void)fclose(file);
+	return found;
 }
 
-const struct passwd *account_user(uid_t uid)
+static bool find_number(struct account *out, size_t fields, unsigned id)
 {
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *pw = NULL;
 	char key[24];
 
-	if (file) {
-		do
-			pw = account_next_user(file);
-		while (pw && pw->pw_uid != uid);
-		(void)fclose(file);
-	}
-	(void)snprintf(key, sizeof(key), "%lu", (unsigned long)uid);
-	return pw ? pw : user_of_services(key);
+	(void)snprintf(key, sizeof(key), "%u", id);
+	return find_in_file(out, fields, NULL, id) ||
+	       find_by_services(out, fields, key);
 }
 
-const struct passwd *account_user_named(const char *name)
+bool account_user(struct account *out, uid_t uid)
 {
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *pw = NULL;
-
-	if (file) {
-		do
-			pw = account_next_user(file);
-		while (pw && strcmp(pw->pw_name, name) != 0);
-		(void)fclose(file);
-	}
-	if (pw)
-		return pw;
-	/* Of a number it would take the user who has it. */
-	pw = user_of_services(name);
-	return pw && strcmp(pw->pw_name, name) == 0 ? pw : NULL;
+	return find_number(out, USER_FIELDS, uid);
 }
 
-const struct group *account_group(gid_t gid)
+bool account_user_named(struct account *out, const char *name)
 {
-	FILE *file = fopen("/etc/group", "re");
-	const struct group *gr = NULL;
-	char key[24];
+	/* Of a number services would take the user who has it. */
+	return find_in_file(out, USER_FIELDS, name, 0) ||
+	       (find_by_services(out, USER_FIELDS, name) &&
+		strcmp(out->name, name) == 0);
+}
 
-	if (file) {
-		do
-			gr = account_next_group(file);
-		while (gr && gr->gr_gid != gid);
-		(void)fclose(file);
-	}
-	(void)snprintf(key, sizeof(key), "%lu", (unsigned long)gid);
-	return gr ? gr : group_of_services(key);
+bool account_group(struct account *out, gid_t gid)
+{
+	return find_number(out, GROUP_FIELDS, gid);
 }

@@ -2,28 +2,41 @@
 #ifndef CSFTP_SERVER_ACCOUNT_H
 #define CSFTP_SERVER_ACCOUNT_H
 
-#include <grp.h>
-#include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
-/*
- * As getpwuid(3) and its like, but a program that is linked statically can use
- * them, which has no name services of its own: /etc/passwd and /etc/group are
- * read, and who is not in there is asked for by getent(1), which goes the ways
- * of nsswitch.conf(5).  That is also faster for local users than to set the
- * services up.  Not for a sandbox.  NULL: nobody knows it.  An entry is good
- * until the next call.
- */
-const struct passwd *account_user(uid_t uid);
-const struct passwd *account_user_named(const char *name);
-const struct group *account_group(gid_t gid);
+/* Bytes of a line that are looked at: behind them a group has members only. */
+#define ACCOUNT_LINE_MAX 4096U
 
 /*
- * The next entry of such a file, NULL at the end: those that are rules for
- * merging other sources ("+", "-", see passwd(5)) are left out.
+ * A user or a group, in the caller's memory: threads look for different ones at
+ * the same time.  The texts are inside; home is "" for a group.
  */
-const struct passwd *account_next_user(FILE *file);
-const struct group *account_next_group(FILE *file);
+struct account {
+	unsigned id;
+	const char *name;
+	const char *home;
+	char line[ACCOUNT_LINE_MAX];
+};
+
+/*
+ * As getpwuid_r(3) and its like, but a program that is linked statically can
+ * use them, which has no name services of its own: /etc/passwd and /etc/group
+ * are read, and who is not in there is asked for by getent(1), which goes the
+ * ways of nsswitch.conf(5).  That is also faster for local users than to set
+ * the services up.  Not for a sandbox.  False: nobody knows it.  Any thread.
+ */
+bool account_user(struct account *out, uid_t uid);
+bool account_user_named(struct account *out, const char *name);
+bool account_group(struct account *out, gid_t gid);
+
+/*
+ * The next entry of such a file, false at the end: those that are rules for
+ * merging other sources ("+", "-", see passwd(5)) are left out, and lines that
+ * are no entries.
+ */
+bool account_next_user(struct account *out, FILE *file);
+bool account_next_group(struct account *out, FILE *file);
 
 #endif

@@ -93,38 +93,37 @@ static int by_id(const void *left, const void *right)
 
 static void load_users(struct names *names)
 {
-	const struct passwd *pw = account_next_user(names->passwd);
+	struct account user;
 
-	for (; pw; pw = account_next_user(names->passwd))
-		if (!add(&names->users, pw->pw_uid, pw->pw_name, pw->pw_dir))
+	while (account_next_user(&user, names->passwd))
+		if (!add(&names->users, user.id, user.name, user.home))
 			break;
 }
 
 static void load_groups(struct names *names)
 {
-	const struct group *gr = account_next_group(names->group);
+	struct account group;
 
-	for (; gr; gr = account_next_group(names->group))
-		if (!add(&names->groups, gr->gr_gid, gr->gr_name, NULL))
+	while (account_next_group(&group, names->group))
+		if (!add(&names->groups, group.id, group.name, NULL))
 			break;
 }
 
 /* These are asked for before the sandbox; what a file has comes after them. */
 static void load_own_groups(struct table *groups)
 {
-	const struct group *gr = account_group(getegid());
 	int count = getgroups(0, NULL);
 	gid_t *own = count > 0 ? calloc((size_t)count, sizeof(*own)) : NULL;
+	struct account group;
 
-	if (gr)
-		(void)add(groups, gr->gr_gid, gr->gr_name, NULL);
+	if (account_group(&group, getegid()))
+		(void)add(groups, group.id, group.name, NULL);
 	if (own)
 		count = getgroups(count, own);
-	for (int i = 0; own && i < count; i++) {
-		gr = account_group(own[i]);
-		if (gr && !add(groups, gr->gr_gid, gr->gr_name, NULL))
+	for (int i = 0; own && i < count; i++)
+		if (account_group(&group, own[i]) &&
+		    !add(groups, group.id, group.name, NULL))
 			break;
-	}
 	free(own);
 }
 

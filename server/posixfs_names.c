@@ -31,8 +31,9 @@ static const char *home_in(const struct posixfs *px, const char *home)
 static int home_of(const struct posixfs *px, char *out, size_t room,
 		   const char *name)
 {
-	const struct passwd *found =
-		name ? account_user_named(name) : account_user(geteuid());
+	struct account user;
+	bool found = name ? account_user_named(&user, name)
+			  : account_user(&user, geteuid());
 	const char *home;
 	int len;
 
@@ -40,7 +41,7 @@ static int home_of(const struct posixfs *px, char *out, size_t room,
 		return ENOENT;
 	/* We are here, so we can be without an entry: home is where we are. */
 	if (found)
-		home = home_in(px, found->pw_dir);
+		home = home_in(px, user.home);
 	else
 		home = *px->start ? px->start : "/";
 	len = snprintf(out, room, "%s", home);
@@ -112,21 +113,13 @@ void posixfs_homedir(struct csftp_fs *fs, struct csftp_req *req)
 
 static void look_up(struct posixfs_idname *out)
 {
-	const struct passwd *user = NULL;
-	const struct group *group = NULL;
-	const char *name = "";
+	struct account one;
+	bool found = out->kind == CSFTP_ID_USER ? account_user(&one, out->id)
+						: account_group(&one, out->id);
 
-	if (out->kind == CSFTP_ID_USER)
-		user = account_user(out->id);
-	else
-		group = account_group(out->id);
-	if (user)
-		name = user->pw_name;
-	if (group)
-		name = group->gr_name;
 	out->name[0] = '\0';
-	if (strlen(name) < sizeof(out->name))
-		memcpy(out->name, name, strlen(name) + 1);
+	if (found && strlen(one.name) < sizeof(out->name))
+		memcpy(out->name, one.name, strlen(one.name) + 1);
 }
 
 const char *posixfs_idname(void *arg, uint32_t kind, uint32_t id)

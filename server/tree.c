@@ -17,17 +17,16 @@ _Static_assert(PATH_MAX == 4096, "server/tree.h has it as a number");
 /* A user that no name service knows is served as well. */
 static void learn_user(struct tree *tree)
 {
-	const struct passwd *pw = account_user(geteuid());
+	struct account self;
 
-	tree->known = pw;
-	if (pw)
-		(void)snprintf(tree->user, sizeof(tree->user), "%s",
-			       pw->pw_name);
+	tree->known = account_user(&self, geteuid());
+	if (tree->known)
+		(void)snprintf(tree->user, sizeof(tree->user), "%s", self.name);
 	else
 		(void)snprintf(tree->user, sizeof(tree->user), "%lu",
 			       (unsigned long)geteuid());
 	(void)snprintf(tree->home, sizeof(tree->home), "%s",
-		       pw && pw->pw_dir[0] ? pw->pw_dir : "/");
+		       tree->known && self.home[0] ? self.home : "/");
 }
 
 bool tree_expand(struct tree *tree, const char *text, char out[4096],

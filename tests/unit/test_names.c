@@ -25,10 +25,6 @@ static struct {
 	unsigned next;
 	unsigned groups;
 	unsigned asked; /* after the layer was made */
-	char name[32];
-	char home[32];
-	struct passwd pw;
-	struct group gr;
 } played;
 
 uid_t geteuid(void)
@@ -41,55 +37,52 @@ gid_t getegid(void)
 	return 1000;
 }
 
-static struct passwd *user(unsigned uid, const char *name)
+static bool give(struct account *out, unsigned id, const char *name)
 {
-	snprintf(played.name, sizeof(played.name), "%s", name);
-	snprintf(played.home, sizeof(played.home), "/home/%.20s", name);
-	played.pw = (struct passwd){
-		.pw_name = played.name, .pw_dir = played.home, .pw_uid = uid};
-	return &played.pw;
+	size_t len = strlen(name) + 1;
+
+	memcpy(out->line, name, len);
+	snprintf(out->line + len, 64, "/home/%.20s", name);
+	out->id = id;
+	out->name = out->line;
+	out->home = out->line + len;
+	return true;
 }
 
-const struct passwd *account_next_user(FILE *file)
+bool account_next_user(struct account *out, FILE *file)
 {
 	char name[16];
 
 	assert_non_null(file);
 	if (played.next == played.listed)
-		return NULL;
+		return false;
 	snprintf(name, sizeof(name), "u%u", played.next);
-	return user(2000 + played.next++, name);
-}
-
-static struct group *group(unsigned gid, const char *name)
-{
-	snprintf(played.name, sizeof(played.name), "%s", name);
-	played.gr =
-		(struct group){.gr_name = played.name, .gr_gid = (gid_t)gid};
-	return &played.gr;
+	return give(out, 2000 + played.next++, name);
 }
 
 /* It has been told who we are. */
-const struct passwd *account_user(uid_t uid)
+bool account_user(struct account *out, uid_t uid)
 {
+	(void)out;
 	(void)uid;
 	played.asked++;
-	return NULL;
+	return false;
 }
 
-const struct passwd *account_user_named(const char *name)
+bool account_user_named(struct account *out, const char *name)
 {
+	(void)out;
 	(void)name;
 	played.asked++;
-	return NULL;
+	return false;
 }
 
-const struct group *account_group(gid_t gid)
+bool account_group(struct account *out, gid_t gid)
 {
 	played.asked++;
 	if (gid == 4000)
-		return group(4000, "also-mine");
-	return gid == 1000 ? group(1000, "mine") : NULL;
+		return give(out, 4000, "also-mine");
+	return gid == 1000 && give(out, 1000, "mine");
 }
 
 int getgroups(int size, gid_t list[])
@@ -99,10 +92,10 @@ int getgroups(int size, gid_t list[])
 	return 1;
 }
 
-const struct group *account_next_group(FILE *file)
+bool account_next_group(struct account *out, FILE *file)
 {
 	assert_non_null(file);
-	return played.groups++ > 0 ? NULL : group(50, "staff");
+	return played.groups++ == 0 && give(out, 50, "staff");
 }
 
 struct world {

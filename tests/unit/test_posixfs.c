@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/openat2.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -75,23 +76,31 @@ ssize_t copy_file_range(int from, off64_t *off, int to, off64_t *off2,
 	return syscall(SYS_copy_file_range, from, off, to, off2, len, flags);
 }
 
-const struct passwd *account_user(uid_t uid)
+static bool give(struct account *out, const struct passwd *pw)
 {
-	static char name[] = "played";
-	static const struct passwd pw = {.pw_name = name};
+	out->name = pw ? pw->pw_name : NULL;
+	out->home = pw ? pw->pw_dir : NULL;
+	return pw;
+}
 
+bool account_user(struct account *out, uid_t uid)
+{
 	played.lookups++;
-	return uid == 4000000000U ? &pw : getpwuid(uid);
+	out->name = "played";
+	return uid == 4000000000U || give(out, getpwuid(uid));
 }
 
-const struct passwd *account_user_named(const char *name)
+bool account_user_named(struct account *out, const char *name)
 {
-	return getpwnam(name);
+	return give(out, getpwnam(name));
 }
 
-const struct group *account_group(gid_t gid)
+bool account_group(struct account *out, gid_t gid)
 {
-	return getgrgid(gid);
+	const struct group *gr = getgrgid(gid);
+
+	out->name = gr ? gr->gr_name : NULL;
+	return gr;
 }
 
 /* One directory and one posixfs in it for each test. */

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,26 +70,25 @@ int utimensat(int dirfd, const char *path, const struct timespec times[2],
 	return (int)syscall(SYS_utimensat, dirfd, path, times, flags);
 }
 
-const struct passwd *account_user(uid_t uid)
+bool account_user(struct account *out, uid_t uid)
 {
-	static char home[PROC_PATH_MAX];
-	static const struct passwd pw = {.pw_name = home, .pw_dir = home};
-
 	(void)uid;
-	proc_print(home, sizeof(home), "%s", played.home ? played.home : "");
-	return *home == '-' ? NULL : &pw;
+	out->name = out->home = played.home ? played.home : "";
+	return *out->home != '-';
 }
 
-const struct passwd *account_user_named(const char *name)
+bool account_user_named(struct account *out, const char *name)
 {
+	(void)out;
 	(void)name;
-	return NULL;
+	return false;
 }
 
-const struct group *account_group(gid_t gid)
+bool account_group(struct account *out, gid_t gid)
 {
+	(void)out;
 	(void)gid;
-	return NULL;
+	return false;
 }
 
 struct place {
