@@ -18,6 +18,9 @@
 /* Taken at once. */
 #define PIECE (256U << 10)
 
+/* So much less is kept for as long as it waits in as much memory as it is. */
+#define FEW (PIECE / 16)
+
 #define EVENTS 32
 #define NO_END UINT64_MAX
 
@@ -29,6 +32,7 @@ struct chunk {
 	uint64_t due_ns;
 	enum chunk_kind kind;
 	size_t len;
+	size_t room;
 	size_t sent;
 	uint8_t bytes[];
 };
@@ -75,7 +79,7 @@ struct proxy_state {
 	bool refuse;
 	bool asked; /* for the counts, at the end of the turn */
 	bool ended;
-	uint8_t piece[PIECE];
+	struct chunk *spare; /* chunks with room for a piece */
 };
 
 static uint64_t now_ns(void)
@@ -134,18 +138,52 @@ static void close_fd(int fd, bool reset)
 	(void)close(fd);
 }
 
+static struct chunk *chunk_new(size_t room)
+{
+	struct chunk *chunk = malloc(sizeof(*chunk) + room);
+
+	if (!chunk)
+		abort();
+	chunk->room = room;
+	return chunk;
+}
+
+/* The last one that was used: what is in the processor's cache goes first. */
+static struct chunk *chunk_for_piece(struct proxy_state *proxy)
+{
+	struct chunk *chunk = proxy->spare;
+
+	if (!chunk)
+		return chunk_new(PIECE);
+	proxy->spare = chunk->next;
+	return chunk;
+}
+
+static void chunk_put(struct proxy_state *proxy, struct chunk *chunk)
+{
+	if (chunk->room < PIECE) {
+		free(chunk);
+		return;
+	}
+	chunk->next = proxy->spare;
+	proxy->spare = chunk;
+}
+
+static void drop_first(struct proxy_state *proxy, struct lane *lane)
+{
+	struct chunk *chunk = lane->first;
+
+	lane->first = chunk->next;
+	lane->held -= chunk->len;
+	chunk_put(proxy, chunk);
+}
+
 /* It is freed at the end of the turn, as events may still name it. */
-static void finish(struct conn *conn, bool reset)
+static void finish(struct proxy_state *proxy, struct conn *conn, bool reset)
 {
 	for (unsigned way = 0; way < PROXY_WAYS; way++) {
-		struct lane *lane = &conn->lane[way];
-
-		while (lane->first) {
-			struct chunk *chunk = lane->first;
-
-			lane->first = chunk->next;
-			free(chunk);
-		}
+		while (conn->lane[way].first)
+			drop_first(proxy, &conn->lane[way]);
 		if (conn->end[way].fd >= 0)
 			close_fd(conn->end[way].fd, reset);
 		conn->end[way].fd = -1;
@@ -158,7 +196,7 @@ static void cut(struct proxy_state *proxy, struct conn *conn)
 	if (conn->over)
 		return;
 	proxy->counts.cut++;
-	finish(conn, true);
+	finish(proxy, conn, true);
 }
 
 static void sweep(struct proxy_state *proxy)
@@ -227,18 +265,18 @@ static void take_client(struct proxy_state *proxy)
 }
 
 static void append(struct proxy_state *proxy, struct lane *lane,
-		   enum chunk_kind kind, size_t len)
+		   struct chunk *chunk, enum chunk_kind kind, size_t len)
 {
-	struct chunk *chunk = malloc(sizeof(*chunk) + len);
 	uint64_t due = now_ns() + proxy->setup.one_way_us * 1000;
 
-	if (!chunk)
-		abort();
 	if (due < lane->due_ns)
 		due = lane->due_ns;
 	lane->due_ns = due;
-	*chunk = (struct chunk){.due_ns = due, .kind = kind, .len = len};
-	memcpy(chunk->bytes, proxy->piece, len);
+	chunk->next = NULL;
+	chunk->due_ns = due;
+	chunk->kind = kind;
+	chunk->len = len;
+	chunk->sent = 0;
 	if (lane->first)
 		lane->last->next = chunk;
 	else
@@ -247,37 +285,48 @@ static void append(struct proxy_state *proxy, struct lane *lane,
 	lane->held += len;
 }
 
+/* What there is, in memory of its size; NULL: nothing is there now. */
+static struct chunk *receive(struct proxy_state *proxy, int fd, ssize_t *len)
+{
+	struct chunk *piece = chunk_for_piece(proxy);
+	struct chunk *few = NULL;
+	bool later;
+
+	*len = recv(fd, piece->bytes, PIECE, MSG_DONTWAIT);
+	later = *len < 0 && (errno == EAGAIN || errno == EINTR);
+	if (!later && *len >= (ssize_t)FEW)
+		return piece;
+	if (!later) {
+		few = chunk_new(*len > 0 ? (size_t)*len : 0);
+		memcpy(few->bytes, piece->bytes, few->room);
+	}
+	chunk_put(proxy, piece);
+	return few;
+}
+
 static void take(struct proxy_state *proxy, struct conn *conn, unsigned way)
 {
 	struct lane *lane = &conn->lane[way];
-	ssize_t len =
-		recv(conn->end[way].fd, proxy->piece, PIECE, MSG_DONTWAIT);
+	ssize_t len;
+	struct chunk *chunk = receive(proxy, conn->end[way].fd, &len);
 
-	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+	if (!chunk)
 		return;
 	if (len > 0)
 		proxy->counts.taken[way] += (uint64_t)len;
 	else
 		lane->ended = true;
 	if (conn->hole) {
+		chunk_put(proxy, chunk);
 		if (lane->ended &&
 		    (conn->lane[!way].ended || conn->end[!way].fd < 0))
-			finish(conn, false);
+			finish(proxy, conn, false);
 		return;
 	}
 	if (len > 0)
-		append(proxy, lane, BYTES, (size_t)len);
+		append(proxy, lane, chunk, BYTES, (size_t)len);
 	else
-		append(proxy, lane, len == 0 ? END : RESET, 0);
-}
-
-static void drop_first(struct lane *lane)
-{
-	struct chunk *chunk = lane->first;
-
-	lane->first = chunk->next;
-	lane->held -= chunk->len;
-	free(chunk);
+		append(proxy, lane, chunk, len == 0 ? END : RESET, 0);
 }
 
 /* The most of it that may pass before somebody's end. */
@@ -317,23 +366,23 @@ static bool give_bytes(struct proxy_state *proxy, struct conn *conn,
 	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (sent < 0) {
-		finish(conn, true);
+		finish(proxy, conn, true);
 		return false;
 	}
 	chunk->sent += (size_t)sent;
 	if (chunk->sent == chunk->len)
-		drop_first(lane);
+		drop_first(proxy, lane);
 	spend(proxy, conn, way, (size_t)sent);
 	return true;
 }
 
-static void give_end(struct conn *conn, unsigned way)
+static void give_end(struct proxy_state *proxy, struct conn *conn, unsigned way)
 {
-	drop_first(&conn->lane[way]);
+	drop_first(proxy, &conn->lane[way]);
 	conn->lane[way].told = true;
 	(void)shutdown(conn->end[!way].fd, SHUT_WR);
 	if (conn->lane[!way].told)
-		finish(conn, false);
+		finish(proxy, conn, false);
 }
 
 /* All that is due. */
@@ -345,9 +394,9 @@ static void give(struct proxy_state *proxy, struct conn *conn, unsigned way,
 	lane->stuck = false;
 	while (!conn->over && lane->first && lane->first->due_ns <= now) {
 		if (lane->first->kind == END) {
-			give_end(conn, way);
+			give_end(proxy, conn, way);
 		} else if (lane->first->kind == RESET) {
-			finish(conn, true);
+			finish(proxy, conn, true);
 		} else if (!give_bytes(proxy, conn, way)) {
 			lane->stuck = !conn->over;
 			return;
@@ -413,12 +462,12 @@ static void turn(struct proxy_state *proxy)
 	set_timer(proxy, proxy->freeze ? NO_END : next);
 }
 
-static void swallow(struct conn *conn)
+static void swallow(struct proxy_state *proxy, struct conn *conn)
 {
 	conn->hole = true;
 	for (unsigned way = 0; way < PROXY_WAYS; way++) {
 		while (conn->lane[way].first)
-			drop_first(&conn->lane[way]);
+			drop_first(proxy, &conn->lane[way]);
 		conn->lane[way].stuck = false;
 	}
 }
@@ -478,7 +527,7 @@ static void obey(struct proxy_state *proxy, const struct proxy_order *order)
 		proxy->hole = on;
 		for (struct conn *conn = proxy->conns; on && conn;
 		     conn = conn->next)
-			swallow(conn);
+			swallow(proxy, conn);
 		break;
 	case PROXY_FREEZE:
 		freeze(proxy, on);
@@ -575,8 +624,14 @@ int proxy_run(const struct proxy_setup *setup)
 	    watch(proxy, proxy->timer, &proxy->timer) == 0)
 		result = serve(proxy);
 	for (struct conn *conn = proxy->conns; conn; conn = conn->next)
-		finish(conn, true);
+		finish(proxy, conn, true);
 	sweep(proxy);
+	while (proxy->spare) {
+		struct chunk *chunk = proxy->spare;
+
+		proxy->spare = chunk->next;
+		free(chunk);
+	}
 	if (proxy->epoll >= 0)
 		(void)close(proxy->epoll);
 	if (proxy->timer >= 0)
