@@ -1,5 +1,6 @@
 #include "tests/lib/far.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "csftp/memfs.h"
@@ -51,6 +52,9 @@ void far_init(struct far *far)
 
 void far_release(struct far *far)
 {
+	if (far->cache)
+		assert_int_equal(cache_pending(far->cache), 0);
+	cache_free(far->cache);
 	fs_caller_release(&far->caller);
 	fs_caller_release(&far->other);
 	relay_release(&far->relay);
@@ -66,6 +70,46 @@ void far_settle(struct far *far)
 {
 	while (later_run(&far->later))
 		continue;
+}
+
+void far_cache(struct far *far, const struct cache_config *wish)
+{
+	struct cache_config config = *wish;
+
+	config.under = &far->relay.fs;
+	config.now_ms = far_now;
+	config.arg = far;
+	assert_int_equal(cache_new(&far->cache, &config), CSFTP_OK);
+	far->caller.fs = cache_fs(far->cache);
+}
+
+struct far *far_new(const struct cache_config *wish)
+{
+	struct far *far = malloc(sizeof(*far));
+
+	assert_non_null(far);
+	far_init(far);
+	far_cache(far, wish);
+	return far;
+}
+
+void far_free(struct far *far)
+{
+	far_settle(far);
+	far_release(far);
+	free(far);
+}
+
+int far_set_up(void **state)
+{
+	*state = far_new(&(struct cache_config){0});
+	return 0;
+}
+
+int far_tear_down(void **state)
+{
+	far_free(*state);
+	return 0;
 }
 
 void far_begin(struct far *far)

@@ -2,6 +2,7 @@
 #ifndef CSFTP_TESTS_FAR_H
 #define CSFTP_TESTS_FAR_H
 
+#include "core/layer/cache.h"
 #include "core/layer/relay.h"
 #include "tests/lib/fs_call.h"
 #include "tests/lib/later.h"
@@ -14,6 +15,7 @@ struct far {
 	struct relay relay; /* first; counts what is asked */
 	struct csftp_fs *memfs;
 	struct later later;
+	struct cache *cache;	 /* over it; NULL without far_cache() */
 	struct fs_caller caller; /* its fs is the test's to set */
 	struct fs_caller other;	 /* of memfs, behind the layers' back */
 	uint64_t now_ms;
@@ -25,7 +27,22 @@ struct far {
 
 void far_init(struct far *far);
 
-/* After the layers are gone. */
+/*
+ * Lays a cache over it: of the wish all counts but what it is over and its
+ * clock, which are ours.  far->caller asks the cache then.
+ */
+void far_cache(struct far *far, const struct cache_config *wish);
+
+/*
+ * For tests that have nothing but the cache over it.  The state of cmocka is
+ * one with the cache's own defaults.
+ */
+struct far *far_new(const struct cache_config *wish);
+void far_free(struct far *far);
+int far_set_up(void **state);
+int far_tear_down(void **state);
+
+/* After the layers are gone; but for the cache, which has to be at rest. */
 void far_release(struct far *far);
 
 /* The clock, as layers want it. */

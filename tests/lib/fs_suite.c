@@ -132,3 +132,24 @@ int fs_suite_run(struct fs_suite *suite)
 			    fs_suite_dirs_count);
 	return failed;
 }
+
+int fs_suite_run_over(const struct fs_caller *caller, struct fs_caller *other,
+		      const char *name, uint32_t has)
+{
+	struct fs_suite suite = {
+		.caller =
+			{
+				.fs = caller->fs,
+				.drive = caller->drive,
+				.arg = caller->arg,
+			},
+		.name = name,
+		.base = "/base",
+		.has = has,
+	};
+	int failed = fs_mkdir(other, suite.base) == 0 ? 0 : 1;
+
+	failed += fs_suite_run(&suite);
+	fs_caller_release(&suite.caller);
+	return failed;
+}

@@ -38,4 +38,11 @@ struct fs_suite {
 /* Runs all checks; returns how many failed.  base is empty again then. */
 int fs_suite_run(struct fs_suite *suite);
 
+/*
+ * The same over what the caller calls, with a base that `other` makes: one
+ * behind a layer's back, or the caller itself.
+ */
+int fs_suite_run_over(const struct fs_caller *caller, struct fs_caller *other,
+		      const char *name, uint32_t has);
+
 #endif

@@ -99,17 +99,11 @@ static void moving_content_is_no_question(void **state)
 static void all_else_is_as_without(void **state)
 {
 	struct rig *rig = rig_new();
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "askers over memfs",
-		.base = "/base",
-		.has = FS_ALL,
-	};
 
 	(void)state;
-	assert_int_equal(fs_mkdir(&rig->far.other, suite.base), 0);
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
+	assert_int_equal(fs_suite_run_over(&rig->far.caller, &rig->far.other,
+					   "askers over memfs", FS_ALL),
+			 0);
 	rig_free(rig);
 }
 

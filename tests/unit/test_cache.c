@@ -9,142 +9,100 @@
 #include "tests/lib/fs_suite.h"
 #include "tests/lib/test.h"
 
-struct rig {
-	struct far far; /* first */
-	struct cache *cache;
-};
-
-static struct rig *rig_new(const struct cache_config *wish)
-{
-	struct rig *rig = calloc(1, sizeof(*rig));
-	struct cache_config config = *wish;
-
-	assert_non_null(rig);
-	far_init(&rig->far);
-	config.under = &rig->far.relay.fs;
-	config.now_ms = far_now;
-	config.arg = rig;
-	assert_int_equal(cache_new(&rig->cache, &config), CSFTP_OK);
-	rig->far.caller.fs = cache_fs(rig->cache);
-	return rig;
-}
-
-static void rig_free(struct rig *rig)
-{
-	far_settle(&rig->far);
-	assert_int_equal(cache_pending(rig->cache), 0);
-	cache_free(rig->cache);
-	far_release(&rig->far);
-	free(rig);
-}
-
-static int setup(void **state)
-{
-	*state = rig_new(&(struct cache_config){0});
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	rig_free(*state);
-	return 0;
-}
-
 /* A tree that was there before. */
-static void make_tree(struct rig *rig)
+static void make_tree(struct far *far)
 {
-	assert_int_equal(fs_mkdir(&rig->far.other, "/d"), 0);
-	far_put(&rig->far.other, "/d/one", "1");
-	far_put(&rig->far.other, "/d/two", "22");
-	assert_int_equal(fs_symlink(&rig->far.other, "/d/link", "one"), 0);
-	assert_int_equal(fs_mkdir(&rig->far.other, "/d/sub"), 0);
+	assert_int_equal(fs_mkdir(&far->other, "/d"), 0);
+	far_put(&far->other, "/d/one", "1");
+	far_put(&far->other, "/d/two", "22");
+	assert_int_equal(fs_symlink(&far->other, "/d/link", "one"), 0);
+	assert_int_equal(fs_mkdir(&far->other, "/d/sub"), 0);
 }
 
 static void attributes_are_asked_for_once(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
+	make_tree(far);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/two"), 0);
-		assert_int_equal(rig->far.caller.attr.size, 2);
+		assert_int_equal(fs_lgetattr(&far->caller, "/d/two"), 0);
+		assert_int_equal(far->caller.attr.size, 2);
 	}
-	assert_int_equal(rig->far.all, 1);
+	assert_int_equal(far->all, 1);
 }
 
 static void after_their_time_they_are_asked_for_again(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	far_put(&rig->far.other, "/d/one", "longer");
-	rig->far.now_ms += 19999;
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 1);
-	rig->far.now_ms += 1;
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 6);
+	make_tree(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	far_put(&far->other, "/d/one", "longer");
+	far->now_ms += 19999;
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 1);
+	far->now_ms += 1;
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 6);
 }
 
 static void a_listing_answers_for_all_names_and_for_no_others(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 1);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/sub"), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/none"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/none/below"),
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 1);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/sub"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/none"), ENOENT);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/none/below"), ENOENT);
+	assert_int_equal(fs_opendir(&far->caller, "/d/none"), ENOENT);
+	assert_int_equal(fs_open(&far->caller, "/d/none", CSFTP_OPEN_READ),
 			 ENOENT);
-	assert_int_equal(fs_opendir(&rig->far.caller, "/d/none"), ENOENT);
-	assert_int_equal(fs_open(&rig->far.caller, "/d/none", CSFTP_OPEN_READ),
-			 ENOENT);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(rig->far.all, 0);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(far->all, 0);
 }
 
 static void a_listing_is_forgotten_after_its_time(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	far_put(&rig->far.other, "/d/new", "new");
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), ENOENT);
-	rig->far.now_ms += 20000;
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	far_put(&far->other, "/d/new", "new");
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/new"), ENOENT);
+	far->now_ms += 20000;
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/new"), 0);
+	assert_int_equal(far_list(&far->caller, "/d"), 5);
 }
 
 /* /d, listed when its mtime has been known for two seconds; that is over. */
-static void list_and_wait(struct rig *rig)
+static void list_and_wait(struct far *far)
 {
-	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), 0);
-	rig->far.now_ms += 2000;
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	rig->far.now_ms += 20000;
-	far_begin(&rig->far);
+	make_tree(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d"), 0);
+	far->now_ms += 2000;
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	far->now_ms += 20000;
+	far_begin(far);
 }
 
 static void names_outlive_their_time_by_one_question(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	struct fs_names names = {0};
 	size_t at;
 
-	list_and_wait(rig);
-	assert_int_equal(fs_list(&rig->far.caller, "/d", &names), 0);
+	list_and_wait(far);
+	assert_int_equal(fs_list(&far->caller, "/d", &names), 0);
 	assert_int_equal(names.count, 4);
-	assert_int_equal(rig->far.all, 1);
-	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/none"), ENOENT);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(rig->far.all, 1);
+	assert_int_equal(far->all, 1);
+	assert_int_equal(far->asked[CSFTP_OP_GETATTR], 1);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/none"), ENOENT);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(far->all, 1);
 	/* Their attributes do not, but for the type. */
 	assert_int_equal(fs_names_find(&names, "sub", &at), 1);
 	assert_int_equal(names.attr[at].mask, CSFTP_ATTR_TYPE);
@@ -154,88 +112,88 @@ static void names_outlive_their_time_by_one_question(void **state)
 
 static void a_directory_just_looked_at_needs_no_question(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	list_and_wait(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), 0);
-	far_begin(&rig->far);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(rig->far.all, 0);
+	list_and_wait(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d"), 0);
+	far_begin(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(far->all, 0);
 }
 
 static void a_directory_that_changed_is_listed_again(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	list_and_wait(rig);
-	far_put(&rig->far.other, "/d/new", "text");
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
+	list_and_wait(far);
+	far_put(&far->other, "/d/new", "text");
+	assert_int_equal(far_list(&far->caller, "/d"), 5);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 1);
 	/* And one that has gone is not there. */
-	rig->far.now_ms += 20000;
-	assert_int_equal(fs_remove_tree(&rig->far.other, "/d"), 0);
-	assert_int_equal(fs_opendir(&rig->far.caller, "/d"), ENOENT);
+	far->now_ms += 20000;
+	assert_int_equal(fs_remove_tree(&far->other, "/d"), 0);
+	assert_int_equal(fs_opendir(&far->caller, "/d"), ENOENT);
 }
 
 /* In that second, more can come that the time does not tell. */
 static void a_time_that_has_not_passed_proves_nothing(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	rig->far.now_ms += 5000;
-	far_put(&rig->far.other, "/d/new", "text");
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), 0);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
-	far_put(&rig->far.other, "/d/newer", "text");
-	rig->far.now_ms += 20000;
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 6);
+	make_tree(far);
+	far->now_ms += 5000;
+	far_put(&far->other, "/d/new", "text");
+	assert_int_equal(fs_lgetattr(&far->caller, "/d"), 0);
+	assert_int_equal(far_list(&far->caller, "/d"), 5);
+	far_put(&far->other, "/d/newer", "text");
+	far->now_ms += 20000;
+	assert_int_equal(far_list(&far->caller, "/d"), 6);
 }
 
 static void who_asks_for_attributes_has_them_listed(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	list_and_wait(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	far_put(&rig->far.other, "/d/one", "longer");
-	far_put(&rig->far.other, "/d/two", "longer");
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 6);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/two"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 6);
-	far_settle(&rig->far);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/link"), 0);
-	assert_int_equal(rig->far.all, 0);
+	list_and_wait(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	far_put(&far->other, "/d/one", "longer");
+	far_put(&far->other, "/d/two", "longer");
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 6);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/two"), 0);
+	assert_int_equal(far->caller.attr.size, 6);
+	far_settle(far);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 1);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/link"), 0);
+	assert_int_equal(far->all, 0);
 	/* From now on at once. */
-	rig->far.now_ms += 20000;
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
-	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 0);
+	far->now_ms += 20000;
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 1);
+	assert_int_equal(far->asked[CSFTP_OP_GETATTR], 0);
 }
 
 static void names_are_not_renewed_for_ever(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	list_and_wait(rig);
+	list_and_wait(far);
 	for (int i = 0; i < 40; i++) {
-		assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-		rig->far.now_ms += 20000;
+		assert_int_equal(far_list(&far->caller, "/d"), 4);
+		far->now_ms += 20000;
 	}
-	assert_in_range(rig->far.asked[CSFTP_OP_OPENDIR], 2, 3);
-	assert_in_range(rig->far.asked[CSFTP_OP_GETATTR], 30, 40);
+	assert_in_range(far->asked[CSFTP_OP_OPENDIR], 2, 3);
+	assert_in_range(far->asked[CSFTP_OP_GETATTR], 30, 40);
 }
 
 static void what_we_change_in_renewed_names_is_seen(void **state)
 {
-	struct rig *rig = *state;
-	struct fs_caller *c = &rig->far.caller;
+	struct far *far = *state;
+	struct fs_caller *c = &far->caller;
 
-	list_and_wait(rig);
+	list_and_wait(far);
 	assert_int_equal(far_list(c, "/d"), 4);
 	far_put(c, "/d/new", "text");
 	assert_int_equal(fs_unlink(c, "/d/one"), 0);
@@ -243,68 +201,65 @@ static void what_we_change_in_renewed_names_is_seen(void **state)
 	assert_int_equal(fs_lgetattr(c, "/d/one"), ENOENT);
 	assert_int_equal(fs_mkdir(c, "/d/newer"), 0);
 	assert_int_equal(far_list(c, "/d"), 5);
-	rig->far.now_ms += 20000;
+	far->now_ms += 20000;
 	assert_int_equal(far_list(c, "/d"), 5);
 }
 
 static void a_link_that_is_followed_is_not_its_target(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/link"), 0);
-	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
-			 CSFTP_S_IFLNK);
-	assert_int_equal(fs_getattr(&rig->far.caller, "/d/link"), 0);
-	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
-			 CSFTP_S_IFREG);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/link"), 0);
-	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
-			 CSFTP_S_IFLNK);
+	make_tree(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/link"), 0);
+	assert_int_equal(far->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
+	assert_int_equal(fs_getattr(&far->caller, "/d/link"), 0);
+	assert_int_equal(far->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFREG);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/link"), 0);
+	assert_int_equal(far->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
 }
 
 static void the_text_of_a_link_is_asked_for_once(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
+	make_tree(far);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(fs_readlink(&rig->far.caller, "/d/link"), 0);
-		assert_string_equal(rig->far.caller.text, "one");
+		assert_int_equal(fs_readlink(&far->caller, "/d/link"), 0);
+		assert_string_equal(far->caller.text, "one");
 	}
-	assert_int_equal(rig->far.all, 1);
-	assert_int_equal(fs_unlink(&rig->far.caller, "/d/link"), 0);
-	assert_int_equal(fs_symlink(&rig->far.caller, "/d/link", "two"), 0);
-	assert_int_equal(fs_readlink(&rig->far.caller, "/d/link"), 0);
-	assert_string_equal(rig->far.caller.text, "two");
+	assert_int_equal(far->all, 1);
+	assert_int_equal(fs_unlink(&far->caller, "/d/link"), 0);
+	assert_int_equal(fs_symlink(&far->caller, "/d/link", "two"), 0);
+	assert_int_equal(fs_readlink(&far->caller, "/d/link"), 0);
+	assert_string_equal(far->caller.text, "two");
 }
 
 static void a_directory_we_made_is_known_from_birth(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	assert_int_equal(fs_mkdir(&rig->far.caller, "/new"), 0);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/name"), ENOENT);
-	assert_int_equal(far_list(&rig->far.caller, "/new"), 0);
-	assert_int_equal(rig->far.all, 0);
-	far_put(&rig->far.caller, "/new/name", "text");
-	assert_int_equal(fs_mkdir(&rig->far.caller, "/new/dir"), 0);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/other"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/dir/x"), ENOENT);
-	assert_int_equal(rig->far.all, 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/new/name"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 4);
+	assert_int_equal(fs_mkdir(&far->caller, "/new"), 0);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/new/name"), ENOENT);
+	assert_int_equal(far_list(&far->caller, "/new"), 0);
+	assert_int_equal(far->all, 0);
+	far_put(&far->caller, "/new/name", "text");
+	assert_int_equal(fs_mkdir(&far->caller, "/new/dir"), 0);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/new/other"), ENOENT);
+	assert_int_equal(fs_lgetattr(&far->caller, "/new/dir/x"), ENOENT);
+	assert_int_equal(far->all, 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/new/name"), 0);
+	assert_int_equal(far->caller.attr.size, 4);
 }
 
 static void what_we_change_is_seen_at_once(void **state)
 {
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_MODE, .mode = 0600};
-	struct rig *rig = *state;
-	struct fs_caller *caller = &rig->far.caller;
+	struct far *far = *state;
+	struct fs_caller *caller = &far->caller;
 
-	make_tree(rig);
+	make_tree(far);
 	assert_int_equal(far_list(caller, "/d"), 4);
 	assert_int_equal(fs_setattr(caller, "/d/one", &attr), 0);
 	assert_int_equal(fs_lgetattr(caller, "/d/one"), 0);
@@ -326,261 +281,258 @@ static void what_we_change_is_seen_at_once(void **state)
 
 static void what_is_renamed_takes_what_is_known_with_it(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(fs_rename(&rig->far.caller, "/d", "/e"), 0);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/e/one"), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/e/none"), ENOENT);
-	assert_int_equal(rig->far.all, 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d"), ENOENT);
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(fs_rename(&far->caller, "/d", "/e"), 0);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/e/one"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/e/none"), ENOENT);
+	assert_int_equal(far->all, 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), ENOENT);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d"), ENOENT);
 }
 
 static void a_failed_change_is_no_knowledge(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
 	/* Somebody else was faster, twice. */
-	assert_int_equal(fs_mkdir(&rig->far.other, "/d/new"), 0);
-	assert_int_equal(fs_mkdir(&rig->far.caller, "/d/new"), EEXIST);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 5);
-	far_put(&rig->far.other, "/d/sub/x", "");
-	assert_int_equal(fs_rmdir(&rig->far.caller, "/d/sub"), ENOTEMPTY);
-	assert_int_equal(far_list(&rig->far.caller, "/d/sub"), 1);
+	assert_int_equal(fs_mkdir(&far->other, "/d/new"), 0);
+	assert_int_equal(fs_mkdir(&far->caller, "/d/new"), EEXIST);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/new"), 0);
+	assert_int_equal(far_list(&far->caller, "/d"), 5);
+	far_put(&far->other, "/d/sub/x", "");
+	assert_int_equal(fs_rmdir(&far->caller, "/d/sub"), ENOTEMPTY);
+	assert_int_equal(far_list(&far->caller, "/d/sub"), 1);
 }
 
 static void a_file_open_for_writing_is_always_asked_for(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	csftp_fh fh;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(fs_open(&rig->far.caller, "/d/one", CSFTP_OPEN_WRITE),
-			 0);
-	fh = rig->far.caller.fh;
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(fs_open(&far->caller, "/d/one", CSFTP_OPEN_WRITE), 0);
+	fh = far->caller.fh;
 	for (unsigned len = 2; len < 5; len++) {
-		assert_int_equal(fs_write(&rig->far.caller, fh, 0, "1234", len),
-				 0);
-		assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-		assert_int_equal(rig->far.caller.attr.size, len);
+		assert_int_equal(fs_write(&far->caller, fh, 0, "1234", len), 0);
+		assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+		assert_int_equal(far->caller.attr.size, len);
 	}
-	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 4);
-	assert_int_equal(rig->far.all, 0);
+	assert_int_equal(fs_close(&far->caller, fh), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 4);
+	assert_int_equal(far->all, 0);
 }
 
 static void the_top_is_shown_while_nobody_answers(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
-	rig->far.now_ms += 1000000;
-	cache_hold(rig->cache, true);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
-	assert_int_equal(rig->far.caller.attr.mode & CSFTP_S_IFMT,
-			 CSFTP_S_IFDIR);
-	assert_int_equal(rig->far.all, 0);
-	cache_hold(rig->cache, false);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
-	assert_int_equal(rig->far.asked[CSFTP_OP_GETATTR], 1);
+	make_tree(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
+	far->now_ms += 1000000;
+	cache_hold(far->cache, true);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
+	assert_int_equal(far->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFDIR);
+	assert_int_equal(far->all, 0);
+	cache_hold(far->cache, false);
+	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
+	assert_int_equal(far->asked[CSFTP_OP_GETATTR], 1);
 }
 
 static void two_names_we_made_of_one_file_agree(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(fs_link(&rig->far.caller, "/d/one", "/d/uno"), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	far_put(&rig->far.caller, "/d/uno", "longer");
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 6);
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(fs_link(&far->caller, "/d/one", "/d/uno"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	far_put(&far->caller, "/d/uno", "longer");
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 6);
 }
 
 static void after_two_misses_the_directory_is_listed(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/x"), ENOENT);
-	far_settle(&rig->far);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
-	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
-	far_begin(&rig->far);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/y"), ENOENT);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/two"), 0);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(rig->far.all, 0);
+	make_tree(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/x"), ENOENT);
+	far_settle(far);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 1);
+	assert_int_equal(far->asked[CSFTP_OP_CLOSE], 1);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/y"), ENOENT);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/two"), 0);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(far->all, 0);
 }
 
 static void nothing_above_the_top_is_listed_unasked(void **state)
 {
 	const struct cache_config config = {.top = "/d"};
-	struct rig *rig = rig_new(&config);
+	struct far *far = far_new(&config);
 
 	(void)state;
-	make_tree(rig);
+	make_tree(far);
 	for (unsigned i = 0; i < 9; i++) {
 		char path[16];
 
 		(void)snprintf(path, sizeof(path), "/%u", i);
-		assert_int_equal(fs_lgetattr(&rig->far.caller, path), ENOENT);
+		assert_int_equal(fs_lgetattr(&far->caller, path), ENOENT);
 	}
-	far_settle(&rig->far);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 0);
-	rig_free(rig);
+	far_settle(far);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 0);
+	far_free(far);
 }
 
 /* /t with dirs directories that have a file and a directory each. */
-static void make_wide_tree(struct rig *rig, unsigned dirs)
+static void make_wide_tree(struct far *far, unsigned dirs)
 {
 	char path[64];
 
-	assert_int_equal(fs_mkdir(&rig->far.other, "/t"), 0);
+	assert_int_equal(fs_mkdir(&far->other, "/t"), 0);
 	for (unsigned i = 0; i < dirs; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
+		assert_int_equal(fs_mkdir(&far->other, path), 0);
 		(void)snprintf(path, sizeof(path), "/t/%u/file", i);
-		far_put(&rig->far.other, path, "x");
+		far_put(&far->other, path, "x");
 		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
-		assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
+		assert_int_equal(fs_mkdir(&far->other, path), 0);
 	}
 }
 
 static void who_walks_finds_the_next_directories_listed(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	char path[64];
 
-	make_wide_tree(rig, 40);
-	assert_int_equal(far_list(&rig->far.caller, "/t"), 40);
+	make_wide_tree(far, 40);
+	assert_int_equal(far_list(&far->caller, "/t"), 40);
 	for (unsigned i = 0; i < 40; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		assert_int_equal(far_list(&rig->far.caller, path), 2);
+		assert_int_equal(far_list(&far->caller, path), 2);
 		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
-		assert_int_equal(far_list(&rig->far.caller, path), 0);
+		assert_int_equal(far_list(&far->caller, path), 0);
 	}
-	far_settle(&rig->far);
+	far_settle(far);
 	/* Each was listed below once, and most of them ahead. */
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 81);
-	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 81);
-	assert_true(cache_counts(rig->cache).ahead >= 70);
-	assert_int_equal(cache_counts(rig->cache).ahead,
-			 cache_counts(rig->cache).ahead_used);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 81);
+	assert_int_equal(far->asked[CSFTP_OP_CLOSE], 81);
+	assert_true(cache_counts(far->cache).ahead >= 70);
+	assert_int_equal(cache_counts(far->cache).ahead,
+			 cache_counts(far->cache).ahead_used);
 }
 
 /* By names, "/t/10" comes before "/t/2". */
 static void who_walks_by_names_does_so_too(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	char path[64];
 	unsigned trips;
 
-	make_wide_tree(rig, 100);
-	assert_int_equal(far_list(&rig->far.caller, "/t"), 100);
-	far_settle(&rig->far);
-	trips = rig->far.trips;
+	make_wide_tree(far, 100);
+	assert_int_equal(far_list(&far->caller, "/t"), 100);
+	far_settle(far);
+	trips = far->trips;
 	for (unsigned i = 0; i < 100; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u",
 			       i % 10 * 10 + i / 10);
-		assert_int_equal(far_list(&rig->far.caller, path), 2);
+		assert_int_equal(far_list(&far->caller, path), 2);
 	}
 	/* Two or three for each directory by itself. */
-	assert_true(rig->far.trips - trips < 45);
+	assert_true(far->trips - trips < 45);
 }
 
 /* As git looks for what has changed, without opening a directory. */
 static void who_looks_up_names_everywhere_walks(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	char path[64];
 
-	make_wide_tree(rig, 100);
-	far_begin(&rig->far);
+	make_wide_tree(far, 100);
+	far_begin(far);
 	for (unsigned i = 0; i < 100; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		assert_int_equal(fs_lgetattr(&rig->far.caller, path), 0);
+		assert_int_equal(fs_lgetattr(&far->caller, path), 0);
 		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
-		assert_int_equal(fs_lgetattr(&rig->far.caller, path), 0);
+		assert_int_equal(fs_lgetattr(&far->caller, path), 0);
 		(void)snprintf(path, sizeof(path), "/t/%u/file", i);
-		assert_int_equal(fs_lgetattr(&rig->far.caller, path), 0);
+		assert_int_equal(fs_lgetattr(&far->caller, path), 0);
 	}
 	/* It would be 300. */
-	assert_true(rig->far.trips < 40);
+	assert_true(far->trips < 40);
 }
 
 static void who_lists_one_directory_does_not_list_others(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_wide_tree(rig, 10);
+	make_wide_tree(far, 10);
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(far_list(&rig->far.caller, "/t"), 10);
-		rig->far.now_ms += 30000;
+		assert_int_equal(far_list(&far->caller, "/t"), 10);
+		far->now_ms += 30000;
 	}
-	far_settle(&rig->far);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 5);
+	far_settle(far);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 5);
 }
 
 static void guesses_that_nobody_uses_come_to_an_end(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_wide_tree(rig, 500);
-	assert_int_equal(far_list(&rig->far.caller, "/t"), 500);
-	assert_int_equal(far_list(&rig->far.caller, "/t/0"), 2);
-	far_settle(&rig->far);
-	assert_true(rig->far.asked[CSFTP_OP_OPENDIR] < 70);
+	make_wide_tree(far, 500);
+	assert_int_equal(far_list(&far->caller, "/t"), 500);
+	assert_int_equal(far_list(&far->caller, "/t/0"), 2);
+	far_settle(far);
+	assert_true(far->asked[CSFTP_OP_OPENDIR] < 70);
 }
 
 static void memory_is_bounded(void **state)
 {
 	const struct cache_config config = {.bytes_max = 50000};
-	struct rig *rig = rig_new(&config);
+	struct far *far = far_new(&config);
 	char path[64];
 
 	(void)state;
-	make_wide_tree(rig, 200);
+	make_wide_tree(far, 200);
 	/* More than it may keep: it is shown whole all the same. */
-	assert_int_equal(far_list(&rig->far.caller, "/t"), 200);
+	assert_int_equal(far_list(&far->caller, "/t"), 200);
 	for (unsigned i = 0; i < 200; i++) {
 		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		assert_int_equal(far_list(&rig->far.caller, path), 2);
-		assert_in_range(cache_bytes(rig->cache), 0, 100000);
+		assert_int_equal(far_list(&far->caller, path), 2);
+		assert_in_range(cache_bytes(far->cache), 0, 100000);
 	}
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/t/0/file"), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/t/0/none"), ENOENT);
-	rig_free(rig);
+	assert_int_equal(fs_lgetattr(&far->caller, "/t/0/file"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/t/0/none"), ENOENT);
+	far_free(far);
 }
 
 static void a_change_through_another_spelling_empties_it(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 
-	make_tree(rig);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
-	assert_int_equal(fs_unlink(&rig->far.caller, "/d/../d/one"), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), ENOENT);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 3);
-	far_put(&rig->far.caller, "d/new", "text");
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 4);
-	assert_int_equal(far_list(&rig->far.caller, "/d"), 4);
+	make_tree(far);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
+	assert_int_equal(fs_unlink(&far->caller, "/d/../d/one"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), ENOENT);
+	assert_int_equal(far_list(&far->caller, "/d"), 3);
+	far_put(&far->caller, "d/new", "text");
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/new"), 0);
+	assert_int_equal(far->caller.attr.size, 4);
+	assert_int_equal(far_list(&far->caller, "/d"), 4);
 }
 
 struct asked {
@@ -603,7 +555,7 @@ static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
 		asked->size = reply->attr->size;
 }
 
-static void ask(struct rig *rig, struct asked *asked, enum csftp_op op,
+static void ask(struct far *far, struct asked *asked, enum csftp_op op,
 		const char *path)
 {
 	*asked = (struct asked){
@@ -612,14 +564,14 @@ static void ask(struct rig *rig, struct asked *asked, enum csftp_op op,
 			.path = path,
 			.flags = CSFTP_NOFOLLOW},
 	};
-	csftp_submit(cache_fs(rig->cache), &asked->req);
+	csftp_submit(cache_fs(far->cache), &asked->req);
 }
 
 /* An answer that was on its way when we changed the file is no news. */
 static void an_answer_older_than_our_change_is_not_kept(void **state)
 {
 	const struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 5};
-	struct rig *rig = *state;
+	struct far *far = *state;
 	struct asked before;
 	struct asked change = {
 		.req = {.op = CSFTP_OP_SETATTR,
@@ -628,89 +580,82 @@ static void an_answer_older_than_our_change_is_not_kept(void **state)
 			.attr = &attr},
 	};
 
-	make_tree(rig);
-	ask(rig, &before, CSFTP_OP_GETATTR, "/d/one");
-	csftp_submit(cache_fs(rig->cache), &change.req);
-	far_settle(&rig->far);
+	make_tree(far);
+	ask(far, &before, CSFTP_OP_GETATTR, "/d/one");
+	csftp_submit(cache_fs(far->cache), &change.req);
+	far_settle(far);
 	assert_int_equal(before.size, 1);
 	assert_true(change.done);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/one"), 0);
-	assert_int_equal(rig->far.caller.attr.size, 5);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/one"), 0);
+	assert_int_equal(far->caller.attr.size, 5);
 }
 
 static void a_listing_older_than_our_change_is_not_whole(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	struct fs_names names = {0};
 	csftp_fh fh;
 
-	make_tree(rig);
-	assert_int_equal(fs_opendir(&rig->far.caller, "/d"), 0);
-	fh = rig->far.caller.fh;
-	assert_int_equal(fs_readdir(&rig->far.caller, fh, &names, 2), 0);
-	far_put(&rig->far.caller, "/d/new", "text");
-	assert_int_equal(fs_readdir_all(&rig->far.caller, fh, &names, 100), 0);
-	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+	make_tree(far);
+	assert_int_equal(fs_opendir(&far->caller, "/d"), 0);
+	fh = far->caller.fh;
+	assert_int_equal(fs_readdir(&far->caller, fh, &names, 2), 0);
+	far_put(&far->caller, "/d/new", "text");
+	assert_int_equal(fs_readdir_all(&far->caller, fh, &names, 100), 0);
+	assert_int_equal(fs_close(&far->caller, fh), 0);
 	fs_names_release(&names);
-	far_put(&rig->far.other, "/d/other", "text");
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/new"), 0);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/d/other"), 0);
+	far_put(&far->other, "/d/other", "text");
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/new"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/other"), 0);
 }
 
 static void an_opendir_waits_for_the_listing_under_way(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	struct asked miss[2];
 	struct asked gone;
 	struct asked stays;
 
-	make_tree(rig);
-	ask(rig, &miss[0], CSFTP_OP_GETATTR, "/d/x");
-	ask(rig, &miss[1], CSFTP_OP_GETATTR, "/d/y");
-	ask(rig, &gone, CSFTP_OP_OPENDIR, "/d");
-	ask(rig, &stays, CSFTP_OP_OPENDIR, "/d");
-	csftp_cancel(cache_fs(rig->cache), &gone.req);
+	make_tree(far);
+	ask(far, &miss[0], CSFTP_OP_GETATTR, "/d/x");
+	ask(far, &miss[1], CSFTP_OP_GETATTR, "/d/y");
+	ask(far, &gone, CSFTP_OP_OPENDIR, "/d");
+	ask(far, &stays, CSFTP_OP_OPENDIR, "/d");
+	csftp_cancel(cache_fs(far->cache), &gone.req);
 	assert_true(gone.done);
 	assert_int_equal(gone.err, EINTR);
-	far_settle(&rig->far);
+	far_settle(far);
 	assert_true(stays.done);
 	assert_int_equal(stays.err, 0);
-	assert_int_equal(rig->far.asked[CSFTP_OP_OPENDIR], 1);
-	assert_int_equal(fs_close(&rig->far.caller, stays.fh), 0);
+	assert_int_equal(far->asked[CSFTP_OP_OPENDIR], 1);
+	assert_int_equal(fs_close(&far->caller, stays.fh), 0);
 }
 
 static void a_request_below_can_be_cancelled(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	struct asked asked;
 
-	ask(rig, &asked, CSFTP_OP_GETATTR, "/x");
-	csftp_cancel(cache_fs(rig->cache), &asked.req);
+	ask(far, &asked, CSFTP_OP_GETATTR, "/x");
+	csftp_cancel(cache_fs(far->cache), &asked.req);
 	assert_true(asked.done);
 	assert_int_equal(asked.err, EINTR);
-	ask(rig, &asked, CSFTP_OP_GETATTR, "/x");
-	far_settle(&rig->far);
+	ask(far, &asked, CSFTP_OP_GETATTR, "/x");
+	far_settle(far);
 	assert_int_equal(asked.err, ENOENT);
 }
 
 static int run_suite(const char *name, const struct cache_config *config)
 {
-	struct rig *rig = rig_new(config);
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = name,
-		.base = "/base",
-		.has = FS_ALL,
-	};
-	int failed = fs_mkdir(&rig->far.other, suite.base);
+	struct far *far = far_new(config);
+	int failed = fs_suite_run_over(&far->caller, &far->other, name, FS_ALL);
 
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
-	rig_free(rig);
+	far_free(far);
 	return failed;
 }
 
-#define CACHE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define CACHE_TEST(name)                                                       \
+	cmocka_unit_test_setup_teardown(name, far_set_up, far_tear_down)
 
 int main(void)
 {

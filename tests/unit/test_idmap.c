@@ -627,17 +627,12 @@ static void a_server_that_does_not_let_us_is_not_asked_again(void **state)
 static void all_else_is_as_without(void **state)
 {
 	struct rig *rig = with_names();
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "idmap over memfs",
-		.base = "/base",
-		.has = FS_ALL & ~FS_CHOWN,
-	};
 
 	(void)state;
-	assert_int_equal(fs_mkdir(&rig->far.other, suite.base), 0);
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
+	assert_int_equal(fs_suite_run_over(&rig->far.caller, &rig->far.other,
+					   "idmap over memfs",
+					   FS_ALL & ~FS_CHOWN),
+			 0);
 	rig_free(rig);
 }
 

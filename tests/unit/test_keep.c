@@ -11,7 +11,6 @@
 
 struct rig {
 	struct far far; /* first */
-	struct cache *cache;
 	struct keep *keep;
 	struct fs_caller *c;
 };
@@ -19,16 +18,13 @@ struct rig {
 static struct rig *rig_new(const struct keep_config *wish)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
-	struct cache_config caching = {.now_ms = far_now, .arg = rig};
 	struct keep_config config = *wish;
 
 	assert_non_null(rig);
 	far_init(&rig->far);
-	caching.under = &rig->far.relay.fs;
-	caching.ahead = CACHE_NEVER;
-	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
-	config.under = cache_fs(rig->cache);
-	config.cache = rig->cache;
+	far_cache(&rig->far, &(struct cache_config){.ahead = CACHE_NEVER});
+	config.under = cache_fs(rig->far.cache);
+	config.cache = rig->far.cache;
 	config.now_ms = far_now;
 	config.arg = rig;
 	assert_int_equal(keep_new(&rig->keep, &config), CSFTP_OK);
@@ -42,7 +38,6 @@ static void rig_free(struct rig *rig)
 	far_settle(&rig->far);
 	assert_int_equal(keep_pending(rig->keep), 0);
 	keep_free(rig->keep);
-	cache_free(rig->cache);
 	far_release(&rig->far);
 	free(rig);
 }
@@ -502,16 +497,9 @@ static void a_quiet_layer_keeps_nothing(void **state)
 static int run_suite(void)
 {
 	struct rig *rig = rig_new(&(struct keep_config){0});
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "keeping over memfs",
-		.base = "/base",
-		.has = FS_ALL,
-	};
-	int failed = fs_mkdir(&rig->far.other, suite.base);
+	int failed = fs_suite_run_over(&rig->far.caller, &rig->far.other,
+				       "keeping over memfs", FS_ALL);
 
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
 	rig_free(rig);
 	return failed;
 }

@@ -309,17 +309,11 @@ static void links_are_shown_as_what_they_lead_to(void **state)
 static void all_else_is_as_without(void **state)
 {
 	struct rig *rig = rig_new(LINKS_RAW, "/");
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "links over memfs",
-		.base = "/base",
-		.has = FS_ALL,
-	};
 
 	(void)state;
-	assert_int_equal(fs_mkdir(&rig->far.other, suite.base), 0);
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
+	assert_int_equal(fs_suite_run_over(&rig->far.caller, &rig->far.other,
+					   "links over memfs", FS_ALL),
+			 0);
 	rig_free(rig);
 }
 

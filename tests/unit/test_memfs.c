@@ -537,16 +537,14 @@ static int run_suite(void)
 {
 	int64_t now = 1000000000;
 	struct csftp_memfs_config config = {.clock = tick, .arg = &now};
-	struct fs_suite suite = {
-		.name = "memfs", .base = "/base", .has = FS_ALL};
+	struct fs_caller c = {0};
 	int failed;
 
-	if (csftp_memfs_new(&suite.caller.fs, &config) != CSFTP_OK)
+	if (csftp_memfs_new(&c.fs, &config) != CSFTP_OK)
 		return 1;
-	failed = fs_mkdir(&suite.caller, suite.base);
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
-	csftp_memfs_free(suite.caller.fs);
+	failed = fs_suite_run_over(&c, &c, "memfs", FS_ALL);
+	fs_caller_release(&c);
+	csftp_memfs_free(c.fs);
 	return failed;
 }
 

@@ -421,19 +421,14 @@ static void who_asks_meanwhile_sees_the_mode(void **state)
 static void all_else_is_as_without(void **state)
 {
 	struct poor *poor = poor_new();
-	struct fs_suite suite = {
-		.caller = poor->far.caller,
-		.name = "mend over a poor memfs",
-		.base = "/base",
-		.has = FS_ALL & ~FS_BIG_FILES,
-	};
 
 	(void)state;
 	/* What has lost its name has no attributes with such a server. */
 	poor->silent = true;
-	assert_int_equal(fs_mkdir(&poor->far.other, suite.base), 0);
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
+	assert_int_equal(fs_suite_run_over(&poor->far.caller, &poor->far.other,
+					   "mend over a poor memfs",
+					   FS_ALL & ~FS_BIG_FILES),
+			 0);
 	poor_free(poor);
 }
 

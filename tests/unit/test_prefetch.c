@@ -13,7 +13,6 @@
 
 struct rig {
 	struct far far; /* first */
-	struct cache *cache;
 	struct prefetch *prefetch;
 };
 
@@ -31,15 +30,13 @@ static uint64_t number(void *arg, const char *path)
 static struct rig *rig_new(const struct prefetch_config *wish)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
-	struct cache_config caching = {.now_ms = far_now, .arg = rig};
 	struct prefetch_config config = *wish;
 
 	assert_non_null(rig);
 	far_init(&rig->far);
-	caching.under = &rig->far.relay.fs;
-	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
-	config.under = cache_fs(rig->cache);
-	config.cache = rig->cache;
+	far_cache(&rig->far, &(struct cache_config){0});
+	config.under = cache_fs(rig->far.cache);
+	config.cache = rig->far.cache;
 	config.now_ms = far_now;
 	config.number = number;
 	config.arg = rig;
@@ -50,13 +47,12 @@ static struct rig *rig_new(const struct prefetch_config *wish)
 
 static void rig_free(struct rig *rig)
 {
-	cache_quiet(rig->cache);
+	cache_quiet(rig->far.cache);
 	prefetch_quiet(rig->prefetch);
 	far_settle(&rig->far);
 	assert_int_equal(prefetch_pending(rig->prefetch), 0);
 	assert_int_equal(prefetch_counts(rig->prefetch).bytes, 0);
 	prefetch_free(rig->prefetch);
-	cache_free(rig->cache);
 	far_release(&rig->far);
 	free(rig);
 }
@@ -499,16 +495,9 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 static int run_suite(void)
 {
 	struct rig *rig = rig_new(&(struct prefetch_config){0});
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "fetching ahead over memfs",
-		.base = "/base",
-		.has = FS_ALL,
-	};
-	int failed = fs_mkdir(&rig->far.other, suite.base);
+	int failed = fs_suite_run_over(&rig->far.caller, &rig->far.other,
+				       "fetching ahead over memfs", FS_ALL);
 
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
 	rig_free(rig);
 	return failed;
 }

@@ -174,18 +174,16 @@ static void it_changes_nothing_else(void **state)
 {
 	int64_t now = 1000000000;
 	struct csftp_memfs_config config = {.clock = tick, .arg = &now};
-	struct fs_suite suite = {
-		.name = "quota over memfs", .base = "/base", .has = FS_ALL};
+	struct fs_caller c = {0};
 	struct csftp_fs *mem;
 
 	(void)state;
 	assert_int_equal(csftp_memfs_new(&mem, &config), CSFTP_OK);
-	assert_int_equal(quota_new(&suite.caller.fs, mem, UINT64_MAX / 2),
-			 CSFTP_OK);
-	assert_int_equal(fs_mkdir(&suite.caller, suite.base), 0);
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
-	quota_free(suite.caller.fs);
+	assert_int_equal(quota_new(&c.fs, mem, UINT64_MAX / 2), CSFTP_OK);
+	assert_int_equal(fs_suite_run_over(&c, &c, "quota over memfs", FS_ALL),
+			 0);
+	fs_caller_release(&c);
+	quota_free(c.fs);
 	csftp_memfs_free(mem);
 }
 

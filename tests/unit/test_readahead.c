@@ -14,7 +14,6 @@
 
 struct rig {
 	struct far far; /* first */
-	struct cache *cache;
 	struct readahead *readahead;
 	uint8_t content[SIZE];
 };
@@ -22,15 +21,13 @@ struct rig {
 static struct rig *rig_new(const struct readahead_config *wish)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
-	struct cache_config caching = {.now_ms = far_now, .arg = rig};
 	struct readahead_config config = *wish;
 
 	assert_non_null(rig);
 	far_init(&rig->far);
-	caching.under = &rig->far.relay.fs;
-	assert_int_equal(cache_new(&rig->cache, &caching), CSFTP_OK);
-	config.under = cache_fs(rig->cache);
-	config.cache = rig->cache;
+	far_cache(&rig->far, &(struct cache_config){0});
+	config.under = cache_fs(rig->far.cache);
+	config.cache = rig->far.cache;
 	config.now_ms = far_now;
 	config.arg = rig;
 	assert_int_equal(readahead_new(&rig->readahead, &config), CSFTP_OK);
@@ -45,7 +42,6 @@ static void rig_free(struct rig *rig)
 	far_settle(&rig->far);
 	assert_int_equal(readahead_pending(rig->readahead), 0);
 	readahead_free(rig->readahead);
-	cache_free(rig->cache);
 	far_release(&rig->far);
 	free(rig);
 }
@@ -399,16 +395,9 @@ static void a_file_can_be_closed_while_it_is_read_ahead(void **state)
 static int run_suite(uint32_t chunk)
 {
 	struct rig *rig = rig_new(&(struct readahead_config){.chunk = chunk});
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "reading ahead over memfs",
-		.base = "/base",
-		.has = FS_ALL,
-	};
-	int failed = fs_mkdir(&rig->far.other, suite.base);
+	int failed = fs_suite_run_over(&rig->far.caller, &rig->far.other,
+				       "reading ahead over memfs", FS_ALL);
 
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
 	rig_free(rig);
 	return failed;
 }

@@ -262,18 +262,12 @@ static void without_a_word_it_is_utf8_there_and_the_locale_here(void **state)
 static void all_else_is_as_without(void **state)
 {
 	struct rig *rig = rig_new();
-	struct fs_suite suite = {
-		.caller = rig->far.caller,
-		.name = "recode over memfs",
-		.base = "/base",
-		.has = FS_ALL,
-	};
 
 	(void)state;
 	rig->swaps = true;
-	assert_int_equal(fs_mkdir(&rig->far.other, suite.base), 0);
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
+	assert_int_equal(fs_suite_run_over(&rig->far.caller, &rig->far.other,
+					   "recode over memfs", FS_ALL),
+			 0);
 	rig_free(rig);
 }
 

@@ -443,16 +443,10 @@ static void order_is_that_of_one_connection(void **state)
 static int run_suite(uint32_t count, const struct spread_config *wish)
 {
 	struct lanes *lanes = lanes_new(count, wish);
-	struct fs_suite suite = {
-		.caller = lanes->c,
-		.name = "spread over memfs",
-		.base = "/base",
-		.has = FS_ALL & ~(count > 1 ? FS_COPY_RANGE : 0),
-	};
-	int failed = fs_mkdir(&lanes->other, suite.base);
+	uint32_t has = FS_ALL & ~(count > 1 ? FS_COPY_RANGE : 0);
+	int failed = fs_suite_run_over(&lanes->c, &lanes->other,
+				       "spread over memfs", has);
 
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
 	lanes_free(lanes);
 	return failed;
 }

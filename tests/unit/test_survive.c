@@ -486,14 +486,11 @@ static void payload_in_pieces_is_written_once(void **state)
 static void a_suite_passes_over_the_layer(void **state)
 {
 	struct rig *rig = rig_new(NULL);
-	struct fs_suite suite = {
-		.name = "survive over memfs", .base = "/base", .has = FS_ALL};
 
 	(void)state;
-	assert_int_equal(fs_mkdir(&rig->other, "/base"), 0);
-	suite.caller = rig->caller;
-	assert_int_equal(fs_suite_run(&suite), 0);
-	fs_caller_release(&suite.caller);
+	assert_int_equal(fs_suite_run_over(&rig->caller, &rig->other,
+					   "survive over memfs", FS_ALL),
+			 0);
 	rig_free(rig);
 }
 

@@ -385,14 +385,10 @@ static void a_cancelled_operation_is_told_once(void **state)
 }
 
 /* The suite of all file systems, with the layer between. */
-static void run_suite(struct world *world, struct fs_suite *suite)
+static void run_suite(struct world *world, const char *name)
 {
-	suite->base = "/base";
-	suite->has = FS_ALL;
-	suite->caller.fs = world->c.fs;
-	assert_int_equal(fs_mkdir(&suite->caller, suite->base), 0);
-	assert_int_equal(fs_suite_run(suite), 0);
-	fs_caller_release(&suite->caller);
+	assert_int_equal(fs_suite_run_over(&world->c, &world->c, name, FS_ALL),
+			 0);
 	assert_true(world->seen.of[CSFTP_OP_CLOSE] > 0);
 }
 
@@ -409,22 +405,19 @@ static void it_changes_nothing(void **state)
 {
 	struct world *world = *state;
 	struct csftp_memfs_config config = {.clock = tick};
-	struct fs_suite suite = {.name = "watch over memfs"};
-	struct fs_suite later = {.name = "watch over a later memfs",
-				 .caller.drive = later_run,
-				 .caller.arg = &world->later};
 
 	watch_free(world->c.fs);
 	csftp_memfs_free(world->mem);
 	assert_int_equal(csftp_memfs_new(&world->mem, &config), CSFTP_OK);
 	watch(world, world->mem);
-	run_suite(world, &suite);
-	assert_int_equal(fs_remove_tree(&suite.caller, "/base"), 0);
-	fs_caller_release(&suite.caller);
+	run_suite(world, "watch over memfs");
+	assert_int_equal(fs_remove_tree(&world->c, "/base"), 0);
 	watch_free(world->c.fs);
 	later_init(&world->later, world->mem);
 	watch(world, &world->later.fs);
-	run_suite(world, &later);
+	world->c.drive = later_run;
+	world->c.arg = &world->later;
+	run_suite(world, "watch over a later memfs");
 }
 
 #define ON_MEMFS(claim)                                                        \

@@ -320,19 +320,13 @@ static int run_suite(void)
 {
 	void *state = NULL;
 	struct rig *rig;
-	struct fs_suite suite = {
-		.name = "reasons over vague memfs",
-		.base = "/base",
-		.has = FS_ALL & ~FS_EXACT_ERRNO,
-	};
 	int failed = setup(&state);
 
 	rig = state;
 	rig->real_space = true;
-	suite.caller = rig->caller;
-	failed += fs_mkdir(&suite.caller, suite.base);
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
+	failed += fs_suite_run_over(&rig->caller, &rig->caller,
+				    "reasons over vague memfs",
+				    FS_ALL & ~FS_EXACT_ERRNO);
 	(void)teardown(&state);
 	return failed;
 }

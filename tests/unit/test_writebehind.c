@@ -513,19 +513,11 @@ static int run_suite(const char *name, enum writebehind_durability durability)
 {
 	void *state = NULL;
 	struct behind *world;
-	struct fs_suite suite = {
-		.name = name,
-		.base = "/base",
-		.has = FS_ALL,
-	};
 	int failed = behind_set_up(&state);
 
 	((struct behind *)state)->config.durability = durability;
 	world = behind_ready(&state);
-	suite.caller = *world->c;
-	failed += fs_mkdir(&world->far.other, suite.base);
-	failed += fs_suite_run(&suite);
-	fs_caller_release(&suite.caller);
+	failed += fs_suite_run_over(world->c, &world->far.other, name, FS_ALL);
 	(void)behind_tear_down(&state);
 	return failed;
 }
