@@ -228,6 +228,12 @@ int fs_open(struct fs_caller *caller, const char *path, uint32_t flags)
 						   .attr = &attr});
 }
 
+csftp_fh fs_opened(struct fs_caller *caller, const char *path, uint32_t flags)
+{
+	assert_int_equal(fs_open(caller, path, flags), 0);
+	return caller->fh;
+}
+
 int fs_opendir(struct fs_caller *caller, const char *path)
 {
 	return call_path(caller, CSFTP_OP_OPENDIR, path, 0);

@@ -57,6 +57,8 @@ int fs_rename(struct fs_caller *caller, const char *path, const char *path2);
 int fs_replace(struct fs_caller *caller, const char *path, const char *path2);
 /* The handle is caller->fh.  Made with the permissions 0644. */
 int fs_open(struct fs_caller *caller, const char *path, uint32_t flags);
+/* The same; the handle, or the test fails. */
+csftp_fh fs_opened(struct fs_caller *caller, const char *path, uint32_t flags);
 int fs_opendir(struct fs_caller *caller, const char *path);
 int fs_close(struct fs_caller *caller, csftp_fh fh);
 int fs_fsync(struct fs_caller *caller, csftp_fh fh);

@@ -17,6 +17,7 @@
 #include "server/account.h"
 #include "server/posixfs_impl.h"
 #include "tests/lib/fs_suite.h"
+#include "tests/lib/local.h"
 #include "tests/lib/test.h"
 
 #define RW     (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT)
@@ -103,48 +104,6 @@ bool account_group(struct account *out, gid_t gid)
 	return gr;
 }
 
-/* One directory and one posixfs in it for each test. */
-struct place {
-	char dir[64];
-	struct fs_caller c;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-	const char *tmp = getenv("TMPDIR");
-
-	if (!place)
-		return -1;
-	snprintf(place->dir, sizeof(place->dir), "%s/posixfs.XXXXXX",
-		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-	*state = place;
-	if (!mkdtemp(place->dir) || chmod(place->dir, 0755) != 0)
-		return -1;
-	return posixfs_new(&place->c.fs,
-			   &(struct posixfs_config){.start = place->dir}) ==
-			       CSFTP_OK
-		       ? 0
-		       : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	int err = fs_remove_tree(&place->c, place->dir);
-
-	fs_caller_release(&place->c);
-	posixfs_free(place->c.fs);
-	free(place);
-	return err;
-}
-
-static csftp_fh opened(struct fs_caller *c, const char *path, uint32_t flags)
-{
-	assert_int_equal(fs_open(c, path, flags), 0);
-	return c->fh;
-}
-
 /* Descriptors of this process; also whether all above 2 close on exec. */
 static unsigned count_fds(bool *all_close)
 {
@@ -168,7 +127,7 @@ static unsigned count_fds(bool *all_close)
 
 static void all_is_closed_on_free_and_on_exec(void **state)
 {
-	struct place *place = *state;
+	struct local *local = *state;
 	struct fs_caller c = {0};
 	bool inherited_none = true;
 	bool all_close = true;
@@ -176,10 +135,10 @@ static void all_is_closed_on_free_and_on_exec(void **state)
 
 	assert_int_equal(
 		posixfs_new(&c.fs,
-			    &(struct posixfs_config){.start = place->dir}),
+			    &(struct posixfs_config){.start = local->dir}),
 		CSFTP_OK);
-	opened(&c, "f", RW);
-	opened(&c, "f", CSFTP_OPEN_READ);
+	fs_opened(&c, "f", RW);
+	fs_opened(&c, "f", CSFTP_OPEN_READ);
 	assert_int_equal(fs_opendir(&c, ""), 0);
 	assert_int_equal(count_fds(&all_close), before + 4);
 	if (inherited_none)
@@ -191,21 +150,21 @@ static void all_is_closed_on_free_and_on_exec(void **state)
 
 static void a_full_table_is_emfile(void **state)
 {
-	struct place *place = *state;
+	struct local *local = *state;
 	struct fs_caller c = {0};
 	csftp_fh fh;
 
 	assert_int_equal(
-		posixfs_new(&c.fs, &(struct posixfs_config){.start = place->dir,
+		posixfs_new(&c.fs, &(struct posixfs_config){.start = local->dir,
 							    .handles = 2}),
 		CSFTP_OK);
-	fh = opened(&c, "a", RW);
+	fh = fs_opened(&c, "a", RW);
 	assert_int_equal(fs_opendir(&c, ""), 0);
 	assert_int_equal(fs_open(&c, "new", RW), EMFILE);
 	assert_int_equal(fs_opendir(&c, ""), EMFILE);
 	assert_int_equal(fs_getattr(&c, "new"), ENOENT);
 	assert_int_equal(fs_close(&c, fh), 0);
-	opened(&c, "a", RW);
+	fs_opened(&c, "a", RW);
 	posixfs_free(c.fs);
 }
 
@@ -231,12 +190,12 @@ static void a_missing_start_directory_is_reported(void **state)
 
 static void relative_paths_begin_at_the_start_directory(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	char path[128];
 
 	assert_int_equal(fs_mkdir(c, "d"), 0);
-	snprintf(path, sizeof(path), "%s/d", place->dir);
+	snprintf(path, sizeof(path), "%s/d", local->dir);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(fs_realpath(c, "d"), 0);
 	assert_string_equal(c->text, path);
@@ -245,8 +204,8 @@ static void relative_paths_begin_at_the_start_directory(void **state)
 
 static void the_processes_umask_applies(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	mode_t old = umask(027);
 	struct csftp_req req = {.op = CSFTP_OP_OPEN, .path = "f", .flags = RW};
 
@@ -273,12 +232,12 @@ static void be_oneself(void)
 
 static void rights_are_the_callers(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	const struct csftp_attr none = {.mask = CSFTP_ATTR_MODE};
 	int err[3];
 
-	opened(c, "f", RW);
+	fs_opened(c, "f", RW);
 	assert_int_equal(fs_mkdir(c, "d"), 0);
 	assert_int_equal(fs_mkdir(c, "d/e"), 0);
 	assert_int_equal(fs_setattr(c, "f", &none), 0);
@@ -300,15 +259,15 @@ static void rights_are_the_callers(void **state)
 
 static void a_name_that_cannot_be_looked_at_is_listed(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_MODE, .mode = 0444};
 	struct fs_names names = {0};
 	size_t i = 0;
 	int err;
 
 	assert_int_equal(fs_mkdir(c, "d"), 0);
-	opened(c, "d/f", RW);
+	fs_opened(c, "d/f", RW);
 	assert_int_equal(fs_setattr(c, "d", &attr), 0);
 	be_nobody();
 	err = fs_list(c, "d", &names);
@@ -323,21 +282,21 @@ static void a_name_that_cannot_be_looked_at_is_listed(void **state)
 
 static void a_fifo_does_not_hang(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE};
 	char path[128];
 	csftp_fh rd;
 	csftp_fh wr;
 
-	snprintf(path, sizeof(path), "%s/fifo", place->dir);
+	snprintf(path, sizeof(path), "%s/fifo", local->dir);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(fs_open(c, "fifo", CSFTP_OPEN_WRITE), ENXIO);
 	assert_int_equal(fs_setattr(c, "fifo", &attr), EINVAL);
-	rd = opened(c, "fifo", CSFTP_OPEN_READ);
+	rd = fs_opened(c, "fifo", CSFTP_OPEN_READ);
 	assert_int_equal(fs_read(c, rd, 0, 10), 0);
 	assert_true(c->eof);
-	wr = opened(c, "fifo", CSFTP_OPEN_WRITE);
+	wr = fs_opened(c, "fifo", CSFTP_OPEN_WRITE);
 	assert_int_equal(fs_read(c, rd, 0, 10), EAGAIN);
 	/* It cannot seek: the offset has no meaning. */
 	assert_int_equal(fs_write(c, wr, 5, "abc", 3), 0);
@@ -350,8 +309,8 @@ static void a_fifo_does_not_hang(void **state)
 
 static void a_link_is_not_followed_out_of_a_removal(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 
 	assert_int_equal(fs_symlink(c, "l", "/"), 0);
 	assert_int_equal(fs_unlink(c, "l"), 0);
@@ -360,15 +319,15 @@ static void a_link_is_not_followed_out_of_a_removal(void **state)
 
 static void a_read_without_room_uses_our_own(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	const size_t len = 300000;
 	char *data = malloc(len);
 	struct csftp_req req = {.op = CSFTP_OP_READ, .len = len};
 
 	assert_non_null(data);
 	memset(data, 'x', len);
-	req.fh = opened(c, "f", RW);
+	req.fh = fs_opened(c, "f", RW);
 	assert_int_equal(fs_write(c, req.fh, 0, data, len), 0);
 	assert_int_equal(fs_call(c, &req), 0);
 	assert_int_equal(c->data_len, 256 * 1024);
@@ -405,30 +364,30 @@ static void read_and_copy(struct csftp_req *req,
 
 static void a_reply_lives_until_done_returns(void **state)
 {
-	struct place *place = *state;
-	struct nested nested = {.c = &place->c};
-	csftp_fh fh = opened(&place->c, "f", RW);
+	struct local *local = *state;
+	struct nested nested = {.c = &local->c};
+	csftp_fh fh = fs_opened(&local->c, "f", RW);
 
-	nested.to = opened(&place->c, "g", RW);
-	assert_int_equal(fs_write(&place->c, fh, 0, "0123456789", 10), 0);
+	nested.to = fs_opened(&local->c, "g", RW);
+	assert_int_equal(fs_write(&local->c, fh, 0, "0123456789", 10), 0);
 	nested.req = (struct csftp_req){
 		.op = CSFTP_OP_READ, .fh = fh, .len = 5, .done = read_and_copy};
-	csftp_submit(place->c.fs, &nested.req);
+	csftp_submit(local->c.fs, &nested.req);
 	assert_int_equal(nested.answers, 1);
 }
 
 static void files_that_do_not_tell_their_size_are_copied(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	struct csftp_req range = {0};
 	size_t len;
 	char text[4096];
 
 	if (access("/proc/version", R_OK) != 0)
 		skip();
-	range.fh = opened(c, "/proc/version", CSFTP_OPEN_READ);
-	range.fh2 = opened(c, "f", RW);
+	range.fh = fs_opened(c, "/proc/version", CSFTP_OPEN_READ);
+	range.fh2 = fs_opened(c, "f", RW);
 	assert_int_equal(fs_read_all(c, range.fh, 0, sizeof(text)), 0);
 	len = c->data_len;
 	assert_in_range(len, 1, sizeof(text));
@@ -442,21 +401,21 @@ static void files_that_do_not_tell_their_size_are_copied(void **state)
 
 static void a_full_device_is_enospc(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	csftp_fh fh;
 
 	if (access("/dev/full", W_OK) != 0)
 		skip();
-	fh = opened(c, "/dev/full", CSFTP_OPEN_WRITE);
+	fh = fs_opened(c, "/dev/full", CSFTP_OPEN_WRITE);
 	assert_int_equal(fs_write(c, fh, 0, "x", 1), ENOSPC);
 	assert_int_equal(fs_close(c, fh), 0);
 }
 
 static void a_number_is_looked_up_once(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	void *fs = c->fs;
 	struct csftp_req req = {.op = CSFTP_OP_IDNAME,
 				.flags = CSFTP_ID_USER,
@@ -483,8 +442,8 @@ static void a_number_is_looked_up_once(void **state)
 
 static void names_of_numbers_are_found_or_enoent(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	struct csftp_req req = {.op = CSFTP_OP_IDNAME, .flags = CSFTP_ID_USER};
 
 	assert_int_equal(fs_call(c, &req), 0);
@@ -506,8 +465,8 @@ static void names_of_numbers_are_found_or_enoent(void **state)
 
 static void homes_are_those_of_the_user_database(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	const struct passwd *root = getpwnam("root");
 	struct csftp_req req = {.op = CSFTP_OP_HOMEDIR, .path = "root"};
 	char below[128];
@@ -524,7 +483,7 @@ static void homes_are_those_of_the_user_database(void **state)
 	assert_int_equal(fs_call(c, &req), ENOENT);
 	/* Without EXPAND it is a name like any other. */
 	assert_int_equal(fs_realpath(c, "~"), 0);
-	snprintf(below, sizeof(below), "%s/~", place->dir);
+	snprintf(below, sizeof(below), "%s/~", local->dir);
 	assert_string_equal(c->text, below);
 }
 
@@ -544,20 +503,20 @@ static int run_suite(const struct shape *shape)
 	struct posixfs_config config = {0};
 	void *state = NULL;
 	mode_t old = umask(022);
-	struct place *place;
+	struct local *local;
 	int failed;
 
-	if (set_up(&state) != 0)
+	if (local_set_up(&state) != 0)
 		return 1;
-	place = state;
-	suite.base = place->dir;
+	local = state;
+	suite.base = local->dir;
 	if (shape->jail) {
-		config.root = place->dir;
+		config.root = local->dir;
 		suite.base = "";
 	}
 	if (shape->views) {
-		if (fs_mkdir(&place->c, "ro") != 0 ||
-		    fs_mkdir(&place->c, "no") != 0)
+		if (fs_mkdir(&local->c, "ro") != 0 ||
+		    fs_mkdir(&local->c, "no") != 0)
 			return 1;
 		config.views = views;
 		config.view_count = 2;
@@ -572,10 +531,11 @@ static int run_suite(const struct shape *shape)
 	umask(old);
 	fs_caller_release(&suite.caller);
 	posixfs_free(suite.caller.fs);
-	return tear_down(&state) == 0 ? failed : failed + 1;
+	return local_tear_down(&state) == 0 ? failed : failed + 1;
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, local_set_up, local_tear_down)
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -11,6 +11,7 @@
 
 #include "server/posixfs.h"
 #include "tests/lib/fs_call.h"
+#include "tests/lib/local.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/test.h"
 
@@ -97,48 +98,6 @@ int ftruncate(int fd, off_t size)
 	return -1;
 }
 
-/* One directory and one posixfs in it for each test. */
-struct place {
-	char dir[64];
-	struct fs_caller c;
-};
-
-static int set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-	const char *tmp = getenv("TMPDIR");
-
-	if (!place)
-		return -1;
-	snprintf(place->dir, sizeof(place->dir), "%s/posixfs.XXXXXX",
-		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
-	*state = place;
-	if (!mkdtemp(place->dir) || chmod(place->dir, 0755) != 0)
-		return -1;
-	return posixfs_new(&place->c.fs,
-			   &(struct posixfs_config){.start = place->dir}) ==
-			       CSFTP_OK
-		       ? 0
-		       : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct place *place = *state;
-	int err = fs_remove_tree(&place->c, place->dir);
-
-	fs_caller_release(&place->c);
-	posixfs_free(place->c.fs);
-	free(place);
-	return err;
-}
-
-static csftp_fh opened(struct fs_caller *c, const char *path, uint32_t flags)
-{
-	assert_int_equal(fs_open(c, path, flags), 0);
-	return c->fh;
-}
-
 /* Asks for more names, or closes, inside of entry(). */
 struct greedy {
 	struct csftp_req req;
@@ -173,8 +132,8 @@ static void greedy_done(struct csftp_req *req, const struct csftp_reply *reply)
 
 static void names_are_not_pulled_away_from_who_is_told_them(void **state)
 {
-	struct place *place = *state;
-	struct greedy greedy = {.c = &place->c};
+	struct local *local = *state;
+	struct greedy greedy = {.c = &local->c};
 	struct csftp_req req = {.op = CSFTP_OP_READDIR,
 				.entry = greedy_entry,
 				.done = greedy_done};
@@ -183,23 +142,23 @@ static void names_are_not_pulled_away_from_who_is_told_them(void **state)
 		char name[16];
 
 		snprintf(name, sizeof(name), "n%d", i);
-		opened(&place->c, name, RW);
+		fs_opened(&local->c, name, RW);
 	}
-	assert_int_equal(fs_opendir(&place->c, ""), 0);
-	req.fh = place->c.fh;
+	assert_int_equal(fs_opendir(&local->c, ""), 0);
+	req.fh = local->c.fh;
 	greedy.req = req;
-	csftp_submit(place->c.fs, &greedy.req);
+	csftp_submit(local->c.fs, &greedy.req);
 	assert_int_equal(greedy.err, 0);
 	assert_int_equal(greedy.inner_err, EBUSY);
 	assert_in_range(greedy.names, 20, 22);
 	/* Afterwards it can be asked again. */
 	greedy.req = req;
-	csftp_submit(place->c.fs, &greedy.req);
+	csftp_submit(local->c.fs, &greedy.req);
 	assert_int_equal(greedy.err, 0);
-	assert_int_equal(fs_opendir(&place->c, ""), 0);
-	req.fh = place->c.fh;
-	greedy = (struct greedy){.req = req, .c = &place->c, .closes = true};
-	csftp_submit(place->c.fs, &greedy.req);
+	assert_int_equal(fs_opendir(&local->c, ""), 0);
+	req.fh = local->c.fh;
+	greedy = (struct greedy){.req = req, .c = &local->c, .closes = true};
+	csftp_submit(local->c.fs, &greedy.req);
 	assert_int_equal(greedy.inner_err, 0);
 	assert_int_equal(greedy.names, 1);
 	assert_int_equal(greedy.err, EBADF);
@@ -207,7 +166,7 @@ static void names_are_not_pulled_away_from_who_is_told_them(void **state)
 
 static void file_has(struct fs_caller *c, const char *path, const char *text)
 {
-	csftp_fh fh = opened(c, path, CSFTP_OPEN_READ);
+	csftp_fh fh = fs_opened(c, path, CSFTP_OPEN_READ);
 
 	assert_int_equal(fs_read_all(c, fh, 0, 100), 0);
 	assert_int_equal(c->data_len, strlen(text));
@@ -218,7 +177,7 @@ static void file_has(struct fs_caller *c, const char *path, const char *text)
 
 static void put_text(struct fs_caller *c, const char *path, const char *text)
 {
-	csftp_fh fh = opened(c, path, RW | CSFTP_OPEN_TRUNC);
+	csftp_fh fh = fs_opened(c, path, RW | CSFTP_OPEN_TRUNC);
 
 	assert_int_equal(fs_write(c, fh, 0, text, strlen(text)), 0);
 	assert_int_equal(fs_close(c, fh), 0);
@@ -226,8 +185,8 @@ static void put_text(struct fs_caller *c, const char *path, const char *text)
 
 static void a_rename_never_overwrites_without_the_kernels_help(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	char appears[128];
 
 	played.old_kernel = true;
@@ -239,7 +198,7 @@ static void a_rename_never_overwrites_without_the_kernels_help(void **state)
 	put_text(c, "a", "other");
 	assert_int_equal(fs_rename(c, "a", "b"), EEXIST);
 	/* It comes while we are at it. */
-	snprintf(appears, sizeof(appears), "%s/late", place->dir);
+	snprintf(appears, sizeof(appears), "%s/late", local->dir);
 	played.appears = appears;
 	assert_int_equal(fs_rename(c, "a", "late"), EEXIST);
 	played.appears = NULL;
@@ -266,26 +225,26 @@ static void a_rename_never_overwrites_without_the_kernels_help(void **state)
 
 static void a_lease_is_waited_for_outside_of_open(void **state)
 {
-	struct place *place = *state;
+	struct local *local = *state;
 
-	put_text(&place->c, "f", "text");
+	put_text(&local->c, "f", "text");
 	played.leases = 3;
 	played.waited = false;
-	file_has(&place->c, "f", "text");
+	file_has(&local->c, "f", "text");
 	assert_int_equal(played.leases, 0);
 	assert_false(played.waited);
 	/* What is not there is not waited for. */
 	played.leases = 1;
-	assert_int_equal(fs_open(&place->c, "none", CSFTP_OPEN_READ),
+	assert_int_equal(fs_open(&local->c, "none", CSFTP_OPEN_READ),
 			 EWOULDBLOCK);
 }
 
 static void an_interrupted_truncation_goes_on(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 5};
-	csftp_fh fh = opened(c, "f", RW);
+	csftp_fh fh = fs_opened(c, "f", RW);
 
 	played.interrupts = 3;
 	assert_int_equal(fs_setattr(c, "f", &attr), 0);
@@ -300,12 +259,12 @@ static void an_interrupted_truncation_goes_on(void **state)
 
 #define MIB (1024ULL * 1024)
 
-static uint64_t blocks_of(const struct place *place, const char *name)
+static uint64_t blocks_of(const struct local *local, const char *name)
 {
 	char path[128];
 	struct stat st;
 
-	snprintf(path, sizeof(path), "%s/%s", place->dir, name);
+	snprintf(path, sizeof(path), "%s/%s", local->dir, name);
 	assert_int_equal(stat(path, &st), 0);
 	return (uint64_t)st.st_blocks * 512;
 }
@@ -322,17 +281,17 @@ static void zeros_then(struct fs_caller *c, csftp_fh fh, uint64_t off,
 }
 
 /* Data at 8 MiB in a file of 64 MiB: the rest is a hole. */
-static void copy_holes(struct place *place, const char *to)
+static void copy_holes(struct local *local, const char *to)
 {
-	struct fs_caller *c = &place->c;
+	struct fs_caller *c = &local->c;
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 64 * MIB};
-	struct csftp_req range = {.fh = opened(c, "holes", RW)};
+	struct csftp_req range = {.fh = fs_opened(c, "holes", RW)};
 
 	assert_int_equal(fs_write(c, range.fh, 8 * MIB, "data", 4), 0);
 	assert_int_equal(fs_fsetattr(c, range.fh, &attr), 0);
-	if (blocks_of(place, "holes") > MIB)
+	if (blocks_of(local, "holes") > MIB)
 		skip_because("this file system has no holes");
-	range.fh2 = opened(c, to, RW);
+	range.fh2 = fs_opened(c, to, RW);
 	/* What is there already becomes zeros. */
 	assert_int_equal(fs_write(c, range.fh2, 8 * MIB - 50, "old", 3), 0);
 	assert_int_equal(fs_write(c, range.fh2, 16 * MIB, "old", 3), 0);
@@ -340,7 +299,7 @@ static void copy_holes(struct place *place, const char *to)
 	assert_int_equal(c->count, 64 * MIB);
 	assert_int_equal(fs_fgetattr(c, range.fh2), 0);
 	assert_int_equal(c->attr.size, 64 * MIB);
-	assert_true(blocks_of(place, to) < MIB);
+	assert_true(blocks_of(local, to) < MIB);
 	zeros_then(c, range.fh2, 8 * MIB, "data");
 	zeros_then(c, range.fh2, 16 * MIB + 50, "");
 	/* A part that begins and ends in holes, to a place of its own. */
@@ -351,7 +310,7 @@ static void copy_holes(struct place *place, const char *to)
 	assert_int_equal(fs_fgetattr(c, range.fh2), 0);
 	assert_int_equal(c->attr.size, 108 * MIB);
 	zeros_then(c, range.fh2, 104 * MIB, "data");
-	assert_true(blocks_of(place, to) < MIB);
+	assert_true(blocks_of(local, to) < MIB);
 }
 
 static void holes_stay_holes_in_a_copy(void **state)
@@ -364,15 +323,15 @@ static void holes_stay_holes_in_a_copy(void **state)
 
 static void a_hole_goes_into_a_pipe_as_zeros(void **state)
 {
-	struct place *place = *state;
-	struct fs_caller *c = &place->c;
-	struct csftp_req range = {.fh = opened(c, "holes", RW)};
+	struct local *local = *state;
+	struct fs_caller *c = &local->c;
+	struct csftp_req range = {.fh = fs_opened(c, "holes", RW)};
 	char path[128];
 
-	snprintf(path, sizeof(path), "%s/fifo", place->dir);
+	snprintf(path, sizeof(path), "%s/fifo", local->dir);
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(fs_write(c, range.fh, 8192, "data", 4), 0);
-	range.fh2 = opened(c, "fifo", CSFTP_OPEN_READ | CSFTP_OPEN_WRITE);
+	range.fh2 = fs_opened(c, "fifo", CSFTP_OPEN_READ | CSFTP_OPEN_WRITE);
 	assert_int_equal(fs_copy_range(c, &range), 0);
 	assert_int_equal(c->count, 8196);
 	assert_int_equal(fs_read(c, range.fh2, 0, 10000), 0);
@@ -383,14 +342,14 @@ static void a_hole_goes_into_a_pipe_as_zeros(void **state)
 
 static void a_current_directory_that_is_gone_is_said(void **state)
 {
-	struct place *place = *state;
+	struct local *local = *state;
 	struct fs_caller c = {0};
 	int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	enum csftp_err err;
 	char dir[128];
 
 	assert_true(here >= 0);
-	snprintf(dir, sizeof(dir), "%s/gone", place->dir);
+	snprintf(dir, sizeof(dir), "%s/gone", local->dir);
 	assert_int_equal(mkdir(dir, 0755), 0);
 	assert_int_equal(chdir(dir), 0);
 	assert_int_equal(rmdir(dir), 0);
@@ -403,11 +362,11 @@ static void a_current_directory_that_is_gone_is_said(void **state)
 
 static void a_start_that_goes_takes_only_relative_paths_with_it(void **state)
 {
-	struct place *place = *state;
+	struct local *local = *state;
 	struct fs_caller c = {0};
 	char dir[128];
 
-	snprintf(dir, sizeof(dir), "%s/goes", place->dir);
+	snprintf(dir, sizeof(dir), "%s/goes", local->dir);
 	assert_int_equal(mkdir(dir, 0755), 0);
 	assert_int_equal(
 		posixfs_new(&c.fs, &(struct posixfs_config){.start = dir}),
@@ -421,7 +380,8 @@ static void a_start_that_goes_takes_only_relative_paths_with_it(void **state)
 	posixfs_free(c.fs);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST(f)                                                                \
+	cmocka_unit_test_setup_teardown(f, local_set_up, local_tear_down)
 
 int main(void)
 {
