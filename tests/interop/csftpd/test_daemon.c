@@ -17,35 +17,13 @@
 
 enum { QUIET_MS = 60000, TEXT_MAX = 1 << 20 };
 
-struct state {
-	struct sshd sshd;
-	char dir[PROC_PATH_MAX]; /* for files of the test's */
-};
-
-static int make(void **state)
-{
-	struct state *all = calloc(1, sizeof(*all));
-
-	assert_non_null(all);
-	umask(022);
-	scratch_make(all->dir);
-	*state = all;
-	return 0;
-}
-
-static int drop(void **state)
-{
-	struct state *all = *state;
-
-	csftpd_drop(&all->sshd);
-	scratch_remove(all->dir);
-	free(all);
-	return 0;
-}
-
-/* A shell's script with $config, $host, $port, $key, $dir and $csftpd. */
-__attribute__((format(printf, 2, 3))) static void sh(const struct state *all,
-						     const char *format, ...)
+/*
+ * A shell's script with $config, $host, $port, $key, $dir and $csftpd; sftp,
+ * which does what its standard input says; open_session, which leaves one open
+ * as $client, that does what is written to descriptor 9; and end, for $pid.
+ */
+__attribute__((format(printf, 2, 3))) static void
+sh(const struct csftpd_rig *all, const char *format, ...)
 {
 	char program[PROC_PATH_MAX], script[16384];
 	va_list args;
@@ -59,6 +37,18 @@ __attribute__((format(printf, 2, 3))) static void sh(const struct state *all,
 		"cd \"$dir\"\n"
 		"sftp() {\n"
 		"\tcommand sftp -q -F $config -b - \"$@\" $host\n"
+		"}\n"
+		"open_session() {\n"
+		"\tmkfifo in\n"
+		"\tsftp <in >said 2>&1 &\n"
+		"\tclient=$!\n"
+		"\texec 9>in\n"
+		"\techo \"mkdir $dir/one\" >&9\n"
+		"\tuntil test -d one; do sleep 0.05; done\n"
+		"}\n"
+		"end() {\n"
+		"\tkill $pid\n"
+		"\twhile kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
 		"}\n"
 		"%s",
 		all->dir, all->sshd.client, all->sshd.key, all->sshd.port,
@@ -123,7 +113,7 @@ static const struct {
 
 static void wrong_settings_are_told_with_file_and_line(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "");
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -147,7 +137,7 @@ static void wrong_settings_are_told_with_file_and_line(void **state)
 
 static void settings_come_as_sshd_has_them(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "");
 	sh(all, "%s",
@@ -185,7 +175,7 @@ static void settings_come_as_sshd_has_them(void **state)
  */
 static void a_sandbox_does_not_end_with_a_reload(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "Root %s\n", all->dir);
 	sh(all,
@@ -213,7 +203,7 @@ static void a_sandbox_does_not_end_with_a_reload(void **state)
 /* In the background; the file is there when the first process ends. */
 static void it_goes_to_the_background_once_it_serves(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "");
 	csftpd_end(&all->sshd);
@@ -222,8 +212,7 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 	   "pid=$(cat pid)\n"
 	   "ok=0\n"
 	   "echo pwd | sftp >said || ok=$?\n"
-	   "kill $pid\n"
-	   "while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
+	   "end\n"
 	   "test $ok = 0\n"
 	   "test ! -e pid\n"
 	   "ok=0\n"
@@ -238,8 +227,7 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 	   "ok=0\n"
 	   "$csftpd ctl -s control reload || ok=$?\n"
 	   "pid=$(cat pid)\n"
-	   "kill $pid\n"
-	   "while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
+	   "end\n"
 	   "test $ok = 0\n"
 	   "test ! -e control && test ! -e pid\n"
 	   /* A sandbox leaves it empty, and a place that is none is told. */
@@ -248,8 +236,7 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 	   "Root=$dir/root\n"
 	   "pid=$(cat pid)\n"
 	   "echo ls | sftp >said && grep -q file said\n"
-	   "kill $pid\n"
-	   "while kill -0 $pid 2>/dev/null; do sleep 0.05; done\n"
+	   "end\n"
 	   "test ! -s pid\n"
 	   "ok=0\n"
 	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/no/pid 2>said || "
@@ -261,7 +248,7 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 /* As systemd does it: LISTEN_FDS, here by a shell's redirection. */
 static void it_takes_a_socket_that_is_given(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	char path[PROC_PATH_MAX];
 
 	csftpd_start(&all->sshd, "%s", "");
@@ -293,7 +280,7 @@ static void it_takes_a_socket_that_is_given(void **state)
 
 static void only_who_is_allowed_gets_in(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
 	sh(all, "%s",
@@ -328,7 +315,7 @@ static void only_who_is_allowed_gets_in(void **state)
 
 static void a_key_gets_what_its_line_says(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "");
 	sh(all, "%s",
@@ -356,18 +343,13 @@ static void a_key_gets_what_its_line_says(void **state)
 
 static void reloading_changes_what_begins_later(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	char text[TEXT_MAX];
 
 	csftpd_start(&all->sshd, "%s", "");
 	/* A session goes on with what it has begun with. */
 	sh(all,
-	   "mkfifo in\n"
-	   "sftp <in >said 2>&1 &\n"
-	   "client=$!\n"
-	   "exec 9>in\n"
-	   "echo \"mkdir $dir/one\" >&9\n"
-	   "until test -d one; do sleep 0.05; done\n"
+	   "open_session\n"
 	   "echo ReadOnly yes >>$of/csftpd_config\n"
 	   "$csftpd ctl -s $of/control reload\n"
 	   "if echo \"mkdir $dir/two\" | sftp; then exit 9; fi\n"
@@ -401,7 +383,7 @@ static void reloading_changes_what_begins_later(void **state)
 /* A transfer goes on to its end; who does nothing is not waited for. */
 static void draining_lets_transfers_end(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "Rate 4M\nDrainTime 0\n");
 	sh(all,
@@ -420,16 +402,12 @@ static void draining_lets_transfers_end(void **state)
 /* An hour is what a session has in which something is asked for. */
 static void draining_ends_sessions_that_are_idle(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	char text[TEXT_MAX / 16];
 
 	csftpd_start(&all->sshd, "%s", "LogLevel INFO\nDrainTime 1h\n");
 	sh(all,
-	   "mkfifo in\n"
-	   "sftp <in >said 2>&1 &\n"
-	   "exec 9>in\n"
-	   "echo \"mkdir $dir/one\" >&9\n"
-	   "until test -d one; do sleep 0.05; done\n"
+	   "open_session\n"
 	   "kill -TERM %d\n"
 	   "until grep -q '^ended' $of/log; do sleep 0.05; done\n"
 	   "exec 9>&-\n"
@@ -443,7 +421,7 @@ static void draining_ends_sessions_that_are_idle(void **state)
 
 static void draining_has_an_end(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s",
 		     "LogLevel INFO\nDrainTime 1\nRate 20000\n");
@@ -462,19 +440,14 @@ static void draining_has_an_end(void **state)
 
 static void the_second_signal_does_not_wait(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	int silent, status;
 
 	csftpd_start(&all->sshd, "%s", "LogLevel INFO\nDrainTime 0\n");
 	silent = dial(&all->sshd);
 	csftpd_await_fact(&all->sshd, "connections", 1);
 	sh(all,
-	   "mkfifo in\n"
-	   "sftp <in >said 2>&1 &\n"
-	   "client=$!\n"
-	   "exec 9>in\n"
-	   "echo \"mkdir $dir/one\" >&9\n"
-	   "until test -d one; do sleep 0.05; done\n"
+	   "open_session\n"
 	   "kill -TERM %d\n"
 	   "until grep -q 'ending when' $of/log; do sleep 0.05; done\n"
 	   "if echo pwd | command sftp -o ConnectionAttempts=1 -q -F $config "
@@ -496,7 +469,7 @@ static void the_second_signal_does_not_wait(void **state)
 
 static void it_is_asked_and_told_by_its_socket(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	char text[65536];
 	int silent;
 
@@ -543,7 +516,7 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 /* Places are few: who comes waits in the kernel until one is free. */
 static void connections_wait_for_a_place(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	int fds[4];
 
 	csftpd_start(&all->sshd, "%s",
@@ -566,7 +539,7 @@ static void connections_wait_for_a_place(void **state)
 
 static void who_does_not_log_in_in_time_is_dropped(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	char text[4096];
 	int silent;
 
@@ -582,7 +555,7 @@ static void who_does_not_log_in_in_time_is_dropped(void **state)
 
 static void a_client_that_is_gone_is_noticed(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s",
 		     "ClientAliveInterval 1\nClientAliveCountMax 2\n"
@@ -605,7 +578,7 @@ static void a_client_that_is_gone_is_noticed(void **state)
 /* Of its connections the kernel has a timer: the sixth word is 02:... */
 static void who_vanishes_is_looked_for(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 	int fd;
 
 	csftpd_start(&all->sshd, "%s", "");
@@ -623,7 +596,7 @@ static void who_vanishes_is_looked_for(void **state)
 
 static void guessing_has_its_price(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "PerSourcePenalties authfail:20s\n");
 	sh(all, "%s",
@@ -641,7 +614,7 @@ static void guessing_has_its_price(void **state)
 /* Many sessions in one connection, and new keys every megabyte. */
 static void sessions_share_a_connection(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "RekeyLimit 1M\n");
 	sh(all, "%s",
@@ -663,7 +636,7 @@ static void sessions_share_a_connection(void **state)
 
 static void the_tree_is_what_the_settings_say(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	must_sh("cd '%s' && mkdir secret fixed && "
 		"head -c 600000 /dev/urandom >part",
@@ -689,7 +662,8 @@ static void the_tree_is_what_the_settings_say(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
-#define DAEMON_TEST(claim) cmocka_unit_test_setup_teardown(claim, make, drop)
+#define DAEMON_TEST(claim)                                                     \
+	cmocka_unit_test_setup_teardown(claim, csftpd_rig_make, csftpd_rig_drop)
 
 int main(void)
 {

@@ -9,39 +9,12 @@
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"
 
-struct state {
-	struct sshd sshd;
-	char dir[PROC_PATH_MAX];
-};
-
-static int make(void **state)
-{
-	struct state *all = calloc(1, sizeof(*all));
-
-	if (!all)
-		return -1;
-	umask(022);
-	scratch_make(all->dir);
-	*state = all;
-	return 0;
-}
-
-static int drop(void **state)
-{
-	struct state *all = *state;
-
-	csftpd_drop(&all->sshd);
-	scratch_remove(all->dir);
-	free(all);
-	return 0;
-}
-
 /*
  * A script in the scratch directory, with $there for it in the words of the
  * server, and: run WORDS, by ssh; scp WORDS, by the old protocol.
  */
-__attribute__((format(printf, 2, 3))) static void sh(const struct state *all,
-						     const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void
+sh(const struct csftpd_rig *all, const char *format, ...)
 {
 	char script[8192];
 	va_list args;
@@ -68,7 +41,7 @@ __attribute__((format(printf, 2, 3))) static void sh(const struct state *all,
 }
 
 /* Names, sizes, modes and times of all kinds. */
-static void make_tree(const struct state *all)
+static void make_tree(const struct csftpd_rig *all)
 {
 	sh(all, "mkdir -p 'tree/a dir/deep' tree/empty\n"
 		"head -c 3000001 /dev/urandom >tree/large\n"
@@ -88,7 +61,7 @@ static void make_tree(const struct state *all)
 
 static void scp_copies_a_tree_both_ways(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	make_tree(all);
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
@@ -110,7 +83,7 @@ static void scp_copies_a_tree_both_ways(void **state)
 
 static void scp_finds_by_pattern_and_from_home(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
 	sh(all, "mkdir from to && for n in a.c b.c c.h; do\n"
@@ -128,7 +101,7 @@ static void scp_finds_by_pattern_and_from_home(void **state)
 
 static void new_keys_do_not_disturb_a_copy(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
 	sh(all, "head -c 20000000 /dev/urandom >large\n"
@@ -141,7 +114,7 @@ static void new_keys_do_not_disturb_a_copy(void **state)
 
 static void sums_and_space_are_those_of_this_machine(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
 	sh(all,
@@ -162,7 +135,7 @@ static void sums_and_space_are_those_of_this_machine(void **state)
 
 static void there_is_no_shell(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
 	sh(all, "status 127 run ls\n"
@@ -178,7 +151,7 @@ static void there_is_no_shell(void **state)
 
 static void a_hostile_peer_stays_below_its_target(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "LogLevel ERROR\n");
 	sh(all, "mkdir t\n"
@@ -197,7 +170,7 @@ static void a_hostile_peer_stays_below_its_target(void **state)
 
 static void what_is_read_only_stays_so(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "LogLevel ERROR\nReadOnly yes\n");
 	sh(all, "echo x >x\n"
@@ -209,7 +182,7 @@ static void what_is_read_only_stays_so(void **state)
 
 static void a_jail_is_one_for_commands_too(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	sh(all, "mkdir jail; echo in >jail/in; echo out >out\n"
 		"ln -s ../out jail/link; ln -s /in jail/good\n");
@@ -225,7 +198,7 @@ static void a_jail_is_one_for_commands_too(void **state)
 
 static void curl_speaks_scp(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	skip_without("curl");
 	if (proc_sh(0, "curl -V | grep -qw scp") != 0)
@@ -244,7 +217,8 @@ static void curl_speaks_scp(void **state)
 
 int main(void)
 {
-#define CLAIM(name) cmocka_unit_test_setup_teardown(name, make, drop)
+#define CLAIM(name)                                                            \
+	cmocka_unit_test_setup_teardown(name, csftpd_rig_make, csftpd_rig_drop)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(scp_copies_a_tree_both_ways),
 		CLAIM(scp_finds_by_pattern_and_from_home),

@@ -6,37 +6,11 @@
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"
 
-struct state {
-	struct sshd sshd;
-	char dir[PROC_PATH_MAX];
-};
-
-static int make(void **state)
-{
-	struct state *all = calloc(1, sizeof(*all));
-
-	if (!all)
-		return -1;
-	scratch_make(all->dir);
-	*state = all;
-	return 0;
-}
-
-static int drop(void **state)
-{
-	struct state *all = *state;
-
-	csftpd_drop(&all->sshd);
-	scratch_remove(all->dir);
-	free(all);
-	return 0;
-}
-
 /*
  * In the scratch directory, which is the home, as these clients keep things
  * there; client is set by the first line of what, and runs what follows it.
  */
-static void sh(const struct state *all, const char *client)
+static void sh(const struct csftpd_rig *all, const char *client)
 {
 	must_sh("cd '%s'\n"
 		"key='%s' known='%s' port=%d user=$(id -un) home=$PWD\n"
@@ -69,7 +43,7 @@ static void sh(const struct state *all, const char *client)
 
 static void plink_runs_commands_and_carries_sftp(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	skip_without("plink");
 	skip_without("puttygen");
@@ -84,7 +58,7 @@ static void plink_runs_commands_and_carries_sftp(void **state)
 
 static void dbclient_runs_commands_and_carries_sftp(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	skip_without("dbclient");
 	skip_without("dropbearconvert");
@@ -100,7 +74,8 @@ static void dbclient_runs_commands_and_carries_sftp(void **state)
 
 int main(void)
 {
-#define CLAIM(name) cmocka_unit_test_setup_teardown(name, make, drop)
+#define CLAIM(name)                                                            \
+	cmocka_unit_test_setup_teardown(name, csftpd_rig_make, csftpd_rig_drop)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(plink_runs_commands_and_carries_sftp),
 		CLAIM(dbclient_runs_commands_and_carries_sftp),

@@ -178,43 +178,6 @@ static void nor_in_a_jail(void **state)
 	wait_and_go_on(all);
 }
 
-/* The number behind a key of "ctl status". */
-static unsigned long fact(const struct sshd *sshd, const char *key)
-{
-	char text[8192], wanted[64];
-	const char *line;
-
-	csftpd_ctl(sshd, text, sizeof(text), "status");
-	proc_print(wanted, sizeof(wanted), "\n%s ", key);
-	line = strstr(text, wanted);
-	if (!line)
-		fail_msg("no %s in: %s", key, text);
-	return strtoul(line + strlen(wanted), NULL, 10);
-}
-
-static void await_fact(const struct sshd *sshd, const char *key,
-		       unsigned long value)
-{
-	for (int waited = 0; waited < QUIET_MS; waited += 20) {
-		if (fact(sshd, key) == value)
-			return;
-		(void)poll(NULL, 0, 20);
-	}
-	fail_msg("%s does not get %lu, it is %lu", key, value, fact(sshd, key));
-}
-
-static unsigned count_files(pid_t pid)
-{
-	char text[64];
-	char path[64];
-	char shell[] = "sh", flag[] = "-c";
-	char *argv[] = {shell, flag, path, NULL};
-
-	proc_print(path, sizeof(path), "ls /proc/%d/fd | wc -l", (int)pid);
-	assert_int_equal(proc_capture(argv, QUIET_MS, text, sizeof(text)), 0);
-	return (unsigned)strtoul(text, NULL, 10);
-}
-
 /* The only connection there is; its client ends of that, too. */
 static void end_connection(const struct state *all, pid_t client)
 {
@@ -232,7 +195,7 @@ static void end_connection(const struct state *all, pid_t client)
 static void let_all_through(const struct state *all)
 {
 	gate_open(&all->gate, 1);
-	for (int waited = 0; fact(&all->sshd, "connections") > 0;
+	for (int waited = 0; csftpd_fact(&all->sshd, "connections") > 0;
 	     waited += 20) {
 		assert_in_range(waited, 0, QUIET_MS);
 		if (!gate_has_one(&all->gate)) {
@@ -247,23 +210,23 @@ static void let_all_through(const struct state *all)
 static void a_connection_that_ends_meanwhile_leaves_nothing(void **state)
 {
 	struct state *all = *state;
-	unsigned files;
+	unsigned long files;
 
 	start(all, "");
 	others_go_on(all);
-	await_fact(&all->sshd, "connections", 0);
-	files = count_files(all->sshd.pid);
+	csftpd_await_fact(&all->sshd, "connections", 0);
+	files = csftpd_size(&all->sshd).files;
 	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
 		pid_t pid = begin(all, waits[i].script);
 
 		gate_await(&all->gate);
-		assert_int_equal(fact(&all->sshd, "disk_busy"), 1);
+		assert_int_equal(csftpd_fact(&all->sshd, "disk_busy"), 1);
 		end_connection(all, pid);
 		others_go_on(all);
-		assert_int_equal(fact(&all->sshd, "disk_busy"), 1);
+		assert_int_equal(csftpd_fact(&all->sshd, "disk_busy"), 1);
 		let_all_through(all);
-		assert_int_equal(fact(&all->sshd, "disk_busy"), 0);
-		assert_int_equal(count_files(all->sshd.pid), files);
+		assert_int_equal(csftpd_fact(&all->sshd, "disk_busy"), 0);
+		assert_int_equal(csftpd_size(&all->sshd).files, files);
 	}
 	csftpd_end_well(&all->sshd);
 }
@@ -278,7 +241,7 @@ static void it_ends_when_the_disk_has_answered(void **state)
 	pid = begin(all, waits[0].script);
 	gate_await(&all->gate);
 	assert_int_equal(kill(all->sshd.pid, SIGTERM), 0);
-	await_fact(&all->sshd, "connections", 1);
+	csftpd_await_fact(&all->sshd, "connections", 1);
 	assert_int_equal(proc_wait(all->sshd.pid, 0), -1);
 	assert_int_equal(end(all, pid), 0);
 	status = proc_wait(all->sshd.pid, QUIET_MS);
@@ -301,9 +264,9 @@ static void what_is_in_memory_is_had_while_all_threads_wait(void **state)
 		pid[i] = begin(all, "echo \"get $at/read /dev/null\" | sftp");
 	for (int i = 0; i < DISK_THREADS; i++)
 		gate_await(&all->gate);
-	await_fact(&all->sshd, "sessions", WAITING);
-	assert_int_equal(fact(&all->sshd, "disk_threads"), DISK_THREADS);
-	assert_int_equal(fact(&all->sshd, "disk_busy"), DISK_THREADS);
+	csftpd_await_fact(&all->sshd, "sessions", WAITING);
+	assert_int_equal(csftpd_fact(&all->sshd, "disk_threads"), DISK_THREADS);
+	assert_int_equal(csftpd_fact(&all->sshd, "disk_busy"), DISK_THREADS);
 	assert_false(gate_has_one(&all->gate));
 	other = begin(all, "echo \"get $up/near got\" | sftp\n"
 			   "grep -q near got\n");
