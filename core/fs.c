@@ -4,10 +4,16 @@
 
 void csftp_submit(struct csftp_fs *fs, struct csftp_req *req)
 {
-	if ((unsigned)req->op >= CSFTP_OP_COUNT || !fs->ops->op[req->op])
+	const struct csftp_fs_ops *ops = fs->ops;
+
+	if ((unsigned)req->op >= CSFTP_OP_COUNT)
 		csftp_reply_err(req, EOPNOTSUPP);
+	else if (ops->op[req->op])
+		ops->op[req->op](fs, req);
+	else if (ops->rest)
+		ops->rest(fs, req);
 	else
-		fs->ops->op[req->op](fs, req);
+		csftp_reply_err(req, EOPNOTSUPP);
 }
 
 void csftp_cancel(struct csftp_fs *fs, struct csftp_req *req)

@@ -265,6 +265,10 @@ static void submit(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct csftp_remote *remote = remote_of_fs(fs);
 
+	if (!remote_can_say(req->op)) {
+		csftp_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	if (remote->state == REMOTE_DEAD) {
 		csftp_reply_err(req, ENOTCONN);
 		return;
@@ -327,30 +331,7 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 }
 
 static const struct csftp_fs_ops fs_ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = submit,
-			[CSFTP_OP_SETATTR] = submit,
-			[CSFTP_OP_READLINK] = submit,
-			[CSFTP_OP_REALPATH] = submit,
-			[CSFTP_OP_MKDIR] = submit,
-			[CSFTP_OP_RMDIR] = submit,
-			[CSFTP_OP_UNLINK] = submit,
-			[CSFTP_OP_SYMLINK] = submit,
-			[CSFTP_OP_LINK] = submit,
-			[CSFTP_OP_RENAME] = submit,
-			[CSFTP_OP_OPEN] = submit,
-			[CSFTP_OP_READ] = submit,
-			[CSFTP_OP_WRITE] = submit,
-			[CSFTP_OP_FSYNC] = submit,
-			[CSFTP_OP_CLOSE] = submit,
-			[CSFTP_OP_OPENDIR] = submit,
-			[CSFTP_OP_READDIR] = submit,
-			[CSFTP_OP_STATFS] = submit,
-			[CSFTP_OP_COPY_RANGE] = submit,
-			[CSFTP_OP_HOMEDIR] = submit,
-			[CSFTP_OP_IDNAME] = submit,
-		},
+	.rest = submit,
 	.cancel = cancel,
 };
 

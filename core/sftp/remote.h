@@ -134,12 +134,14 @@ CSFTP_MUST_CHECK bool remote_handle_find(const struct csftp_remote *remote,
 					 csftp_fh fh, uint32_t *index);
 
 /*
- * Sends (remote_send.c).  Only while remote_can_send(), which a second request
- * need not wait for where remote_has_room(): it has its slot.  A request that
- * cannot be said is answered at once.
+ * Sends (remote_send.c).  Only an operation that remote_can_say(), and only
+ * while remote_can_send(), which a second request need not wait for where
+ * remote_has_room(): it has its slot.  A request that the server has no
+ * extension for is answered at once.
  */
 bool remote_has_room(const struct csftp_remote *remote);
 bool remote_can_send(const struct csftp_remote *remote);
+bool remote_can_say(enum csftp_op op);
 void remote_send(struct csftp_remote *remote, struct csftp_req *req);
 void remote_send_second(struct csftp_remote *remote, struct remote_slot *slot);
 void remote_send_close(struct csftp_remote *remote, uint32_t handle);

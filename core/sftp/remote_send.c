@@ -440,6 +440,11 @@ static int (*const say_op[CSFTP_OP_COUNT])(struct say *say) = {
 	[CSFTP_OP_IDNAME] = say_idname,
 };
 
+bool remote_can_say(enum csftp_op op)
+{
+	return say_op[op];
+}
+
 static void send_said(struct say *say, int err)
 {
 	bool opening = say->req->op == CSFTP_OP_OPEN ||

@@ -316,8 +316,9 @@ struct csftp_fs {
 #define CSFTP_PARTS_MAX 8U
 
 struct csftp_fs_ops {
-	/* An operation that is NULL answers EOPNOTSUPP. */
 	void (*op[CSFTP_OP_COUNT])(struct csftp_fs *fs, struct csftp_req *req);
+	/* The operations that are NULL above.  NULL: they answer EOPNOTSUPP. */
+	void (*rest)(struct csftp_fs *fs, struct csftp_req *req);
 	/* May be NULL: then nothing can be cancelled. */
 	void (*cancel)(struct csftp_fs *fs, struct csftp_req *req);
 };

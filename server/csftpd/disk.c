@@ -353,30 +353,7 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 }
 
 static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = submit,
-			[CSFTP_OP_SETATTR] = submit,
-			[CSFTP_OP_READLINK] = submit,
-			[CSFTP_OP_REALPATH] = submit,
-			[CSFTP_OP_MKDIR] = submit,
-			[CSFTP_OP_RMDIR] = submit,
-			[CSFTP_OP_UNLINK] = submit,
-			[CSFTP_OP_SYMLINK] = submit,
-			[CSFTP_OP_LINK] = submit,
-			[CSFTP_OP_RENAME] = submit,
-			[CSFTP_OP_OPEN] = submit,
-			[CSFTP_OP_READ] = submit,
-			[CSFTP_OP_WRITE] = submit,
-			[CSFTP_OP_FSYNC] = submit,
-			[CSFTP_OP_CLOSE] = submit,
-			[CSFTP_OP_OPENDIR] = submit,
-			[CSFTP_OP_READDIR] = submit,
-			[CSFTP_OP_STATFS] = submit,
-			[CSFTP_OP_COPY_RANGE] = submit,
-			[CSFTP_OP_HOMEDIR] = submit,
-			[CSFTP_OP_IDNAME] = submit,
-		},
+	.rest = submit,
 	.cancel = cancel,
 };
 

@@ -25,7 +25,6 @@
 /* Moves what it reads to what stands for a pipe, where it is offered one. */
 struct lender {
 	struct csftp_fs fs;
-	struct csftp_fs_ops ops;
 	struct csftp_fs *under;
 	uint64_t file_max;
 	struct csftp_pipe pipe; /* nothing looks into it */
@@ -228,16 +227,15 @@ static void lend(struct csftp_fs *fs, struct csftp_req *req)
 	csftp_submit(lender->under, &lent.req);
 }
 
+static const struct csftp_fs_ops lender_ops = {.rest = lend};
+
 static void lender_init(struct lender *lender, struct csftp_fs *under)
 {
 	lender->fs =
-		(struct csftp_fs){.ops = &lender->ops, .traits = under->traits};
-	lender->ops = (struct csftp_fs_ops){.cancel = NULL};
+		(struct csftp_fs){.ops = &lender_ops, .traits = under->traits};
 	lender->pipe = (struct csftp_pipe){.rfd = -1, .wfd = -1};
 	lender->head = 0;
 	lender->tail = 0;
-	for (int op = 0; op < CSFTP_OP_COUNT; op++)
-		lender->ops.op[op] = lend;
 	lender->under = under;
 }
 

@@ -70,30 +70,7 @@ bool later_run(void *arg)
 }
 
 static const struct csftp_fs_ops ops = {
-	.op =
-		{
-			[CSFTP_OP_GETATTR] = keep,
-			[CSFTP_OP_SETATTR] = keep,
-			[CSFTP_OP_READLINK] = keep,
-			[CSFTP_OP_REALPATH] = keep,
-			[CSFTP_OP_MKDIR] = keep,
-			[CSFTP_OP_RMDIR] = keep,
-			[CSFTP_OP_UNLINK] = keep,
-			[CSFTP_OP_SYMLINK] = keep,
-			[CSFTP_OP_LINK] = keep,
-			[CSFTP_OP_RENAME] = keep,
-			[CSFTP_OP_OPEN] = keep,
-			[CSFTP_OP_READ] = keep,
-			[CSFTP_OP_WRITE] = keep,
-			[CSFTP_OP_FSYNC] = keep,
-			[CSFTP_OP_CLOSE] = keep,
-			[CSFTP_OP_OPENDIR] = keep,
-			[CSFTP_OP_READDIR] = keep,
-			[CSFTP_OP_STATFS] = keep,
-			[CSFTP_OP_COPY_RANGE] = keep,
-			[CSFTP_OP_HOMEDIR] = keep,
-			[CSFTP_OP_IDNAME] = keep,
-		},
+	.rest = keep,
 	.cancel = cancel,
 };
 

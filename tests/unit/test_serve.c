@@ -49,9 +49,10 @@ static void count(struct csftp_fs *fs, struct csftp_req *req)
 	}
 }
 
+static const struct csftp_fs_ops counting_ops = {.rest = count};
+
 struct session {
 	struct counting counting;
-	struct csftp_fs_ops ops;
 	struct csftp_serve *serve;
 	struct csftp_link *link;
 	/* The last answer. */
@@ -77,9 +78,7 @@ static void begin(struct session *session)
 					    .handles = 4};
 
 	memset(session, 0, sizeof(*session));
-	for (int i = 0; i < CSFTP_OP_COUNT; i++)
-		session->ops.op[i] = count;
-	session->counting.fs.ops = &session->ops;
+	session->counting.fs.ops = &counting_ops;
 	session->counting.fs.traits = CSFTP_FS_INLINE;
 	assert_int_equal(csftp_serve_new(&session->serve, &config), CSFTP_OK);
 	session->link = csftp_serve_link(session->serve);
@@ -238,12 +237,11 @@ static void unknown_requests_are_unsupported(void **state)
 static void nothing_is_served_before_init(void **state)
 {
 	struct counting counting = {.asked = 0};
-	struct csftp_fs_ops ops = {.op = {[CSFTP_OP_GETATTR] = count}};
 	struct csftp_serve_config config = {.fs = &counting.fs};
 	struct session session = {.serve = NULL};
 
 	(void)state;
-	counting.fs.ops = &ops;
+	counting.fs.ops = &counting_ops;
 	assert_int_equal(csftp_serve_new(&session.serve, &config), CSFTP_OK);
 	session.link = csftp_serve_link(session.serve);
 	feed_hex(&session, "0000000a 11 00000001 00000001 2e");

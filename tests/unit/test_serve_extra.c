@@ -11,7 +11,6 @@
 /* A layer that counts what is opened and closed below it. */
 struct counted {
 	struct csftp_fs fs;
-	struct csftp_fs_ops ops;
 	struct csftp_fs *under;
 	unsigned opens;
 	unsigned closes;
@@ -28,6 +27,8 @@ static void pass(struct csftp_fs *fs, struct csftp_req *req)
 	csftp_submit(counted->under, req);
 }
 
+static const struct csftp_fs_ops counted_ops = {.rest = pass};
+
 /* One session: over memfs itself, or over a layer that answers later. */
 struct place {
 	struct csftp_fs *memfs;
@@ -41,9 +42,7 @@ static void place_start(struct place *place, enum later_when later)
 	struct csftp_serve_config config = {.handles = 3};
 
 	assert_int_equal(csftp_memfs_new(&place->memfs, NULL), CSFTP_OK);
-	for (int i = 0; i < CSFTP_OP_COUNT; i++)
-		place->counted.ops.op[i] = pass;
-	place->counted.fs.ops = &place->counted.ops;
+	place->counted.fs.ops = &counted_ops;
 	place->counted.under = place->memfs;
 	place->counted.fs.traits = later == LATER_NEVER ? CSFTP_FS_INLINE : 0;
 	config.fs = &place->counted.fs;

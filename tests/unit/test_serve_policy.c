@@ -10,7 +10,6 @@
 /* Counts what reaches it; only CLOSE and the opening do anything. */
 struct counting {
 	struct csftp_fs fs;
-	struct csftp_fs_ops ops;
 	unsigned asked;
 };
 
@@ -25,15 +24,15 @@ static void count(struct csftp_fs *fs, struct csftp_req *req)
 		csftp_reply_err(req, req->op == CSFTP_OP_CLOSE ? 0 : ENOSPC);
 }
 
+static const struct csftp_fs_ops counting_ops = {.rest = count};
+
 static struct served served;
 static struct counting counting;
 
 static void begin(struct csftp_serve_config config)
 {
 	memset(&counting, 0, sizeof(counting));
-	for (int i = 0; i < CSFTP_OP_COUNT; i++)
-		counting.ops.op[i] = count;
-	counting.fs.ops = &counting.ops;
+	counting.fs.ops = &counting_ops;
 	counting.fs.traits = CSFTP_FS_INLINE;
 	config.fs = &counting.fs;
 	served_start(&served, &config);
