@@ -3,56 +3,35 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 /* Columns for names at the start of a line. */
 #define NAME_COLUMNS 16
 
-/* The length of the character there, in UTF-8 (RFC 3629); 0: it is none. */
-static size_t utf8_len(const unsigned char *at)
+/* What is no character, or none that is seen, is a question mark. */
+static size_t put_shown(struct facts *facts, const char *at)
 {
-	size_t len = at[0] < 0x80   ? 1
-		     : at[0] < 0xc2 ? 0
-		     : at[0] < 0xe0 ? 2
-		     : at[0] < 0xf0 ? 3
-		     : at[0] < 0xf5 ? 4
-				    : 0;
+	uint32_t point;
+	size_t len = utf8_len(at, &point);
 
-	for (size_t i = 1; i < len; i++) {
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	if ((at[0] == 0xe0 && at[1] < 0xa0) ||
-	    (at[0] == 0xed && at[1] > 0x9f) ||
-	    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-		return 0;
-	return len;
+	if (len > 0 && utf8_is_visible(point))
+		(void)fwrite(at, 1, len, facts->to);
+	else
+		(void)fputc('?', facts->to);
+	return len > 0 ? len : 1;
 }
 
-static bool is_plain(unsigned char c, enum facts_form form)
-{
-	return c >= ' ' && c != 0x7f &&
-	       (form == FACTS_TEXT || (c != '"' && c != '\\'));
-}
-
-/* What is no character becomes U+FFFD, or a question mark. */
 static void put_text(struct facts *facts, const char *text)
 {
-	const unsigned char *at = (const unsigned char *)text;
-	bool json = facts->form == FACTS_JSON;
+	char out[UTF8_JSON_MAX];
 
-	while (*at) {
-		size_t len = utf8_len(at);
-
-		if (len == 1 && is_plain(*at, facts->form))
-			(void)fputc(*at, facts->to);
-		else if (len > 1 && json)
-			(void)fwrite(at, 1, len, facts->to);
-		else if (len == 1 && json)
-			(void)fprintf(facts->to, "\\u%04x", *at);
-		else if (len > 1 && !(at[0] == 0xc2 && at[1] < 0xa0))
-			(void)fwrite(at, 1, len, facts->to);
-		else
-			(void)fputs(json ? "\\ufffd" : "?", facts->to);
-		at += len > 0 ? len : 1;
+	while (*text) {
+		if (facts->form == FACTS_TEXT) {
+			text += put_shown(facts, text);
+		} else {
+			text += utf8_json(text, out);
+			(void)fputs(out, facts->to);
+		}
 	}
 }
 

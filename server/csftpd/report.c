@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 /* What it takes to end what was begun. */
 enum { TAIL = 8 };
 
@@ -28,19 +30,15 @@ __attribute__((format(printf, 2, 3))) static void put(struct report *report,
 	report->text[report->len] = '\0';
 }
 
-/* Printable ASCII as it is, all else escaped; JSON's way does for both. */
+/* JSON's way does for both forms. */
 static void put_quoted(struct report *report, const char *text)
 {
-	put(report, "\"");
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	char out[UTF8_JSON_MAX];
 
-		if (c == '"' || c == '\\')
-			put(report, "\\%c", c);
-		else if (c < ' ' || c > '~')
-			put(report, "\\u%04x", c);
-		else
-			put(report, "%c", c);
+	put(report, "\"");
+	while (*text) {
+		text += utf8_json(text, out);
+		put(report, "%s", out);
 	}
 	put(report, "\"");
 }
