@@ -20,14 +20,20 @@
  * What is done after survive_attach(), in this order
  *   Renames that were on their way are asked again, so that paths are known.
  *   Each open handle is opened again by its path, which follows renames,
- *   without CREAT, TRUNC and EXCL.  Version 3 of SFTP names no inodes; a file
- *   is held for the same if it is regular, has not shrunk, and, unless it was
- *   changed through this layer, has the size and the time of modification that
- *   it had, or has grown.  Otherwise, and where it cannot be opened, requests
- *   to the old handle fail with ESTALE or that error.  So do those to a file
- *   that was removed or replaced while it was open: it has no path.  Where a
- *   mode forbids to open for writing what is open for it, the mode is changed
- *   for that moment.
+ *   without CREAT, TRUNC and EXCL.  Version 3 of SFTP names no inodes.  A file
+ *   is held for the same if it is regular, has not shrunk, and has the size,
+ *   the time of modification and the owner that it had, with nothing changed
+ *   through this layer since.  One with the size and another time is another.
+ *   Else some bytes that were read or written by the handle last, and that
+ *   nothing of ours has changed since, are compared: who finds them in their
+ *   place, or anywhere behind if they were appended, has found the file.  Where
+ *   there are none, or they cannot be read, a file that has grown and is not
+ *   older, or that was changed through this layer, is the same if its owner
+ *   is.  Where it is another one, or cannot be opened, requests to the old
+ *   handle fail with ESTALE or that error.  So do those to a file that was
+ *   removed or replaced while it was open: it has no path.  Where a mode
+ *   forbids to open for writing what is open for it, the mode is changed for
+ *   that moment.
  *   All that waits is asked in the order in which it came.
  *
  * Requests that may have been done already (those that were sent)
@@ -54,7 +60,8 @@
  *   request that waits can be cancelled at once.  STATFS is answered with what
  *   it was last for the same path.
  *
- * Memory is allocated for handles, and 8 bytes for each name of a directory
+ * Memory is allocated for handles, 3 KiB for one that is read or written by,
+ * and 8 bytes for each name of a directory
  * that is being read.  One thread.
  */
 struct survive;

@@ -35,6 +35,7 @@ static int begin_open(struct survive_job *job)
 	if (asked->op == CSFTP_OP_OPEN && (asked->flags & CSFTP_OPEN_TRUNC)) {
 		changes(job, job->file->node);
 		job->file->node->size = 0;
+		survive_same_forget(job->file->node, 0, UINT64_MAX);
 	}
 	return 0;
 }
@@ -65,21 +66,49 @@ static int hold_file(struct survive_job *job, csftp_fh fh,
 	return 0;
 }
 
+/* What is known of the file, and will not be so any more. */
+static void will_set(struct survive_node *node, const struct csftp_attr *attr)
+{
+	const uint32_t owner = CSFTP_ATTR_UID | CSFTP_ATTR_GID;
+
+	if (attr->mask & owner)
+		node->seen.mask &= ~owner;
+	if (!(attr->mask & CSFTP_ATTR_SIZE))
+		return;
+	if (attr->size < node->size)
+		node->size = attr->size;
+	survive_same_forget(node, attr->size, UINT64_MAX);
+}
+
+static void will_write(struct survive_job *job)
+{
+	const struct csftp_req *asked = job->job.asked;
+	struct survive_file *file = job->file2 ? job->file2 : job->file;
+
+	file->written = true;
+	changes(job, file->node);
+	if (file->flags & CSFTP_OPEN_APPEND)
+		return;
+	if (asked->op == CSFTP_OP_WRITE)
+		survive_same_forget(file->node, asked->off, asked->len);
+	else
+		survive_same_forget(file->node, asked->off2,
+				    asked->len ? asked->len : UINT64_MAX);
+}
+
 static void will_change(struct survive_job *job)
 {
 	struct survive *survive = survive_of(job);
 	const struct csftp_req *asked = job->job.asked;
-	struct survive_file *file = job->file2 ? job->file2 : job->file;
 
 	if (asked->op == CSFTP_OP_WRITE || asked->op == CSFTP_OP_COPY_RANGE) {
-		file->written = true;
-		changes(job, file->node);
+		will_write(job);
 	} else if (asked->op == CSFTP_OP_SETATTR) {
-		changes(job, file ? file->node
-				  : survive_node_find(survive, asked->path));
-		if (job->changes && (asked->attr->mask & CSFTP_ATTR_SIZE) &&
-		    asked->attr->size < job->changes->size)
-			job->changes->size = asked->attr->size;
+		changes(job, job->file
+				     ? job->file->node
+				     : survive_node_find(survive, asked->path));
+		if (job->changes)
+			will_set(job->changes, asked->attr);
 	}
 }
 

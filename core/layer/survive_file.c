@@ -29,8 +29,8 @@ struct survive_node *survive_node_find(const struct survive *survive,
 	uint64_t hash = survive_hash(path, strlen(path));
 	struct survive_node *node = survive->nodes;
 
-	while (node && (node->nameless || node->hash != hash ||
-			strcmp(node->path, path) != 0))
+	while (node && (node->nameless || node->replaced ||
+			node->hash != hash || strcmp(node->path, path) != 0))
 		node = node->next;
 	return node;
 }
@@ -168,6 +168,8 @@ struct survive_file *survive_file_new(struct survive *survive,
 		free(file);
 		return NULL;
 	}
+	file->beside = file->node->files;
+	file->node->files = file;
 	file->survive = survive;
 	file->look.file = file;
 	file->is_dir = open->op == CSFTP_OP_OPENDIR;
@@ -194,13 +196,24 @@ static void unlist(struct survive_file *file)
 		file->next->prev = file->prev;
 }
 
+static void leave_node(struct survive_file *file)
+{
+	struct survive_file **at = &file->node->files;
+
+	while (*at != file)
+		at = &(*at)->beside;
+	*at = file->beside;
+	survive_node_put(file->survive, file->node);
+}
+
 void survive_file_put(struct survive_file *file)
 {
 	if (--file->holds > 0)
 		return;
 	unlist(file);
-	survive_node_put(file->survive, file->node);
+	leave_node(file);
 	free(file->names.hash);
+	free(file->samples);
 	free(file->tail);
 	free(file);
 }

@@ -17,7 +17,9 @@ struct survive_node {
 	char *path;
 	uint64_t hash; /* of the path */
 	uint32_t refs;
+	struct survive_file *files; /* that are open, or being opened */
 	bool nameless; /* removed or replaced: the path leads elsewhere */
+	bool replaced; /* ... by others, as was found out */
 	bool linked;   /* has other names: may change behind our back */
 	/* seen holds what the file has, as we have not changed it since. */
 	bool known;
@@ -47,13 +49,25 @@ struct survive_look {
 	uint64_t appended;
 };
 
+/* A few bytes that the file has (survive_same.c). */
+#define SURVIVE_SAMPLE_MAX 1024U
+#define SURVIVE_SAMPLES	   3U
+
+struct survive_sample {
+	uint64_t off;
+	uint32_t len; /* 0: there is none */
+	uint8_t bytes[SURVIVE_SAMPLE_MAX];
+};
+
 struct survive_file {
 	struct survive_look look; /* first */
 	struct survive *survive;
 	struct survive_file *next; /* of all that are open */
 	struct survive_file *prev;
+	struct survive_file *beside; /* of the same node */
 	struct survive_node *node;
-	csftp_fh fh;  /* ours */
+	struct survive_sample *samples; /* NULL: none */
+	csftp_fh fh;			/* ours */
 	csftp_fh low; /* below, if epoch is that of the connection */
 	uint64_t epoch;
 	uint32_t flags;
@@ -69,7 +83,12 @@ struct survive_file {
 	uint64_t tried; /* on that connection */
 	uint32_t mode_was;
 	struct csftp_attr mode; /* that is being set */
-	/* For what is compared of a file that is appended to. */
+	/* For whether it is the same. */
+	struct csftp_attr found; /* now */
+	bool is_same;
+	uint32_t checking; /* which sample */
+	void (*judged)(struct survive_file *file);
+	/* For that, and for what is compared of a file that is appended to. */
 	void (*then)(struct survive_file *file);
 	csftp_fh reader;
 	uint8_t *tail;
@@ -204,6 +223,19 @@ void survive_look(struct survive_file *file);
 
 /* What was opened again, and what was appended (survive_reopen.c). */
 void survive_reopen_all(struct survive *survive);
+
+/*
+ * Whether it is the same (survive_same.c).  What jobs read and wrote is
+ * remembered a little of, and forgotten where that is changed; a len of
+ * UINT64_MAX goes up to the end.  The check looks at file->found, and says
+ * file->is_same, which holds nothing where the connection died meanwhile.
+ */
+void survive_same_read(struct survive_job *job,
+		       const struct csftp_reply *reply);
+void survive_same_wrote(struct survive_job *job);
+void survive_same_forget(struct survive_node *node, uint64_t off, uint64_t len);
+void survive_same_check(struct survive_file *file,
+			void (*then)(struct survive_file *file));
 
 /* ... (survive_append.c); then is called also where the connection dies. */
 void survive_append_check(struct survive_file *file, uint64_t size,

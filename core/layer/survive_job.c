@@ -37,10 +37,16 @@ static void grew_in_part(struct survive_job *job, uint64_t len)
 	job->appended += len;
 }
 
+static void after_read(struct survive_job *job, struct csftp_reply *reply)
+{
+	survive_same_read(job, reply);
+}
+
 static void after_write(struct survive_job *job, struct csftp_reply *reply)
 {
 	(void)reply;
 	grew(job, job->job.asked->off, job->job.asked->len);
+	survive_same_wrote(job);
 }
 
 static void after_copy(struct survive_job *job, struct csftp_reply *reply)
@@ -124,6 +130,7 @@ static void after(struct survive_job *job, struct csftp_reply *reply)
 		struct survive_job * job, struct csftp_reply * reply) = {
 		[CSFTP_OP_OPEN] = after_open,
 		[CSFTP_OP_OPENDIR] = after_open,
+		[CSFTP_OP_READ] = after_read,
 		[CSFTP_OP_WRITE] = after_write,
 		[CSFTP_OP_COPY_RANGE] = after_copy,
 		[CSFTP_OP_GETATTR] = after_getattr,

@@ -21,8 +21,7 @@ static void give_up(struct survive_file *file, int err)
 {
 	if (file->dead == 0)
 		file->survive->stale++;
-	/* A name that is not there any more was another file's to lose. */
-	file->dead = err == ENOENT ? ESTALE : err;
+	file->dead = err;
 }
 
 static void ask(struct survive_file *file, struct csftp_req req,
@@ -123,30 +122,31 @@ static void finish(struct survive_file *file)
 		done_with(file);
 }
 
-static bool same_second(const struct csftp_time *a, const struct csftp_time *b)
+/* Whoever opens the path from now on has nothing to do with this one. */
+static void give_up_name(struct survive_file *file)
 {
-	return a->sec == b->sec;
+	file->node->replaced = true;
+	give_up(file, ESTALE);
 }
 
-/* See survive.h.  SFTP has whole seconds, so that is what is compared. */
-static bool is_same(const struct survive_node *node,
-		    const struct csftp_attr *attr)
+static void judged(struct survive_file *file)
 {
-	const uint32_t both = CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME;
-	const struct csftp_attr *seen = &node->seen;
-	uint32_t type = attr->mode & CSFTP_S_IFMT;
+	struct survive *survive = file->survive;
 
-	if ((attr->mask & CSFTP_ATTR_MODE) && type != 0 &&
-	    type != CSFTP_S_IFREG)
-		return node->known && (seen->mode & CSFTP_S_IFMT) == type;
-	if ((attr->mask & CSFTP_ATTR_SIZE) && attr->size < node->size)
-		return false;
-	if (!node->known || node->linked || (seen->mask & both) != both ||
-	    (attr->mask & both) != both)
-		return true;
-	if (attr->size == seen->size)
-		return same_second(&attr->mtime, &seen->mtime);
-	return attr->mtime.sec >= seen->mtime.sec;
+	if (survive->config.gone(survive->config.arg)) {
+		done_with(file);
+	} else if (!file->is_same) {
+		give_up_name(file);
+		ask(file,
+		    (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = file->low},
+		    closed);
+	} else if (file->flags & CSFTP_OPEN_APPEND) {
+		survive_append_check(file, file->found.size, finish);
+	} else {
+		if (file->node->changing == 0)
+			survive_node_saw(file->node, &file->found);
+		finish(file);
+	}
 }
 
 static void seen(struct csftp_req *req, const struct csftp_reply *reply)
@@ -162,17 +162,14 @@ static void seen(struct csftp_req *req, const struct csftp_reply *reply)
 		    (struct csftp_req){.op = CSFTP_OP_GETATTR,
 				       .path = file->node->path},
 		    seen);
-	} else if (reply->err || !attr || !is_same(file->node, attr)) {
+	} else if (reply->err || !attr) {
 		give_up(file, ESTALE);
 		ask(file,
 		    (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = file->low},
 		    closed);
-	} else if (file->flags & CSFTP_OPEN_APPEND) {
-		survive_append_check(file, attr->size, finish);
 	} else {
-		if (file->node->changing == 0)
-			survive_node_saw(file->node, attr);
-		finish(file);
+		file->found = *attr;
+		survive_same_check(file, judged);
 	}
 }
 
@@ -187,6 +184,11 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 	if (reply->err == EACCES && (file->flags & CSFTP_OPEN_WRITE) &&
 	    file->tried != file->survive->epoch) {
 		unlock(file);
+		return;
+	}
+	if (reply->err == ENOENT) {
+		give_up_name(file);
+		done_with(file);
 		return;
 	}
 	if (reply->err) {

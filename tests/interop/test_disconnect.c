@@ -248,7 +248,6 @@ static void a_reset_connection_is_a_pause(void **state)
 	use_files_around(away, cut);
 }
 
-/* Nothing says that it is gone, but that nothing comes any more. */
 /* It is still there, until nothing is left that names it. */
 static void what_was_removed_while_open_is_stale_then(void **state)
 {
@@ -287,6 +286,48 @@ static void what_was_removed_while_open_is_stale_then(void **state)
 	mounted_unmount(&away->mounted);
 }
 
+/* A larger and newer file, as an update or a rotation of logs leaves it. */
+static void a_file_put_in_its_place_is_another(void **state)
+{
+	struct away *away = *state;
+	char text[64];
+	int other, grown, log;
+
+	serve_file(away, "other", "0123456789");
+	serve_file(away, "grown", "0123456789");
+	serve_file(away, "log", "first\n");
+	mount_by_proxy(away, NULL);
+	other = open_there(away, "other", O_RDWR | O_DIRECT);
+	grown = open_there(away, "grown", O_RDWR | O_DIRECT);
+	log = open_there(away, "log", O_WRONLY | O_APPEND);
+	assert_int_equal(pread(other, text, 4, 0), 4);
+	assert_int_equal(pread(grown, text, 4, 0), 4);
+	writes(log, "second\n");
+	assert_int_equal(fsync(log), 0);
+	proxy_refuse(&away->proxy, true);
+	proxy_cut(&away->proxy);
+	await_log(away, "lost");
+	must_sh("cd '%s' && echo a newer file, and a larger one >new && "
+		"mv new other && printf 'more of it' >>grown && "
+		"echo third >>log",
+		away->mounted.served);
+	proxy_refuse(&away->proxy, false);
+	assert_int_equal(pread(grown, text, sizeof(text), 4), 16);
+	assert_memory_equal(text, "456789more of it", 16);
+	writes(log, "fourth\n");
+	assert_int_equal(close(log), 0);
+	assert_true(pread(other, text, 4, 4) < 0 && errno == ESTALE);
+	assert_int_equal(pwrite(other, "x", 1, 0) == 1 && fsync(other) == 0,
+			 false);
+	assert_int_equal(errno, ESTALE);
+	(void)close(other);
+	assert_int_equal(close(grown), 0);
+	assert_served(away, "other", "a newer file, and a larger one\n");
+	assert_served(away, "log", "first\nsecond\nthird\nfourth\n");
+	await_log(away, "could not be found again");
+	mounted_unmount(&away->mounted);
+}
+
 static void hole(struct away *away)
 {
 	struct proxy_counts counts = proxy_counts(&away->proxy);
@@ -296,6 +337,7 @@ static void hole(struct away *away)
 	assert_true(counts.open > 0);
 }
 
+/* Nothing says that it is gone, but that nothing comes any more. */
 static void a_link_that_swallows_all_is_noticed(void **state)
 {
 	struct away *away = *state;
@@ -649,6 +691,7 @@ int main(void)
 		BY_LIBSSH2(a_reset_connection_is_a_pause),
 		DIRECTLY(a_reset_connection_is_a_pause),
 		DIRECTLY(what_was_removed_while_open_is_stale_then),
+		BY_SSH(a_file_put_in_its_place_is_another),
 		DIRECTLY(a_link_that_swallows_all_is_noticed),
 		BY_NATIVE(a_link_that_swallows_all_is_noticed),
 		BY_SSH(a_server_that_is_away_is_waited_for),

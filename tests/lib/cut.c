@@ -200,7 +200,9 @@ static bool is_forbidden(const struct cut *cut, const struct csftp_req *req)
 
 static void do_one(struct cut *cut, struct csftp_req *req)
 {
-	if (is_forbidden(cut, req)) {
+	if (is_forbidden(cut, req) ||
+	    (cut->unreadable && req->op == CSFTP_OP_OPEN &&
+	     (req->flags & CSFTP_OPEN_READ))) {
 		csftp_reply_err(req, EACCES);
 		return;
 	}

@@ -30,9 +30,10 @@ struct cut {
 	csftp_fh open[CUT_HANDLES]; /* below */
 	unsigned opened;
 	char joined[4096]; /* the payload of a WRITE in pieces */
-	bool guarded;  /* modes count for OPEN, as they do for all but root */
-	bool no_fstat; /* an open file has no attributes */
-	bool vague;    /* refusals have one code, as most servers have */
+	bool guarded;	 /* modes count for OPEN, as they do for all but root */
+	bool no_fstat;	 /* an open file has no attributes */
+	bool unreadable; /* nobody may open a file to read it */
+	bool vague;	 /* refusals have one code, as most servers have */
 };
 
 void cut_init(struct cut *cut, struct csftp_fs *memfs);
