@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +46,17 @@ static int open_file(const char *path)
 	return fd;
 }
 
+/* Nothing can be written there, whatever it was opened for. */
+static bool is_listening(int fd)
+{
+	socklen_t len = sizeof(int);
+	int listening = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
+		       0 &&
+	       listening != 0;
+}
+
 /* A descriptor that we were started with, and may write to. */
 static int check_fd(const char *digits)
 {
@@ -60,7 +72,8 @@ static int check_fd(const char *digits)
 	flags = fcntl((int)number, F_GETFL);
 	if (flags < 0)
 		return -1;
-	if ((flags & O_ACCMODE) == O_RDONLY) {
+	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) ||
+	    is_listening((int)number)) {
 		errno = EBADF;
 		return -1;
 	}
@@ -88,6 +101,13 @@ static enum csftp_err open_target(struct audit *audit)
 		audit->fd = open_file(target);
 	}
 	return audit->fd < 0 ? CSFTP_ERR_IO : CSFTP_OK;
+}
+
+int audit_check(const char *target)
+{
+	if (strncmp(target, "fd:", 3) != 0 || check_fd(target + 3) >= 0)
+		return 0;
+	return errno;
 }
 
 enum csftp_err audit_open(struct audit **out, const struct audit_config *config)

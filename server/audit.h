@@ -61,6 +61,12 @@ struct audit;
 CSFTP_MUST_CHECK enum csftp_err audit_open(struct audit **out,
 					   const struct audit_config *config);
 
+/*
+ * Whether "fd:N" names a descriptor that can be written to: 0, or the errno of
+ * audit_open().  Of other targets it says nothing.
+ */
+int audit_check(const char *target);
+
 /* Leaves a descriptor that was given open.  NULL is fine. */
 void audit_close(struct audit *audit);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/version.h"
+#include "server/audit.h"
 #include "server/csftpd/control.h"
 #include "server/csftpd/daemon.h"
 #include "server/csftpd/notify.h"
@@ -35,7 +36,8 @@ static const char usage[] =
 	"  -o KEYWORD=VALUE  as a line of the configuration\n"
 	"  -p PORT      to listen on\n"
 	"  -T           the same as -t, and show what is in force\n"
-	"  -t           test the configuration and the keys and exit\n"
+	"  -t           test the configuration and the keys, change nothing\n"
+	"               and exit\n"
 	"  -V, --version  show the version and exit\n"
 	"  --help         show this help and exit\n";
 
@@ -121,10 +123,25 @@ static void find_key(char *path, size_t size)
 		(void)snprintf(path, size, "%s/%s", pw->pw_dir, HOME_KEY);
 }
 
-static void say_made(void *arg, const char *path)
+static void say_missing(void *arg, const char *path)
 {
-	(void)arg;
-	fprintf(stderr, "csftpd: made the host key %s\n", path);
+	const struct arguments *args = arg;
+
+	fprintf(stderr, "csftpd: %s the host key %s\n",
+		args->test ? "would make" : "made", path);
+}
+
+/* While those are the only ones: later the number is of one of our own. */
+static bool check_audit(const struct settings *settings,
+			char why[SETTINGS_WHY_MAX])
+{
+	const char *target = settings->sftp.audit;
+	int err = target ? audit_check(target) : 0;
+
+	if (err != 0)
+		(void)snprintf(why, SETTINGS_WHY_MAX, "Audit %.400s: %s",
+			       target, strerror(err));
+	return err == 0;
 }
 
 /*
@@ -136,7 +153,9 @@ static bool open_pid(const char *path, int *fd)
 	*fd = -1;
 	if (!*path)
 		return true;
-	*fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	/* A FIFO without a reader would be waited for. */
+	*fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+		   0644);
 	if (*fd < 0)
 		fprintf(stderr, "csftpd: PidFile %s: %s\n", path,
 			strerror(errno));
@@ -281,8 +300,10 @@ static int start(struct arguments *args)
 	find_config(&args->source);
 	find_key(key_path, sizeof(key_path));
 	settings = settings_read(&args->source, why);
-	if (!settings ||
-	    !settings_load_keys(settings, key_path, say_made, NULL, why)) {
+	if (!settings || !check_audit(settings, why) ||
+	    !settings_load_keys(settings, key_path,
+				args->test ? HOSTKEY_LEAVE : HOSTKEY_MAKE,
+				say_missing, args, why)) {
 		fprintf(stderr, "csftpd: %s\n", why);
 		settings_put(settings);
 		return EXIT_FAILURE;

@@ -30,7 +30,9 @@ enum { QUIET_MS = 5000, LOOK_MS = 1000 };
  */
 enum { WORKER_FILES = 16, OTHER_FILES = 32 };
 
-#define AUDIT_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY)
+/* A FIFO has to have its reader by now. */
+#define AUDIT_FLAGS                                                            \
+	(O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 /* The one with the fewest connections; NULL: all are full, or busy. */
 static struct worker *least_loaded(struct daemon *daemon)
@@ -302,15 +304,48 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 			"start only");
 }
 
+enum audit_kind { AUDIT_NONE, AUDIT_SYSLOG, AUDIT_FD, AUDIT_FILE };
+
+static enum audit_kind audit_kind_of(const struct settings *settings)
+{
+	const char *target = settings->sftp.audit;
+
+	if (!target)
+		return AUDIT_NONE;
+	if (strcmp(target, "syslog") == 0)
+		return AUDIT_SYSLOG;
+	return strncmp(target, "fd:", 3) == 0 ? AUDIT_FD : AUDIT_FILE;
+}
+
+/* A descriptor's number may be one of ours by now, and a trail has no gap. */
+static bool audit_can_become(const struct settings *from,
+			     const struct settings *to)
+{
+	enum audit_kind kind = audit_kind_of(from);
+
+	return kind == audit_kind_of(to) &&
+	       (kind != AUDIT_FD ||
+		strcmp(from->sftp.audit, to->sftp.audit) == 0);
+}
+
+static int open_trail(const char *path)
+{
+	int fd = open(path, AUDIT_FLAGS, 0600);
+	int flags = fd >= 0 ? fcntl(fd, F_GETFL) : -1;
+
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+	return fd;
+}
+
 /* A file of the trail is opened once, as a sandbox may not let us later. */
 static bool open_audit(struct daemon *daemon)
 {
 	const char *target = daemon->settings->sftp.audit;
 
-	if (!target || strcmp(target, "syslog") == 0 ||
-	    strncmp(target, "fd:", 3) == 0)
+	if (audit_kind_of(daemon->settings) != AUDIT_FILE)
 		return true;
-	daemon->audit_fd = open(target, AUDIT_FLAGS, 0600);
+	daemon->audit_fd = open_trail(target);
 	if (daemon->audit_fd < 0)
 		log_fatal(&daemon->log, "Audit %s: %s", target,
 			  strerror(errno));
@@ -325,9 +360,9 @@ static void open_audit_again(struct daemon *daemon)
 	const char *target = daemon->settings->sftp.audit;
 	int fd;
 
-	if (daemon->audit_fd < 0 || !target || strncmp(target, "fd:", 3) == 0)
+	if (audit_kind_of(daemon->settings) != AUDIT_FILE)
 		return;
-	fd = open(target, AUDIT_FLAGS, 0600);
+	fd = open_trail(target);
 	if (fd < 0)
 		log_say(&daemon->log, LEVEL_ERROR,
 			"Audit %s: %s; it stays where it was", target,
@@ -368,8 +403,16 @@ bool daemon_reload(struct daemon *daemon)
 	pthread_mutex_lock(&daemon->parse_lock);
 	settings = settings_read(&daemon->config.source, daemon->why);
 	pthread_mutex_unlock(&daemon->parse_lock);
-	if (settings && !settings_load_keys(settings, daemon->config.key_path,
-					    NULL, NULL, daemon->why)) {
+	if (settings && !audit_can_become(daemon->settings, settings)) {
+		(void)snprintf(daemon->why, sizeof(daemon->why),
+			       "Audit: to something else than another file it "
+			       "changes at the next start only");
+		settings_put(settings);
+		settings = NULL;
+	}
+	if (settings &&
+	    !settings_load_keys(settings, daemon->config.key_path, HOSTKEY_MAKE,
+				NULL, NULL, daemon->why)) {
 		settings_put(settings);
 		settings = NULL;
 	}

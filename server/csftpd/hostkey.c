@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/wire.h"
+#include "server/regular.h"
 
 enum { TEXT_MAX = 64 * 1024, SEED = 32, POINT = 32 };
 
@@ -265,16 +266,13 @@ static bool is_a_key(const struct hostkey *key, const char *path,
 static bool load(struct hostkey *key, const char *path,
 		 char why[HOSTKEY_WHY_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const char *wrong;
 	struct stat st;
+	int fd = regular_open(path, &st, &wrong);
 	bool good;
 
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		(void)fail(why, path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return false;
-	}
+	if (fd < 0)
+		return fail(why, path, wrong);
 	/* As sshd: of others' keys that is their owners' business. */
 	good = st.st_uid != geteuid() || (st.st_mode & 077) == 0;
 	if (!good)
@@ -285,16 +283,37 @@ static bool load(struct hostkey *key, const char *path,
 	return good && is_a_key(key, path, why);
 }
 
-bool hostkey_load(struct hostkey *key, const char *path, bool *made,
+/* The deepest directory on the way to it that is there already. */
+static bool could_make(const char *path, char why[HOSTKEY_WHY_MAX])
+{
+	char dir[PATH_MAX];
+	char *slash;
+
+	if (strlen(path) >= sizeof(dir))
+		return fail(why, path, strerror(ENAMETOOLONG));
+	memcpy(dir, path, strlen(path) + 1);
+	do {
+		slash = strrchr(dir, '/');
+		if (!slash)
+			(void)snprintf(dir, sizeof(dir), ".");
+		else
+			slash[slash == dir] = '\0';
+	} while (access(dir, F_OK) != 0 && errno == ENOENT && slash != dir);
+	if (access(dir, W_OK | X_OK) == 0)
+		return true;
+	return fail(why, path, strerror(errno));
+}
+
+bool hostkey_load(struct hostkey *key, const char *path,
+		  enum hostkey_missing missing, bool *missed,
 		  char why[HOSTKEY_WHY_MAX])
 {
 	*key = (struct hostkey){.text = NULL};
-	*made = false;
-	if (access(path, F_OK) != 0 && errno == ENOENT) {
-		if (!make(path, why))
-			return false;
-		*made = true;
-	}
+	*missed = access(path, F_OK) != 0 && errno == ENOENT;
+	if (*missed && missing == HOSTKEY_LEAVE)
+		return could_make(path, why);
+	if (*missed && !make(path, why))
+		return false;
 	if (load(key, path, why))
 		return true;
 	hostkey_release(key);

@@ -38,8 +38,35 @@ static bool add(struct listening *listening, int fd)
 	return true;
 }
 
-/* sd_listen_fds(3); the variables are not for our children. */
-static bool take_given(struct listening *listening)
+static bool is_listening(int fd)
+{
+	socklen_t len = sizeof(int);
+	int listening = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
+		return false;
+	errno = EINVAL;
+	return listening;
+}
+
+/* Takes it over; false: errno. */
+static bool take(struct listening *listening, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || !is_listening(fd) ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
+		return false;
+	errno = EMFILE;
+	return add(listening, fd);
+}
+
+/*
+ * sd_listen_fds(3); the variables are not for our children.  False: one of what
+ * was given is none, which would be missed later.
+ */
+static bool take_given(struct listening *listening, char why[SETTINGS_WHY_MAX])
 {
 	const char *pid = getenv("LISTEN_PID");
 	const char *fds = getenv("LISTEN_FDS");
@@ -51,15 +78,16 @@ static bool take_given(struct listening *listening)
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
 	for (int fd = FIRST_GIVEN; count > 0; count--, fd++) {
-		int flags = fcntl(fd, F_GETFL);
-
-		if (flags < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
-		    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-		    !add(listening, fd))
-			break;
+		if (take(listening, fd))
+			continue;
+		(void)snprintf(why, SETTINGS_WHY_MAX,
+			       "LISTEN_FDS: descriptor %d is no socket that "
+			       "listens: %s",
+			       fd, strerror(errno));
+		return false;
 	}
 	listening->given = listening->count > 0;
-	return listening->given;
+	return true;
 }
 
 static int open_one(const struct addrinfo *at)
@@ -120,7 +148,9 @@ bool listen_open(struct listening *listening, const struct settings *settings,
 		 char why[SETTINGS_WHY_MAX])
 {
 	*listening = (struct listening){.count = 0};
-	if (take_given(listening))
+	if (!take_given(listening, why))
+		return false;
+	if (listening->given)
 		return true;
 	for (size_t i = 0; i < settings->listen_count; i++) {
 		const struct settings_address *at = &settings->listen[i];

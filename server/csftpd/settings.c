@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/csftpd/settings_impl.h"
+#include "server/regular.h"
 
 bool settings_wrong(struct settings_reader *reader, const char *format, ...)
 {
@@ -140,7 +141,8 @@ static char *load(struct settings_reader *reader, int fd)
 {
 	struct settings *settings = reader->settings;
 	char *text = settings->text + settings->text_len;
-	size_t room = SETTINGS_TEXT_MAX / 2, len = 0;
+	size_t left = SETTINGS_TEXT_MAX - settings->text_len, len = 0;
+	size_t room = left < SETTINGS_TEXT_MAX / 2 ? left : left / 2;
 	ssize_t got;
 
 	do {
@@ -164,7 +166,9 @@ static char *load(struct settings_reader *reader, int fd)
 
 static bool read_file(struct settings_reader *reader, const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const char *why, *kept = settings_keep(reader, path);
+	struct stat st;
+	int fd = regular_open(path, &st, &why);
 	char *text;
 
 	reader->source = 2;
@@ -173,13 +177,13 @@ static bool read_file(struct settings_reader *reader, const char *path)
 	reader->keyword = NULL;
 	if (fd < 0) {
 		(void)snprintf(reader->why, SETTINGS_WHY_MAX, "%.600s: %s",
-			       path, strerror(errno));
+			       path, why);
 		return false;
 	}
 	text = load(reader, fd);
 	close(fd);
-	reader->settings->file = settings_keep(reader, path);
-	return text && reader->settings->file && read_lines(reader, text);
+	reader->settings->file = kept;
+	return text && kept && read_lines(reader, text);
 }
 
 static bool give(struct settings_reader *reader, const char *keyword,
@@ -286,7 +290,8 @@ struct settings *settings_read(const struct settings_source *source,
 }
 
 bool settings_load_keys(struct settings *settings, const char *path,
-			void (*made)(void *arg, const char *path), void *arg,
+			enum hostkey_missing missing,
+			void (*said)(void *arg, const char *path), void *arg,
 			char why[SETTINGS_WHY_MAX])
 {
 	struct settings_reader reader = {.settings = settings, .why = why};
@@ -301,11 +306,11 @@ bool settings_load_keys(struct settings *settings, const char *path,
 	while (settings->key_count < settings->host_key_count) {
 		path = settings->host_key[settings->key_count];
 		if (!hostkey_load(&settings->key[settings->key_count], path,
-				  &is_new, why))
+				  missing, &is_new, why))
 			return false;
 		settings->key_count++;
-		if (is_new && made)
-			made(arg, path);
+		if (is_new && said)
+			said(arg, path);
 	}
 	return true;
 }

@@ -101,11 +101,12 @@ struct settings *settings_read(const struct settings_source *source,
 			       char why[SETTINGS_WHY_MAX]);
 
 /*
- * Loads the host keys; makes the one there is none of, and says so to made,
- * which may be NULL.  Where none is named, it is in `path`.
+ * Loads the host keys.  One that is missing is made, or would be, and `said`,
+ * which may be NULL, is told of it.  Where none is named, it is in `path`.
  */
 bool settings_load_keys(struct settings *settings, const char *path,
-			void (*made)(void *arg, const char *path), void *arg,
+			enum hostkey_missing missing,
+			void (*said)(void *arg, const char *path), void *arg,
 			char why[SETTINGS_WHY_MAX]);
 
 /*

@@ -200,6 +200,100 @@ static void a_sandbox_does_not_end_with_a_reload(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+static void a_test_of_the_settings_changes_nothing(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	sh(all, "%s",
+	   "$csftpd -t -h $dir/deep/down/key 2>said\n"
+	   "grep -qx \"csftpd: would make the host key $dir/deep/down/key\" "
+	   "said\n"
+	   "$csftpd -T -h key >shown 2>said\n"
+	   "grep -qx 'csftpd: would make the host key key' said\n"
+	   "grep -qx 'hostkey key' shown\n"
+	   "test ! -e deep && test ! -e key\n"
+	   /* What the start could not make is found. */
+	   ": >file\n"
+	   "if $csftpd -t -h $dir/file/key 2>said; then exit 9; fi\n"
+	   "grep -q 'file/key: Not a directory' said\n");
+	csftpd_end_well(&all->sshd);
+}
+
+static void what_cannot_be_waited_for_is_no_file(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
+	sh(all, "%s",
+	   "mkfifo pipe && mkdir directory\n"
+	   "fails() {\n"
+	   "\tif timeout 60 $csftpd \"$@\" 2>said; then exit 9; fi\n"
+	   "\ttest $? != 124\n"
+	   "}\n"
+	   "for what in pipe directory /dev/zero; do\n"
+	   "\tfails -t -h $of/host -f $what\n"
+	   "\tgrep -qx \"csftpd: $what: not a regular file\" said\n"
+	   "\tfails -t -h $what\n"
+	   "\tgrep -qx \"csftpd: $what: not a regular file\" said\n"
+	   "done\n"
+	   "$csftpd -t -h $of/host -f /dev/null\n"
+	   "for word in Audit PidFile; do\n"
+	   "\tfails -D -e -h $of/host -p $port -o ListenAddress=127.0.0.3 "
+	   "-o $word=$dir/pipe\n"
+	   "\tgrep -q \"$word .*pipe: No such device\" said\n"
+	   "done\n"
+	   /* ssh would look at what is beside its key. */
+	   "mv $of/user.pub keep && mkfifo $of/user.pub && cp $key mine\n"
+	   "sed \"s|IdentityFile .*|IdentityFile $dir/mine|\" $config >own\n"
+	   "config=$dir/own\n"
+	   "if echo pwd | sftp; then exit 9; fi\n"
+	   "rm $of/user.pub && mv keep $of/user.pub\n"
+	   "echo pwd | sftp >said\n"
+	   "mv $of/csftpd_config keep && mkfifo $of/csftpd_config\n"
+	   "fails ctl -s $of/control reload\n"
+	   "grep -q 'csftpd_config: not a regular file' said\n");
+	csftpd_await_log(&all->sshd, "user.pub: is not a file");
+	csftpd_end(&all->sshd);
+}
+
+static void a_descriptor_that_is_none_is_found_at_the_start(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	sh(all, "%s",
+	   ": >trail\n"
+	   "fails() {\n"
+	   "\tfor how in -t '-D -e'; do\n"
+	   "\t\tif $csftpd $how -h $of/host -p $port "
+	   "-o ListenAddress=127.0.0.3 -o \"Audit $1\" 2>said; "
+	   "then exit 9; fi\n"
+	   "\t\tgrep -qx \"csftpd: Audit $1: $2\" said\n"
+	   "\tdone\n"
+	   "}\n"
+	   "fails fd:9 'Bad file descriptor'\n"
+	   "fails fd:1 'Invalid argument'\n"
+	   "fails fd:9x 'Invalid argument' 9>>trail\n"
+	   "fails fd:9 'Bad file descriptor' 9<trail\n"
+	   "$csftpd -t -h $of/host -o 'Audit fd:9' 9>>trail\n"
+	   "for fd in '3<trail' '3>>trail' '3<&-'; do\n"
+	   "\tif eval \"LISTEN_FDS=1 sh -c 'LISTEN_PID=\\$\\$ exec $csftpd "
+	   "-D -e -h $of/host' 2>said $fd\"; then exit 9; fi\n"
+	   "\tgrep -q 'LISTEN_FDS: descriptor 3 is no socket' said\n"
+	   "done\n"
+	   /* Later a number may be one of the daemon's own. */
+	   "for kind in fd:9 $dir/trail syslog; do\n"
+	   "\techo \"Audit $kind\" >>$of/csftpd_config\n"
+	   "\tif $csftpd ctl -s $of/control reload 2>said; then exit 9; fi\n"
+	   "\tgrep -q 'Audit: .* at the next start only' said\n"
+	   "\tsed -i '$d' $of/csftpd_config\n"
+	   "done\n"
+	   "$csftpd ctl -s $of/control reload\n"
+	   "echo pwd | sftp >said\n");
+	csftpd_end(&all->sshd);
+}
+
 /* In the background; the file is there when the first process ends. */
 static void it_goes_to_the_background_once_it_serves(void **state)
 {
@@ -671,6 +765,9 @@ int main(void)
 		DAEMON_TEST(wrong_settings_are_told_with_file_and_line),
 		DAEMON_TEST(settings_come_as_sshd_has_them),
 		DAEMON_TEST(a_sandbox_does_not_end_with_a_reload),
+		DAEMON_TEST(a_test_of_the_settings_changes_nothing),
+		DAEMON_TEST(what_cannot_be_waited_for_is_no_file),
+		DAEMON_TEST(a_descriptor_that_is_none_is_found_at_the_start),
 		DAEMON_TEST(it_goes_to_the_background_once_it_serves),
 		DAEMON_TEST(it_takes_a_socket_that_is_given),
 		DAEMON_TEST(only_who_is_allowed_gets_in),
