@@ -111,6 +111,14 @@ void csftp_ssh_env_free(struct csftp_ssh_env *env)
 	free(env);
 }
 
+void csftp_ssh_env_set_trace(struct csftp_ssh_env *env,
+			     void (*trace)(void *arg,
+					   const struct csftp_ssh *ssh,
+					   const char *line))
+{
+	env->config.trace = trace;
+}
+
 size_t csftp_ssh_size(const struct csftp_ssh_env *env)
 {
 	return sizeof(struct csftp_ssh) +

@@ -241,8 +241,7 @@ static const char *set_level(struct daemon *daemon, const char *argument,
 	(void)report;
 	if (!log_level_of(argument, &level))
 		return "unknown level";
-	daemon->log.config.level = level;
-	daemon_mail_all(daemon, MAIL_LEVEL, level);
+	daemon_set_level(daemon, level);
 	return NULL;
 }
 

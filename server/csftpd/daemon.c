@@ -373,6 +373,15 @@ static void open_audit_again(struct daemon *daemon)
 		close(fd);
 }
 
+void daemon_set_level(struct daemon *daemon, enum log_level level)
+{
+	daemon->log.config.level = level;
+	pthread_mutex_lock(&daemon->sources_lock);
+	daemon->accept_log.config.level = level;
+	pthread_mutex_unlock(&daemon->sources_lock);
+	daemon_mail_all(daemon, MAIL_LEVEL, level);
+}
+
 static void take_settings(struct daemon *daemon, struct settings *settings)
 {
 	warn_of_fixed(daemon, settings);
@@ -390,7 +399,7 @@ static void take_settings(struct daemon *daemon, struct settings *settings)
 	}
 	settings_put(daemon->settings);
 	daemon->settings = settings;
-	daemon->log.config.level = settings->log_level;
+	daemon_set_level(daemon, settings->log_level);
 	open_audit_again(daemon);
 	log_say(&daemon->log, LEVEL_INFO, "settings were read again");
 }

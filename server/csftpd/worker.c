@@ -218,8 +218,6 @@ static enum csftp_err open_env(struct serving *serving)
 		.random = random_bytes,
 		.now_ms = now_ms,
 		.place = place,
-		.trace = log_wants(&serving->worker->log, LEVEL_DEBUG2) ? trace
-									: NULL,
 		.arg = serving,
 		.kex = settings->algorithms[CSFTP_SSH_ALG_KEX],
 		.hostkey = settings->algorithms[CSFTP_SSH_ALG_HOSTKEY],
@@ -276,6 +274,23 @@ static struct serving *open_serving(struct worker *worker,
 		return serving;
 	free_serving(serving);
 	return NULL;
+}
+
+/*
+ * Lines of messages cost where nobody wants them.  Who runs on with settings of
+ * before has an environment of its own.
+ */
+static void set_level(struct worker *worker, enum log_level level)
+{
+	struct csftp_ssh_env *env = worker->serving->env;
+	bool wants;
+
+	worker->log.config.level = level;
+	wants = log_wants(&worker->log, LEVEL_DEBUG2);
+	csftp_ssh_env_set_trace(env, wants ? trace : NULL);
+	for (struct conn *conn = worker->list; conn; conn = conn->next)
+		csftp_ssh_env_set_trace(conn->serving->env,
+					wants ? trace : NULL);
 }
 
 bool worker_can_serve(struct worker *worker, struct settings *settings,
@@ -385,7 +400,7 @@ static void take_settings(struct worker *worker, struct settings *settings)
 	if (serving) {
 		worker_put_serving(worker->serving);
 		worker->serving = serving;
-		worker->log.config.level = settings->log_level;
+		set_level(worker, settings->log_level);
 	}
 	settings_put(settings);
 }
@@ -467,7 +482,7 @@ static void act(struct worker *worker, struct mail *mail)
 		take_settings(worker, mail->settings);
 		break;
 	case MAIL_LEVEL:
-		worker->log.config.level = (enum log_level)mail->id;
+		set_level(worker, (enum log_level)mail->id);
 		break;
 	case MAIL_KILL:
 		end_some(worker, mail->id, "ended by the administrator");
@@ -634,6 +649,7 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 		return false;
 	worker->first = worker->serving;
 	worker->first->users++;
+	set_level(worker, config->log.level);
 	if (worker->mail && open_pools(worker) && open_desk(worker))
 		return true;
 	log_fatal(&worker->log, "out of memory");

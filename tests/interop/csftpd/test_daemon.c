@@ -607,6 +607,47 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 	csftpd_end(&all->sshd);
 }
 
+/* Mail has its order: who comes later has the level that was told before. */
+static void messages_are_shown_while_that_is_wanted(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "Workers 1\n");
+	sh(all, "%s",
+	   "level() {\n"
+	   "\t$csftpd ctl -s $of/control log-level $1\n"
+	   "\techo pwd | sftp >said\n"
+	   "}\n"
+	   "from() {\n"
+	   "\tsed -n \"s/.*127.0.0.1 port \\([0-9]*\\): < "
+	   ".*CHANNEL_DATA.*/\\1/p\" "
+	   "$of/log\n"
+	   "}\n"
+	   "mkfifo in\n"
+	   "sftp <in >old 2>&1 &\n"
+	   "client=$!\n"
+	   "exec 9>in\n"
+	   "echo \"mkdir $dir/one\" >&9\n"
+	   "until test -d one; do sleep 0.05; done\n"
+	   /* Settings of before are those of the running session. */
+	   "$csftpd ctl -s $of/control reload\n"
+	   "test ! -s $of/log\n"
+	   "level DEBUG2\n"
+	   "test $(from | sort -u | wc -l) = 1\n"
+	   "echo \"mkdir $dir/two\" >&9\n"
+	   "until test $(from | sort -u | wc -l) = 2; do sleep 0.05; done\n"
+	   "until test -d two; do sleep 0.05; done\n"
+	   "level ERROR\n"
+	   "size=$(stat -c %s $of/log)\n"
+	   "echo \"mkdir $dir/three\" >&9\n"
+	   "until test -d three; do sleep 0.05; done\n"
+	   "echo pwd | sftp >said\n"
+	   "test $(stat -c %s $of/log) = $size\n"
+	   "exec 9>&-\n"
+	   "wait $client\n");
+	csftpd_end(&all->sshd);
+}
+
 /* Places are few: who comes waits in the kernel until one is free. */
 static void connections_wait_for_a_place(void **state)
 {
@@ -778,6 +819,7 @@ int main(void)
 		DAEMON_TEST(draining_has_an_end),
 		DAEMON_TEST(the_second_signal_does_not_wait),
 		DAEMON_TEST(it_is_asked_and_told_by_its_socket),
+		DAEMON_TEST(messages_are_shown_while_that_is_wanted),
 		DAEMON_TEST(connections_wait_for_a_place),
 		DAEMON_TEST(who_does_not_log_in_in_time_is_dropped),
 		DAEMON_TEST(a_client_that_is_gone_is_noticed),
