@@ -15,8 +15,8 @@ extern char **environ;
 
 #define GRACE_MS 1000U
 
-/* At 100 ms round trip this is 320 MiB a second. */
-#define WINDOW (32U << 20)
+/* At 100 ms round trip this is 640 MiB a second. */
+#define WINDOW (64U << 20)
 
 /* What the engine lets wait for replies. */
 #define ENV_MAX 32

@@ -9,11 +9,12 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "core/layer/ramp.h"
 #include "core/layer/relay.h"
 
 #define CHUNK	     (128U * 1024U)
-#define WINDOW_MAX   (32U << 20)
-#define BYTES_MAX    (64U << 20)
+#define WINDOW_MAX   (64U << 20)
+#define BYTES_MAX    (96U << 20)
 #define FRESH_MS     1000U
 #define WINDOW_FIRST 4U /* chunks */
 #define STREAK	     2U /* READs that make a reader from front to back */
@@ -37,6 +38,7 @@ struct chunk {
 	struct chunk *next;	   /* of the file, with a higher offset */
 	struct csftp_req *waiting; /* READs from above */
 	uint64_t off;
+	uint64_t asked_ms;
 	uint64_t born_ms;
 	uint32_t len;
 	uint32_t got;
@@ -67,7 +69,8 @@ struct file {
 	bool waited;  /* in this trial */
 	bool probing; /* this window is twice the last one */
 	bool settled; /* a larger window was no use then */
-	char path[];  /* it was opened by; "": not known any more */
+	struct ramp ramp;
+	char path[]; /* it was opened by; "": not known any more */
 };
 
 /* An OPEN on its way. */
@@ -267,6 +270,7 @@ static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 		memcpy(chunk->data, reply->data.ptr, len);
 	chunk->got = (uint32_t)len;
 	chunk->born_ms = now_of(readahead);
+	ramp_answer(&file->ramp, chunk->asked_ms, chunk->born_ms);
 	if (len < chunk->len)
 		file->size = chunk->off + len;
 	/* It stays while others are told, who may read, write or close. */
@@ -310,6 +314,7 @@ static bool chunk_ask(struct readahead *readahead, struct file *file)
 			.len = len,
 			.into = data},
 		.readahead = readahead,
+		.asked_ms = now_of(readahead),
 		.data = data,
 		.off = file->end,
 		.len = len,
@@ -345,20 +350,18 @@ static void settle(struct file *file, uint64_t now)
 	file->settled_ms = now;
 }
 
-/* The window brings that rate, and the reader waits all the same. */
-static void widen(struct readahead *readahead, struct file *file, uint64_t rate,
+static uint64_t window_bytes(const struct readahead *readahead,
+			     const struct file *file)
+{
+	return file->window * (uint64_t)readahead->config.chunk;
+}
+
+/* The window has brought that rate: what does twice the window? */
+static void probe(struct readahead *readahead, struct file *file, uint64_t rate,
 		  uint64_t now)
 {
-	uint64_t bytes = file->window * (uint64_t)readahead->config.chunk;
+	uint64_t bytes = window_bytes(readahead, file);
 
-	if (file->probing && rate <= file->best + file->best / 4) {
-		if (rate <= file->best + file->best / 8)
-			file->window /= 2;
-		settle(file, now);
-		return;
-	}
-	if (file->settled && now - file->settled_ms <= RETRY_MS)
-		return;
 	if (2 * bytes > readahead->config.window_max) {
 		settle(file, now);
 		return;
@@ -367,6 +370,21 @@ static void widen(struct readahead *readahead, struct file *file, uint64_t rate,
 	file->probing = true;
 	file->stale = bytes;
 	file->window *= 2;
+}
+
+/* The window brings that rate, and the reader waits all the same. */
+static void widen(struct readahead *readahead, struct file *file, uint64_t rate,
+		  uint64_t now)
+{
+	if (file->probing && rate <= file->best + file->best / 4) {
+		if (rate <= file->best + file->best / 8)
+			file->window /= 2;
+		settle(file, now);
+		return;
+	}
+	if (file->settled && now - file->settled_ms <= RETRY_MS)
+		return;
+	probe(readahead, file, rate, now);
 }
 
 /*
@@ -384,12 +402,26 @@ static void judge(struct readahead *readahead, struct file *file)
 		return;
 	}
 	if (file->stale > 0 || ms < TRIAL_MS ||
-	    file->trial_bytes <
-		    file->window * (uint64_t)readahead->config.chunk)
+	    file->trial_bytes < window_bytes(readahead, file))
 		return;
 	if (file->waited)
 		widen(readahead, file, file->trial_bytes * 1000 / ms, now);
 	begin_trial(readahead, file);
+}
+
+/* True: the way has room for more, as far as can be seen. */
+static bool ramp_up(struct readahead *readahead, struct file *file,
+		    uint64_t len)
+{
+	uint64_t now = now_of(readahead);
+	uint64_t rate = ramp_count(&file->ramp, len,
+				   window_bytes(readahead, file), now);
+
+	if (rate == 0)
+		return false;
+	probe(readahead, file, rate, now);
+	begin_trial(readahead, file);
+	return true;
 }
 
 /* False: somebody writes to the file, or may. */
@@ -407,7 +439,7 @@ static bool restart(struct readahead *readahead, struct file *file)
 	return true;
 }
 
-static void pump(struct readahead *readahead, struct file *file)
+static void pump(struct readahead *readahead, struct file *file, uint64_t len)
 {
 	uint64_t chunk = readahead->config.chunk;
 	uint64_t target;
@@ -417,13 +449,15 @@ static void pump(struct readahead *readahead, struct file *file)
 	if (file->window == 0) {
 		file->window = WINDOW_FIRST;
 		begin_trial(readahead, file);
+		ramp_begin(&file->ramp, file->trial_ms);
 	}
-	judge(readahead, file);
+	if (!ramp_up(readahead, file, len))
+		judge(readahead, file);
 	if (file->end < file->next && !restart(readahead, file))
 		return;
-	target = file->next + file->window * chunk;
-	if (file->window * chunk > readahead->counts.window)
-		readahead->counts.window = file->window * chunk;
+	target = file->next + window_bytes(readahead, file);
+	if (window_bytes(readahead, file) > readahead->counts.window)
+		readahead->counts.window = window_bytes(readahead, file);
 	while (file->end + chunk <= target && file->end < file->size) {
 		if (!chunk_ask(readahead, file))
 			return;
@@ -440,6 +474,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	struct file *file = find(readahead, up->fh);
 	csftp_fh fh = up->fh;
 	uint64_t off = up->off;
+	uint64_t len = up->len;
 	struct chunk *chunk;
 
 	if (!file || off > UINT64_MAX / 2) {
@@ -459,6 +494,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	file->next = off + up->len;
 	if (chunk && chunk->pending) {
 		file->waited = true;
+		file->ramp.limited = true;
 		up->next = chunk->waiting;
 		chunk->waiting = up;
 	} else if (chunk) {
@@ -471,7 +507,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	if (!file)
 		return;
 	drop_passed(readahead, file);
-	pump(readahead, file);
+	pump(readahead, file, len);
 }
 
 static void op_close(struct csftp_fs *fs, struct csftp_req *up)

@@ -32,8 +32,8 @@ struct readahead_config {
 	uint64_t (*now_ms)(void *arg);
 	void *arg;
 	uint32_t chunk;	     /* bytes of one READ: 128 KiB, or max_read */
-	uint32_t window_max; /* bytes of one file: 32 MiB */
-	uint32_t bytes_max;  /* bytes of all: 64 MiB */
+	uint32_t window_max; /* bytes of one file: 64 MiB */
+	uint32_t bytes_max;  /* bytes of all: 96 MiB */
 	uint32_t fresh_ms;   /* how long they are good: 1,000 */
 };
 

@@ -2,6 +2,7 @@
 #ifndef CSFTP_CORE_LAYER_WRITEBEHIND_IMPL_H
 #define CSFTP_CORE_LAYER_WRITEBEHIND_IMPL_H
 
+#include "core/layer/ramp.h"
 #include "core/layer/relay.h"
 #include "core/layer/writebehind.h"
 
@@ -10,7 +11,7 @@
 #include <uthash.h>
 
 /* Requests of the layer's own that are under way below at a time. */
-#define WB_FLYING_MAX 128U
+#define WB_FLYING_MAX 256U
 
 /* In a SETATTR, what can travel behind writes. */
 #define WB_TIMES                                                               \
@@ -36,6 +37,7 @@ struct wb_step {
 	enum wb_state state;
 	int err;	    /* of its own */
 	uint32_t len;	    /* WRITE: bytes */
+	uint64_t sent_ms;   /* WRITE */
 	uint32_t room_used; /* of room */
 	uint32_t part_count;
 	struct csftp_buf *bufs[CSFTP_PARTS_MAX]; /* NULL: it is in room */
@@ -127,9 +129,10 @@ struct writebehind {
 	uint64_t idle_ms;     /* when nothing was under way any more */
 	uint64_t settled_ms;  /* when doubling was no use; 0: not tried */
 	uint64_t peak;	      /* bytes per second without giving way, lately */
-	bool gave_way;	      /* to who asks, in this trial */
-	bool limited;	      /* by the window, in this trial */
-	bool probing;	      /* it has doubled, and is not judged yet */
+	struct ramp ramp;
+	bool gave_way; /* to who asks, in this trial */
+	bool limited;  /* by the window, in this trial */
+	bool probing;  /* it has doubled, and is not judged yet */
 	bool pumping;
 	bool releasing;
 };

@@ -283,9 +283,11 @@ static void window_begin(struct writebehind *wb)
 		wb->window = wb->config.window_first;
 		wb->settled_ms = 0;
 		wb->probing = false;
+		wb->ramp.least_ms = 0;
 	}
 	wb->stale_bytes = 0;
 	begin_trial(wb, now);
+	ramp_begin(&wb->ramp, now);
 }
 
 static void probe(struct writebehind *wb, uint64_t rate, uint64_t now)
@@ -313,6 +315,23 @@ static void judge(struct writebehind *wb, uint64_t rate, uint64_t now)
 		wb->probing = false;
 		wb->settled_ms = now;
 	}
+}
+
+/* True: the way has room for more, as far as can be seen. */
+static bool ramp_up(struct writebehind *wb, const struct wb_step *step)
+{
+	uint64_t now = wb_now(wb);
+	uint64_t rate;
+
+	ramp_answer(&wb->ramp, step->sent_ms, now);
+	rate = ramp_count(&wb->ramp, step->len, wb->window, now);
+	if (rate == 0)
+		return false;
+	if (rate > wb->peak)
+		wb->peak = rate;
+	probe(wb, rate, now);
+	begin_trial(wb, now);
+	return true;
 }
 
 /* So many bytes are done: how long did a window's worth take? */
@@ -399,7 +418,8 @@ static void write_done(struct writebehind *wb, struct wb_step *step)
 
 	wb->flying_bytes -= step->len;
 	wb->counts.bytes -= step->len;
-	window_count(wb, step->len);
+	if (!ramp_up(wb, step))
+		window_count(wb, step->len);
 	payload_drop(step);
 	if (!step->err && !(step->handle->flags & CSFTP_OPEN_APPEND) &&
 	    end > file->floor)
@@ -463,6 +483,7 @@ static bool may_go(struct writebehind *wb, const struct wb_step *step)
 	window = wb->flying_bytes > 0 ? window_now(wb) : wb->window;
 	if (wb->flying_bytes > 0 && wb->flying_bytes + step->len > window) {
 		wb->limited = true;
+		wb->ramp.limited = window == wb->window;
 		wb->gave_way = wb->gave_way || window < wb->window;
 		return false;
 	}
@@ -478,6 +499,7 @@ static void say_write(struct writebehind *wb, struct wb_step *step)
 	} else {
 		step->req.data = step->parts[0].ptr;
 	}
+	step->sent_ms = wb_now(wb);
 	wb->flying_bytes += step->len;
 	wb->counts.writes++;
 }

@@ -558,7 +558,7 @@ static const struct link_ops link_ops = {
 	.drained = drained,
 };
 
-#define SLOTS_DEFAULT	256U
+#define SLOTS_DEFAULT	768U
 #define HANDLES_DEFAULT 4096U
 #define HANDLES_MAX	(1U << 20)
 

@@ -32,7 +32,7 @@ struct csftp_remote;
 
 /* Zero means the default given. */
 struct csftp_remote_config {
-	uint32_t slots;	  /* requests in flight: 256; at most 1024 */
+	uint32_t slots;	  /* requests in flight: 768; at most 1024 */
 	uint32_t handles; /* files and directories open at once: 4096 */
 	/* Called once, when requests can be sent. */
 	void (*ready)(void *arg);

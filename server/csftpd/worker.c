@@ -27,10 +27,10 @@ enum { COMMANDS = 64 };
 
 /*
  * What a client may send before a session has used it up: at first, at most
- * (so at 100 ms round trip this is 320 MiB a second), and of one that has a
+ * (so at 100 ms round trip this is 640 MiB a second), and of one that has a
  * rate.
  */
-enum { WINDOW = 2 << 20, WINDOW_MAX = 32 << 20, WINDOW_SLOW = 256 << 10 };
+enum { WINDOW = 2 << 20, WINDOW_MAX = 64 << 20, WINDOW_SLOW = 256 << 10 };
 
 /* csftp_ssh_config.random: a system call for each packet would show. */
 static bool random_bytes(void *arg, void *to, size_t len)

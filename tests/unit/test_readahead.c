@@ -127,6 +127,34 @@ static void the_window_grows_with_the_round_trip(void **state)
 	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
+/* 4, 8, 16, ... chunks, behind two READs that make a reader. */
+static void over_a_long_way_it_doubles_with_each_round_trip(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	rig->far.trip_ms = 100;
+	for (uint64_t off = 0; off < SIZE; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	assert_in_range(rig->far.trips, 6, 8);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+}
+
+static void a_long_way_that_is_full_gets_no_larger_window(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+
+	/* So much in a time, however much waits. */
+	for (uint64_t off = 0; off < SIZE; off += CHUNK) {
+		rig->far.trip_ms = 20 * (1 + rig->far.later.waiting);
+		expect(rig, fh, off, CHUNK);
+	}
+	assert_in_range(readahead_counts(rig->readahead).window, 4 * CHUNK,
+			8 * CHUNK);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+}
+
 static void the_window_stays_where_more_brings_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -410,6 +438,8 @@ int main(void)
 		READ_TEST(who_reads_from_front_to_back_does_not_wait_for_each),
 		READ_TEST(nothing_is_asked_for_behind_the_end),
 		READ_TEST(the_window_grows_with_the_round_trip),
+		READ_TEST(over_a_long_way_it_doubles_with_each_round_trip),
+		READ_TEST(a_long_way_that_is_full_gets_no_larger_window),
 		READ_TEST(the_window_stays_where_more_brings_nothing),
 		READ_TEST(a_window_that_stayed_is_tried_again),
 		READ_TEST(who_reads_here_and_there_reads_nothing_ahead),

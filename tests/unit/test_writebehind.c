@@ -154,6 +154,44 @@ static void the_window_grows_where_that_brings_more(void **state)
 	behind_assert(world, "/f", 64 * BEHIND_PIECE);
 }
 
+/* 2, 4, 8, ... WRITEs. */
+static void over_a_long_way_it_doubles_with_each_round_trip(void **state)
+{
+	struct behind *world = *state;
+	csftp_fh fh;
+
+	world->config.window_first = 2 * BEHIND_PIECE;
+	world->far.trip_ms = 100;
+	behind_ready(state);
+	fh = behind_open(world, "/f", BEHIND_NEW);
+	for (uint64_t at = 0; at < 126 * BEHIND_PIECE; at += BEHIND_PIECE)
+		assert_int_equal(behind_put(world, fh, at, BEHIND_PIECE), 0);
+	world->far.trips = 0;
+	assert_int_equal(fs_close(world->c, fh), 0);
+	/* And CLOSE, which waits for nobody. */
+	assert_in_range(world->far.trips, 5, 7);
+	behind_assert(world, "/f", 126 * BEHIND_PIECE);
+}
+
+static void a_long_way_that_is_full_gets_no_larger_window(void **state)
+{
+	struct behind *world = *state;
+	csftp_fh fh;
+
+	world->config.window_first = 4 * BEHIND_PIECE;
+	world->config.bytes_max = 40 * BEHIND_PIECE;
+	behind_ready(state);
+	fh = behind_open(world, "/f", BEHIND_NEW);
+	for (uint64_t at = 0; at < 200 * BEHIND_PIECE; at += BEHIND_PIECE) {
+		/* So much in a time, however much waits. */
+		world->far.trip_ms = 25 * world->far.later.waiting;
+		assert_int_equal(behind_put(world, fh, at, BEHIND_PIECE), 0);
+	}
+	assert_in_range(world->far.later.most, 4, 8);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	behind_assert(world, "/f", 200 * BEHIND_PIECE);
+}
+
 /* How many WRITEs are under way at a time, while so much is written. */
 static size_t most_under_way(struct behind *world, csftp_fh fh, uint64_t *at)
 {
@@ -534,6 +572,8 @@ int main(void)
 		BEHIND_TEST(what_is_not_done_is_bounded),
 		BEHIND_TEST(many_little_writes_are_bounded_too),
 		BEHIND_TEST(the_window_grows_where_that_brings_more),
+		BEHIND_TEST(over_a_long_way_it_doubles_with_each_round_trip),
+		BEHIND_TEST(a_long_way_that_is_full_gets_no_larger_window),
 		BEHIND_TEST(who_asks_does_not_wait_for_more_than_the_way),
 		BEHIND_TEST(an_error_is_told_once),
 		BEHIND_TEST(close_tells_of_each_error),
