@@ -200,11 +200,6 @@ int mem_data_copy(struct mem_fs *mem, const struct csftp_req *range,
 
 /* Handles.  NULL where fh is none, or was closed. */
 struct mem_handle *mem_handle_get(const struct mem_fs *mem, csftp_fh fh);
-/* EMFILE, ENOMEM. */
-int mem_handle_open(csftp_fh *out, struct mem_fs *mem, struct mem_node *node,
-		    uint32_t flags);
-/* false: there was no such handle. */
-bool mem_handle_close(struct mem_fs *mem, csftp_fh fh);
 /* Before an entry leaves its directory. */
 void mem_handle_skip(const struct mem_entry *entry);
 

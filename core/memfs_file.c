@@ -63,8 +63,8 @@ static void peers_leave(struct mem_handle *handle)
 		handle->peer_next->peer_prev = handle->peer_prev;
 }
 
-int mem_handle_open(csftp_fh *out, struct mem_fs *mem, struct mem_node *node,
-		    uint32_t flags)
+static int mem_handle_open(csftp_fh *out, struct mem_fs *mem,
+			   struct mem_node *node, uint32_t flags)
 {
 	struct mem_handle *handle;
 	struct mem_slot *slot;
@@ -92,7 +92,7 @@ int mem_handle_open(csftp_fh *out, struct mem_fs *mem, struct mem_node *node,
 	return 0;
 }
 
-bool mem_handle_close(struct mem_fs *mem, csftp_fh fh)
+static bool mem_handle_close(struct mem_fs *mem, csftp_fh fh)
 {
 	struct mem_slot *slot = slot_of(mem, fh);
 	struct mem_handle *handle;

@@ -134,10 +134,10 @@ struct fusefs {
  * Operations (op.c)
  */
 
-/* A free operation for the request, with asks at 1; never NULL. */
-struct fuse_op *op_new(fuse_req_t req, void (*finish)(struct fuse_op *));
-
-/* The same with a pinned node; NULL if the number is unknown (answered). */
+/*
+ * A free operation for the request, with asks at 1 and a pinned node; NULL if
+ * the number is unknown (answered).
+ */
 struct fuse_op *op_on(fuse_req_t req, fuse_ino_t ino,
 		      void (*finish)(struct fuse_op *));
 
@@ -186,7 +186,6 @@ void fusefs_logf(struct fusefs *f, const char *format, ...)
 uint64_t fusefs_now_ms(void);
 
 void *buffers_get(struct buffers *buffers);
-void buffers_put(struct buffers *buffers, void *item);
 
 /* Gives back what nobody uses; when to call again, 0: there is none. */
 uint64_t fusefs_trim(struct fusefs *f, uint64_t now_ms);

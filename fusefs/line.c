@@ -50,7 +50,7 @@ struct csftp_link *line_link(const struct line *line)
 	return csftp_remote_link(line->remote);
 }
 
-unsigned line_wants(const struct line *line)
+static unsigned line_wants(const struct line *line)
 {
 	if (!line->remote)
 		return 0;

@@ -89,9 +89,6 @@ __attribute__((format(printf, 2, 3))) void line_say(struct line *line,
 void line_on_trace(void *arg, const char *text);
 struct csftp_link *line_link(const struct line *line);
 
-/* CSFTP_WANT_* of the stream. */
-unsigned line_wants(const struct line *line);
-
 /* Polls of the loop; a closed one is freed when libuv says so. */
 int line_poll_open(struct line *line, struct watch **out, int fd);
 void line_poll_close(struct watch **watch);

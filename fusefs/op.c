@@ -36,7 +36,7 @@ void *buffers_get(struct buffers *buffers)
 }
 
 /* There is a place for each buffer that can be in use at once. */
-void buffers_put(struct buffers *buffers, void *item)
+static void buffers_put(struct buffers *buffers, void *item)
 {
 	buffers->item[buffers->count++] = item;
 }
@@ -50,7 +50,7 @@ uint64_t fusefs_now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-struct fuse_op *op_new(fuse_req_t req, void (*finish)(struct fuse_op *))
+static struct fuse_op *op_new(fuse_req_t req, void (*finish)(struct fuse_op *))
 {
 	struct fusefs *f = fuse_req_userdata(req);
 	struct fuse_op *op = f->unused;

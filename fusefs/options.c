@@ -44,7 +44,7 @@ bool explain(char *why, const char *format, ...)
 	return false;
 }
 
-bool set_string(char **to, const char *text, char *why)
+static bool set_string(char **to, const char *text, char *why)
 {
 	char *copy = strdup(text);
 
@@ -127,8 +127,8 @@ static bool keep_id(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
-bool keep_seconds(struct options *options, const struct keyword *keyword,
-		  const char *value, char *why)
+static bool keep_seconds(struct options *options, const struct keyword *keyword,
+			 const char *value, char *why)
 {
 	return set_seconds(member(options, keyword), keyword->name, value, why);
 }

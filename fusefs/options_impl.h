@@ -38,7 +38,6 @@ bool options_ssh(struct options *options, const char *option, size_t len,
 bool explain(char *why, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-bool set_string(char **to, const char *text, char *why);
 bool add_string(struct strings *to, const char *text, char *why);
 
 /* A whole number in the base, no sign, at most max. */
@@ -57,8 +56,6 @@ bool options_sync(struct options *options, const struct keyword *keyword,
 /* Setters of more than one table. */
 bool keep_text(struct options *options, const struct keyword *keyword,
 	       const char *value, char *why);
-bool keep_seconds(struct options *options, const struct keyword *keyword,
-		  const char *value, char *why);
 bool keep_flag(struct options *options, const struct keyword *keyword,
 	       const char *value, char *why);
 /* What is so in any case. */

@@ -153,7 +153,8 @@ static int set_owner(const struct target *to, const struct csftp_attr *attr)
 	return result == 0 ? 0 : errno;
 }
 
-int posixfs_chmod_fd(const struct posixfs *px, int fd, uint32_t mode)
+/* Of any descriptor, also an O_PATH one. */
+static int posixfs_chmod_fd(const struct posixfs *px, int fd, uint32_t mode)
 {
 	char name[FD_NAME];
 

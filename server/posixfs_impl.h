@@ -193,8 +193,6 @@ int posixfs_canonical(const struct posixfs *px, char out[PATH_MAX],
 /* posixfs_attr.c */
 void posixfs_setattr(struct csftp_fs *fs, struct csftp_req *req);
 uint32_t posixfs_mode(const struct posixfs *px, uint32_t mode, bool is_dir);
-/* Of any descriptor, also an O_PATH one. */
-int posixfs_chmod_fd(const struct posixfs *px, int fd, uint32_t mode);
 /* What umask(2) took of the bits that are to be set; for what was made. */
 int posixfs_force_mode(const struct posixfs *px, int fd);
 

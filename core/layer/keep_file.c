@@ -30,7 +30,7 @@ void keep_data_drop(struct keep_data *data)
 		free(data);
 }
 
-struct keep_file *keep_file_at(const struct keep *keep, const char *path)
+static struct keep_file *keep_file_at(const struct keep *keep, const char *path)
 {
 	struct keep_file *file = NULL;
 
@@ -67,7 +67,7 @@ void keep_file_to_end(struct keep *keep, struct keep_file *file)
 	list_last(keep, file);
 }
 
-void keep_file_drop(struct keep *keep, struct keep_file *file)
+static void keep_file_drop(struct keep *keep, struct keep_file *file)
 {
 	keep->counts.bytes -= FILE_COST + file->data->len;
 	HASH_DEL(keep->files, file);

@@ -96,8 +96,6 @@ static inline bool keep_is_fresh(const struct keep *keep, uint64_t since_ms)
 /* What is kept (keep_file.c) */
 struct keep_data *keep_data_new(uint32_t len); /* NULL: no memory */
 void keep_data_drop(struct keep_data *data);   /* NULL is fine */
-struct keep_file *keep_file_at(const struct keep *keep, const char *path);
-void keep_file_drop(struct keep *keep, struct keep_file *file);
 void keep_drop_in(struct keep *keep, const char *top);
 void keep_file_to_end(struct keep *keep, struct keep_file *file);
 /* Keeps what the handle has read, if the file is still what it was. */

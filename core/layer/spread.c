@@ -171,8 +171,7 @@ static uint32_t lane_of_open_path(const struct spread *spread, const char *path)
 	for (const struct handle *handle = spread->handles; handle;
 	     handle = handle->hh.next) {
 		if (handle->is_file && handle->path &&
-		    !strcmp(handle->path, path) &&
-		    !spread->lane[handle->lane].lost)
+		    !strcmp(handle->path, path))
 			return handle->lane;
 	}
 	return ANY;
@@ -187,9 +186,8 @@ static uint32_t idlest(const struct spread *spread)
 		const struct lane *lane = &spread->lane[i];
 		const struct lane *other = &spread->lane[best];
 
-		if (!lane->lost &&
-		    (best == 0 || lane->bytes < other->bytes ||
-		     (lane->bytes == other->bytes && lane->open < other->open)))
+		if (best == 0 || lane->bytes < other->bytes ||
+		    (lane->bytes == other->bytes && lane->open < other->open))
 			best = i;
 	}
 	return best;
@@ -202,8 +200,7 @@ static void maybe_want(struct spread *spread)
 	    !spread->config.want)
 		return;
 	for (uint32_t i = spread->lanes > 1; i < spread->lanes; i++) {
-		if (!spread->lane[i].lost &&
-		    spread->lane[i].bytes < spread->config.full)
+		if (spread->lane[i].bytes < spread->config.full)
 			return;
 	}
 	spread->wanting = true;
@@ -647,14 +644,6 @@ struct csftp_fs *spread_fs(struct spread *spread)
 void spread_give_up(struct spread *spread)
 {
 	spread->config.lanes_max = spread->lanes;
-}
-
-void spread_lose(struct spread *spread, const struct csftp_fs *lane)
-{
-	for (uint32_t i = 0; i < spread->lanes; i++) {
-		if (spread->lane[i].fs == lane)
-			spread->lane[i].lost = true;
-	}
 }
 
 uint32_t spread_lanes(const struct spread *spread)

@@ -83,9 +83,6 @@ CSFTP_MUST_CHECK enum csftp_err spread_add(struct spread *spread,
 /* There will be none more. */
 void spread_give_up(struct spread *spread);
 
-/* Nothing new is opened there any more; what is open goes its own way. */
-void spread_lose(struct spread *spread, const struct csftp_fs *lane);
-
 uint32_t spread_lanes(const struct spread *spread);
 
 #endif

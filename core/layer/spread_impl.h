@@ -19,7 +19,6 @@ struct lane {
 	struct csftp_fs *fs;
 	uint64_t bytes; /* of READ and WRITE, on their way */
 	uint32_t open;	/* files */
-	bool lost;
 };
 
 /* An open file or directory, found by its number. */

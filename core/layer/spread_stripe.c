@@ -300,7 +300,7 @@ static void open_legs(struct stripe *stripe)
 
 	stripe->out++;
 	for (uint32_t i = 1; i < spread->lanes; i++) {
-		if (spread->lane[i].lost || stripe->leg[i].state != LEG_NONE)
+		if (stripe->leg[i].state != LEG_NONE)
 			continue;
 		stripe->leg[i].state = LEG_OPENING;
 		ask(stripe, i,
@@ -425,7 +425,6 @@ static uint32_t idlest(const struct spread *spread, const struct handle *handle)
 
 	for (uint32_t i = 1; i < spread->lanes; i++) {
 		if (handle->stripe->leg[i].state == LEG_OPEN &&
-		    !spread->lane[i].lost &&
 		    (best == 0 ||
 		     spread->lane[i].bytes < spread->lane[best].bytes))
 			best = i;

@@ -53,7 +53,7 @@ static void enlist(struct survive_job *job)
 	survive->waiting_count++;
 }
 
-void survive_unlist(struct survive_job *job)
+static void survive_unlist(struct survive_job *job)
 {
 	struct survive *survive = survive_of(job);
 

@@ -11,7 +11,7 @@
 #define LOOK_OPENED_MS	100U
 #define LOOK_CHANGED_MS 1000U
 
-uint64_t survive_hash(const void *bytes, size_t len)
+static uint64_t survive_hash(const void *bytes, size_t len)
 {
 	const uint8_t *at = bytes;
 	uint64_t hash = 0xcbf29ce484222325U;

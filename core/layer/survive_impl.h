@@ -177,7 +177,6 @@ void survive_ask(struct survive_job *job, survive_step *then);
 
 /* Back to those that wait; err is what the lost connection answered. */
 void survive_park(struct survive_job *job, int err);
-void survive_unlist(struct survive_job *job);
 
 /* The answer of the server, or ours: effects, then who asked. */
 void survive_complete(struct survive_job *job, const struct csftp_reply *reply);
@@ -187,7 +186,6 @@ void survive_complete_err(struct survive_job *job, int err);
 void survive_phase_put(struct survive *survive);
 
 /* Nodes and files (survive_file.c). */
-uint64_t survive_hash(const void *bytes, size_t len);
 struct survive_node *survive_node_find(const struct survive *survive,
 				       const char *path);
 void survive_node_put(struct survive *survive, struct survive_node *node);

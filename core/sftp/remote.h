@@ -145,8 +145,6 @@ bool remote_can_say(enum csftp_op op);
 void remote_send(struct csftp_remote *remote, struct csftp_req *req);
 void remote_send_second(struct csftp_remote *remote, struct remote_slot *slot);
 void remote_send_close(struct csftp_remote *remote, uint32_t handle);
-void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
-		     struct sftp_msg *msg);
 
 /*
  * Gives attributes to be set the missing half of each pair, from what the file

@@ -76,8 +76,8 @@ static void put_write(struct csftp_remote *remote, struct remote_slot *slot,
 			      i + 1 < count ? REMOTE_NO_TAG : tag);
 }
 
-void remote_send_msg(struct csftp_remote *remote, struct remote_slot *slot,
-		     struct sftp_msg *msg)
+static void remote_send_msg(struct csftp_remote *remote,
+			    struct remote_slot *slot, struct sftp_msg *msg)
 {
 	struct wire_wr wr = link_writer(&remote->link, REMOTE_REQUEST_MAX);
 

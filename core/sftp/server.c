@@ -103,7 +103,7 @@ void serve_slot_unpin(struct serve_slot *slot)
 }
 
 /* Submits, again and again while the answer asks for it, without recursion. */
-void serve_slot_submit(struct serve_slot *slot)
+static void serve_slot_submit(struct serve_slot *slot)
 {
 	struct csftp_serve *serve = slot->serve;
 
@@ -425,6 +425,18 @@ static bool opens_to_write(const struct sftp_msg *msg)
 		(CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT | CSFTP_OPEN_TRUNC));
 }
 
+/* The room for the answer of a check-file; false: wait for a buffer. */
+static bool has_check_room(struct csftp_serve *serve)
+{
+	const struct csftp_serve_config *config = &serve->config;
+
+	if (!serve->check.buf)
+		serve->check.buf = config->buf_get(config->arg);
+	if (!serve->check.buf)
+		serve->link.starved = true;
+	return serve->check.buf != NULL;
+}
+
 /* Whether a slot and room for the longest answer can be had now. */
 static bool can_take(struct csftp_serve *serve, const struct sftp_msg *msg)
 {
@@ -434,7 +446,7 @@ static bool can_take(struct csftp_serve *serve, const struct sftp_msg *msg)
 	size_t room = answer_max(msg);
 
 	if (handlers[msg->kind].answer == serve_check_reply &&
-	    !serve_check_room(serve))
+	    !has_check_room(serve))
 		return false;
 	return link_borrow_out(&serve->link) && has_slot(serve) &&
 	       !wait_for_scratch && !wait_for_pipe &&
@@ -609,17 +621,6 @@ static enum csftp_err make_buffers(struct csftp_serve *serve)
 		return CSFTP_ERR_NOMEM;
 	return link_init(&serve->link, IN_CAP, CSFTP_SERVE_PACKET_MAX, OUT_CAP,
 			 SERVE_SEGS);
-}
-
-bool serve_check_room(struct csftp_serve *serve)
-{
-	const struct csftp_serve_config *config = &serve->config;
-
-	if (!serve->check.buf)
-		serve->check.buf = config->buf_get(config->arg);
-	if (!serve->check.buf)
-		serve->link.starved = true;
-	return serve->check.buf != NULL;
 }
 
 static uint32_t handles_of(uint32_t wish)

@@ -183,8 +183,6 @@ void serve_ids_reply(struct serve_slot *slot, const struct csftp_reply *reply);
 /* Requests that take several of the file system. */
 bool serve_copy_begin(struct serve_slot *slot, const struct sftp_msg *msg);
 void serve_copy_reply(struct serve_slot *slot, const struct csftp_reply *reply);
-/* The room for the answer; false: wait for a buffer. */
-bool serve_check_room(struct csftp_serve *serve);
 bool serve_check_begin(struct serve_slot *slot, const struct sftp_msg *msg);
 void serve_check_reply(struct serve_slot *slot,
 		       const struct csftp_reply *reply);
@@ -198,7 +196,6 @@ void serve_check_stop(struct csftp_serve *serve);
 void serve_slot_keep(struct serve_slot *slot);
 /* ... but nothing points into the packet any more. */
 void serve_slot_unpin(struct serve_slot *slot);
-void serve_slot_submit(struct serve_slot *slot);
 
 /* The slot's request is over: its answer was sent, or will never be. */
 void serve_slot_end(struct serve_slot *slot);

@@ -3,13 +3,12 @@
  * PROTOCOL.key, 2).  libcrypto has no Blowfish that could be started in
  * bcrypt's way.
  */
-#include "core/ssh/bcrypt.h"
+#include "core/ssh/keyfile.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/ssh/crypto.h"
-#include "core/ssh/keyfile.h"
 #include "core/ssh/names.h"
 
 enum {
@@ -232,8 +231,14 @@ static enum csftp_err derive_key(const struct derivation *derive, uint8_t *key,
 	return err;
 }
 
-enum csftp_err ssh_bcrypt(struct wire_bytes passphrase, struct wire_bytes salt,
-			  uint32_t rounds, uint8_t *key, size_t len)
+/*
+ * len bytes of key from a passphrase.  It takes its time, which is what it is
+ * for: some milliseconds a round.  CSFTP_ERR_VALUE: no salt, or a number of
+ * rounds that nobody would wait for.
+ */
+static enum csftp_err bcrypt_key(struct wire_bytes passphrase,
+				 struct wire_bytes salt, uint32_t rounds,
+				 uint8_t *key, size_t len)
 {
 	struct derivation *derive;
 	enum csftp_err err;
@@ -279,7 +284,7 @@ enum csftp_err ssh_keyfile_decrypt(struct wire_bytes cipher,
 		return wire_rd_end(&rd);
 	if (!passphrase || passphrase[0] == '\0')
 		return CSFTP_ERR_DENIED;
-	err = ssh_bcrypt(ssh_text(passphrase), salt, rounds, key, sizeof(key));
+	err = bcrypt_key(ssh_text(passphrase), salt, rounds, key, sizeof(key));
 	if (err == CSFTP_OK)
 		err = ssh_decrypt_section(key, key + 32,
 					  (uint8_t *)(uintptr_t)section.ptr,

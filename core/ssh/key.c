@@ -54,7 +54,9 @@ static enum csftp_err read_public(struct wire_rd *rd,
 	return wire_rd_end(rd);
 }
 
-enum csftp_err ssh_key_open(struct ssh_pkey *pkey, struct wire_bytes blob)
+/* The public key of a blob, for one use: ssh_pkey_release() it. */
+static enum csftp_err ssh_key_open(struct ssh_pkey *pkey,
+				   struct wire_bytes blob)
 {
 	struct wire_rd rd = {.next = blob.ptr, .left = blob.len};
 	struct wire_bytes name = wire_rd_string(&rd, 64);

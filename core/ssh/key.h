@@ -20,10 +20,6 @@ struct csftp_ssh_key {
 CSFTP_MUST_CHECK enum csftp_err
 ssh_key_new(struct csftp_ssh_key **out, struct ssh_pkey *pkey, bool is_private);
 
-/* The public key of a blob, for one use: ssh_pkey_release() it. */
-CSFTP_MUST_CHECK enum csftp_err ssh_key_open(struct ssh_pkey *pkey,
-					     struct wire_bytes blob);
-
 /* The type that the blob claims; false: none that we know. */
 bool ssh_key_blob_type(struct wire_bytes blob, enum csftp_ssh_key_type *type);
 

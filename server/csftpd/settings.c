@@ -102,7 +102,8 @@ static char *next_word(char **line, bool keyword)
 	return word;
 }
 
-bool settings_line(struct settings_reader *reader, char *line)
+/* A line of any source; it is cut into words where it stands. */
+static bool settings_line(struct settings_reader *reader, char *line)
 {
 	char *word[SETTINGS_WORDS];
 	size_t count = 0;

@@ -27,9 +27,6 @@ bool settings_apply(struct settings_reader *reader, char **word, size_t count);
 /* Lines of what is so in any case. */
 void settings_show_fixed(FILE *out);
 
-/* A line of any source; it is cut into words where it stands. */
-bool settings_line(struct settings_reader *reader, char *line);
-
 /* A copy that lives as long as the settings; NULL: no room, and why says so. */
 const char *settings_keep(struct settings_reader *reader, const char *text);
 

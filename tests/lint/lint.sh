@@ -165,6 +165,19 @@ defined_in_core()
 		awk 'NF == 3 { print $3 }' | sort -u >"$build/core.defined"
 }
 
+# What no other file asks for is static.
+unshared()
+{
+	nm -A "$build"/gcc/{core,server,fusefs,tests}/**/*.o | awk '
+		{ sub(/^[^:]*:/, "& ") }
+		$2 == "U" { used[$3] = 1; next }
+		$3 ~ /^[TDRB]$/ && $1 ~ /\/(core|server|fusefs|tests\/lib)\// {
+			file[$4] = $1 }
+		END { for (name in file)
+			if (!used[name] && name != "main" && name !~ /^csftp_/)
+				print file[name] " " name " is not static" }'
+}
+
 symbols()
 {
 	local lib
@@ -204,5 +217,6 @@ headers_alone | check headers-alone
 banned | check banned
 defined_in_core
 engines | check engines
+unshared | check unshared
 symbols | check symbols
 [ ! -s "$faults" ]

@@ -315,25 +315,6 @@ static void a_lane_more_is_wanted_when_all_are_full(void **state)
 	lanes_free(lanes);
 }
 
-static void nothing_is_opened_on_a_lane_that_is_lost(void **state)
-{
-	struct lanes *lanes = lanes_new(LANES, NULL);
-	csftp_fh a = lanes_open(lanes, "/a", MAKE);
-	unsigned lane = lane_of_read(lanes, a);
-
-	(void)state;
-	spread_lose(lanes->spread, &lanes->lane[lane].relay.fs);
-	for (int i = 0; i < 4; i++) {
-		csftp_fh fh = lanes_open(lanes, "/a", RW);
-
-		assert_true(lane_of_read(lanes, fh) != lane);
-		assert_true(lane_of_read(lanes, fh) != 0);
-		assert_int_equal(fs_close(&lanes->c, fh), 0);
-	}
-	assert_int_equal(fs_close(&lanes->c, a), 0);
-	lanes_free(lanes);
-}
-
 /*
  * Random changes that do not wait for each other, and questions behind them,
  * find what they would find one after the other on one connection.
@@ -467,7 +448,6 @@ int main(void)
 		cmocka_unit_test(who_waits_can_be_cancelled),
 		cmocka_unit_test(a_copy_needs_both_on_one_lane),
 		cmocka_unit_test(a_lane_more_is_wanted_when_all_are_full),
-		cmocka_unit_test(nothing_is_opened_on_a_lane_that_is_lost),
 		cmocka_unit_test(order_is_that_of_one_connection),
 	};
 	int failed = cmocka_run_group_tests(claims, NULL, NULL);

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ssh/bcrypt.h"
 #include "core/ssh/key.h"
 #include "core/ssh/keyfile.h"
 #include "core/ssh/names.h"
