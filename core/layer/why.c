@@ -177,6 +177,17 @@ static int why_not_opened(const struct inquiry *q, const struct csftp_req *req)
 	return either(read_only(q, 0), q->exists[0] ? 0 : no_space(q, 0, 1));
 }
 
+/*
+ * OpenSSH refuses to copy within a file.  Whatever else it is, the asker can
+ * read and write instead, and is told by these calls what is wrong.
+ */
+static int why_not_copied(const struct inquiry *q)
+{
+	int err = either(read_only(q, 1), no_space(q, 1, 1));
+
+	return err ? err : EOPNOTSUPP;
+}
+
 /* 0: nothing explains it. */
 static int verdict(const struct inquiry *q, const struct csftp_req *req)
 {
@@ -205,7 +216,7 @@ static int verdict(const struct inquiry *q, const struct csftp_req *req)
 	case CSFTP_OP_FSYNC:
 		return no_space(q, 0, 1);
 	case CSFTP_OP_COPY_RANGE:
-		return either(read_only(q, 1), no_space(q, 1, 1));
+		return why_not_copied(q);
 	case CSFTP_OP_GETATTR:
 	case CSFTP_OP_READLINK:
 	case CSFTP_OP_REALPATH:

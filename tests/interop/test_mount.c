@@ -603,6 +603,20 @@ static void what_others_make_is_seen_after_a_remount(void **state)
 	assert_int_equal(count_names(place->here), 1);
 }
 
+/* OpenSSH's server does not copy from a file to itself. */
+static void a_file_can_be_copied_into_itself(void **state)
+{
+	struct place *place = *state;
+	int fd = openat(place->here, "f", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	off_t from = 0, to = 5;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "hello", 5), 5);
+	assert_int_equal(copy_file_range(fd, &from, fd, &to, 4, 0), 4);
+	assert_int_equal(close(fd), 0);
+	assert_text(place->served, "f", "hellohell");
+}
+
 #define ON_A_MOUNT(claim) cmocka_unit_test_setup_teardown(claim, enter, leave)
 
 static const struct CMUnitTest claims[] = {
@@ -620,6 +634,7 @@ static const struct CMUnitTest claims[] = {
 	ON_A_MOUNT(eight_writers_do_not_mix),
 	ON_A_MOUNT(memory_maps_write_and_read_the_file),
 	ON_A_MOUNT(what_others_make_is_seen_after_a_remount),
+	ON_A_MOUNT(a_file_can_be_copied_into_itself),
 };
 
 const struct by_transport by_transport = {

@@ -290,6 +290,24 @@ static void what_nothing_explains_stays_eio(void **state)
 	assert_int_equal(fs_replace(c, "/file", "/new"), EIO);
 }
 
+static void a_copy_that_is_refused_for_no_reason_is_the_askers(void **state)
+{
+	struct csftp_req req = {.op = CSFTP_OP_COPY_RANGE, .len = 10};
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(
+		fs_open(c, "/file", CSFTP_OPEN_READ | CSFTP_OPEN_WRITE), 0);
+	req.fh = c->fh;
+	req.fh2 = c->fh;
+	rig->refusal = EIO;
+	assert_int_equal(fs_call(c, &req), EOPNOTSUPP);
+	rig->space.bavail = 0;
+	assert_int_equal(fs_call(c, &req), ENOSPC);
+	rig->refusal = 0;
+	assert_int_equal(fs_close(c, req.fh), 0);
+}
+
 static void nothing_is_asked_unless_something_failed(void **state)
 {
 	struct rig *rig = *state;
@@ -344,6 +362,7 @@ int main(void)
 		WHY_TEST(a_full_file_system_is_enospc_behind_a_close),
 		WHY_TEST(a_read_only_file_system_is_erofs),
 		WHY_TEST(what_nothing_explains_stays_eio),
+		WHY_TEST(a_copy_that_is_refused_for_no_reason_is_the_askers),
 		WHY_TEST(nothing_is_asked_unless_something_failed),
 		WHY_TEST(answers_may_come_in_any_order),
 	};
