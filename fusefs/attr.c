@@ -19,16 +19,15 @@ static uint32_t shown_mode(const struct fusefs *f,
 			   const struct csftp_attr *attr)
 {
 	uint32_t type = attr_type(attr, S_IFREG);
-	uint32_t hidden = f->config.umask;
+	uint32_t set =
+		type == S_IFDIR ? f->config.dir_mode : f->config.file_mode;
 	uint32_t mode = 0600U;
 
-	if (attr->mask & CSFTP_ATTR_MODE)
+	if (set & FUSEFS_MODE_SET)
+		mode = set & 07777U;
+	else if (attr->mask & CSFTP_ATTR_MODE)
 		mode = attr->mode & 07777U;
-	if (type == S_IFDIR)
-		hidden |= f->config.dmask;
-	else if (type == S_IFREG)
-		hidden |= f->config.fmask;
-	return type | (mode & ~hidden);
+	return type | mode;
 }
 
 static uint32_t shown_uid(const struct fusefs *f, const struct csftp_attr *attr)

@@ -196,6 +196,8 @@ static bool make_line(struct mount *m)
 		.once = options->passive,
 		.fail = options->fail_at_once,
 		.timeout_ms = (uint64_t)(options->timeout * 1000),
+		.max_read = options->max_read,
+		.max_write = options->max_write,
 		.log = on_log,
 		.sent = status_sent,
 		.ended = status_ended,
@@ -381,6 +383,8 @@ static bool begin_line(struct mount *m)
 		.connector = m->connector,
 		.host = host_name(m),
 		.timeout_ms = (uint64_t)(m->options.timeout * 1000),
+		.max_read = m->options.max_read,
+		.max_write = m->options.max_write,
 		.fail = m->options.fail_at_once,
 		.log = on_log,
 		.sent = status_sent,
@@ -486,6 +490,14 @@ static bool make_layers(struct mount *m)
 	return !err;
 }
 
+/* As libfuse takes masks: what is not masked is there.  -1: no mask. */
+static uint32_t shown_mode(int32_t mask, int32_t otherwise)
+{
+	int32_t bits = mask >= 0 ? mask : otherwise;
+
+	return bits >= 0 ? FUSEFS_MODE_SET | (0777U & ~(uint32_t)bits) : 0;
+}
+
 static bool mount_it(struct mount *m)
 {
 	const struct options *options = &m->options;
@@ -500,9 +512,8 @@ static bool mount_it(struct mount *m)
 		.local_gid = getgid(),
 		.uid = options->uid,
 		.gid = options->gid,
-		.umask = options->umask,
-		.fmask = options->fmask,
-		.dmask = options->dmask,
+		.file_mode = shown_mode(options->fmask, options->umask),
+		.dir_mode = shown_mode(options->dmask, options->umask),
 		.max_write = options->max_write,
 		.max_readahead = options->max_readahead,
 		.max_background = options->max_background,

@@ -21,6 +21,11 @@
 /* Reads ahead and the like that the kernel may have waiting here. */
 #define BACKGROUND_MAX 128U
 
+static uint32_t otherwise(uint32_t wished)
+{
+	return wished > 0 ? wished : BACKGROUND_MAX;
+}
+
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct fusefs *f = userdata;
@@ -40,8 +45,13 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	f->parallel = conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	conn->max_read = f->max_read; /* as the mount option says */
 	conn->max_write = f->max_write;
-	conn->max_background = BACKGROUND_MAX;
-	conn->congestion_threshold = BACKGROUND_MAX;
+	conn->max_background = otherwise(f->config.max_background);
+	conn->congestion_threshold = otherwise(f->config.congestion);
+	if (f->config.max_readahead > 0 &&
+	    f->config.max_readahead < conn->max_readahead)
+		conn->max_readahead = f->config.max_readahead;
+	if (f->config.sync_read)
+		conn->want &= ~(unsigned)FUSE_CAP_ASYNC_READ;
 }
 
 static const struct fuse_lowlevel_ops operations = {
@@ -107,6 +117,8 @@ static uint32_t choose_write(const struct fusefs_config *config)
 
 	if (piece > 0 && piece < size / FUSEFS_ASKS)
 		size = piece * FUSEFS_ASKS;
+	if (config->max_write > 0 && config->max_write < size)
+		size = config->max_write;
 	return whole_pages(size);
 }
 

@@ -48,7 +48,8 @@
  */
 struct fusefs;
 
-#define FUSEFS_ID_KEEP (-1) /* no override */
+#define FUSEFS_ID_KEEP	(-1)	 /* no override */
+#define FUSEFS_MODE_SET 0x10000U /* an override, also with no bits */
 
 struct fusefs_config {
 	struct csftp_fs *fs;
@@ -66,9 +67,9 @@ struct fusefs_config {
 	uint32_t local_gid;
 	int64_t uid; /* shown for all, or FUSEFS_ID_KEEP */
 	int64_t gid;
-	uint32_t umask;	   /* permission bits that are not shown */
-	uint32_t fmask;	   /* ... of files */
-	uint32_t dmask;	   /* ... of directories */
+	/* Permission bits shown of all, with FUSEFS_MODE_SET; 0: their own. */
+	uint32_t file_mode; /* of all that is no directory */
+	uint32_t dir_mode;
 	bool caller_owns;  /* the fs is told who makes what */
 	bool sync_read;	   /* one READ of a file at a time */
 	bool sync_readdir; /* one READDIR of a directory at a time */

@@ -208,6 +208,12 @@ void line_end(struct line *line)
 	line_hear_no_more(line);
 }
 
+/* A wish of 0 is none. */
+static uint32_t at_most(uint32_t wished, uint32_t possible)
+{
+	return wished > 0 && wished < possible ? wished : possible;
+}
+
 enum csftp_err line_begin(struct line *line)
 {
 	const struct csftp_fs *fs =
@@ -216,8 +222,10 @@ enum csftp_err line_begin(struct line *line)
 		.now_ms = line_steady_ms,
 		.gone = gone,
 		.arg = line,
-		.max_read = fs ? fs->max_read : USUAL_MAX,
-		.max_write = fs ? fs->max_write : USUAL_MAX,
+		.max_read = at_most(line->config.max_read,
+				    fs ? fs->max_read : USUAL_MAX),
+		.max_write = at_most(line->config.max_write,
+				     fs ? fs->max_write : USUAL_MAX),
 		.traits = CSFTP_FS_PARTS,
 		.timeout_ms = line->config.timeout_ms,
 		.fail = line->config.fail,

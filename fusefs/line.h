@@ -39,6 +39,8 @@ struct line_config {
 	bool once;	     /* it cannot be made again */
 	bool fail;	     /* nothing waits for a connection */
 	uint64_t timeout_ms; /* 0: without end */
+	uint32_t max_read;   /* bytes of one READ; 0: what the server takes */
+	uint32_t max_write;
 	/* Sentences without newline. */
 	void (*log)(void *arg, const char *text);
 	/* As csftp_remote_config has them, with the line's number. */

@@ -99,6 +99,8 @@ static enum csftp_err make_line(struct lines *lines, uint32_t at)
 		.number = at,
 		.fail = lines->config.fail,
 		.timeout_ms = lines->config.timeout_ms,
+		.max_read = lines->config.max_read,
+		.max_write = lines->config.max_write,
 		.log = lines->config.log,
 		.sent = lines->config.sent,
 		.ended = lines->config.ended,

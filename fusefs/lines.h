@@ -29,6 +29,8 @@ struct lines_config {
 	const struct connector *connector; /* the first line's */
 	const char *host;
 	uint64_t timeout_ms;
+	uint32_t max_read;
+	uint32_t max_write;
 	bool fail;
 	void (*log)(void *arg, const char *text);
 	void (*sent)(void *counts, uint32_t number, uint32_t slot,

@@ -205,29 +205,15 @@ static bool keep_mount(struct options *options, const struct keyword *keyword,
 	return add_string(&options->mount_flags, keyword->name, why);
 }
 
-static bool keep_umask(struct options *options, const struct keyword *keyword,
+static bool keep_bytes(struct options *options, const struct keyword *keyword,
 		       const char *value, char *why)
-{
-	uint64_t bits;
-
-	if (!number(value, 8, 0777, &bits))
-		return explain(why,
-			       "%s=%s: up to three octal digits are wanted",
-			       keyword->name, value);
-	options->umask = (uint32_t)bits;
-	return true;
-}
-
-static bool keep_max_read(struct options *options,
-			  const struct keyword *keyword, const char *value,
-			  char *why)
 {
 	uint64_t bytes;
 
-	if (!number(value, 10, 1U << 30, &bytes) || bytes < 4096)
-		return explain(why, "%s=%s: 4096 bytes or more are wanted",
+	if (!number(value, 10, 1U << 30, &bytes) || bytes == 0)
+		return explain(why, "%s=%s: a number of bytes is wanted",
 			       keyword->name, value);
-	options->max_read = (uint32_t)bytes;
+	*(uint32_t *)member(options, keyword) = (uint32_t)bytes;
 	return true;
 }
 
@@ -360,7 +346,8 @@ static const struct keyword keywords[] = {
 	{"gid", VALUE, keep_id, offsetof(struct options, gid)},
 	{"kernel_cache", ALONE, keep_flag,
 	 offsetof(struct options, kernel_cache)},
-	{"max_read", VALUE, keep_max_read, 0},
+	{"max_read", VALUE, keep_bytes, offsetof(struct options, max_read)},
+	{"max_write", VALUE, keep_bytes, offsetof(struct options, max_write)},
 	{"negative_timeout", VALUE, keep_seconds,
 	 offsetof(struct options, negative_timeout)},
 	{"no_check_root", ALONE, keep_flag,
@@ -386,7 +373,6 @@ static const struct keyword keywords[] = {
 	{"timeout", VALUE, keep_seconds, offsetof(struct options, timeout)},
 	{"transport", VALUE, keep_transport, 0},
 	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
-	{"umask", VALUE, keep_umask, 0},
 	{"write_behind_max", VALUE, options_behind_max, 0},
 };
 
@@ -661,6 +647,9 @@ enum options_action options_parse(struct options *options, int argc,
 	*options = (struct options){
 		.uid = -1,
 		.gid = -1,
+		.umask = -1,
+		.fmask = -1,
+		.dmask = -1,
 		.entry_timeout = 1,
 		.attr_timeout = 1,
 		.stat_timeout = 20,

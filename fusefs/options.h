@@ -74,7 +74,8 @@ struct options {
 	double dir_timeout;
 	double timeout;	      /* seconds without a connection; 0: no end */
 	uint32_t cache_names; /* that it may hold; 0: its default */
-	uint32_t umask;
+	int32_t umask; /* permission bits that nothing is shown with; -1: none
+			* was named, and each file has its own */
 	uint32_t max_read;
 	enum options_transport transport;
 	uint32_t max_conns; /* connections at once; 1: one */
@@ -82,8 +83,8 @@ struct options {
 	uint32_t max_readahead;
 	uint32_t max_background;
 	uint32_t congestion; /* threshold of what is in the background */
-	uint32_t fmask;	     /* as umask, of files */
-	uint32_t dmask;	     /* ... and of directories */
+	int32_t fmask;	     /* instead of umask, of what is no directory */
+	int32_t dmask;	     /* ... and of directories */
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes; 0: the default */
 	bool foreground;

@@ -39,28 +39,17 @@ static bool keep_u32(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
-static bool keep_max_write(struct options *options,
-			   const struct keyword *keyword, const char *value,
-			   char *why)
-{
-	if (!keep_u32(options, keyword, value, why))
-		return false;
-	return options->max_write >= 4096 ||
-	       explain(why, "max_write=%s: 4096 bytes or more are wanted",
-		       value);
-}
-
+/* The bits above are no permissions, but are a part of a mask all the same. */
 static bool keep_mask(struct options *options, const struct keyword *keyword,
 		      const char *value, char *why)
 {
-	uint32_t *to = member(options, keyword);
+	int32_t *to = member(options, keyword);
 	uint64_t bits;
 
-	if (!number(value, 8, 0777, &bits))
-		return explain(why,
-			       "%s=%s: up to three octal digits are wanted",
+	if (!number(value, 8, 07777, &bits))
+		return explain(why, "%s=%s: up to four octal digits are wanted",
 			       keyword->name, value);
-	*to = (uint32_t)bits;
+	*to = (int32_t)bits;
 	return true;
 }
 
@@ -69,10 +58,10 @@ static bool keep_conns(struct options *options, const struct keyword *keyword,
 {
 	uint64_t count;
 
-	if (!number(value, 10, 16, &count) || count == 0)
-		return explain(why, "%s=%s: 1 to 16 are wanted", keyword->name,
-			       value);
-	options->max_conns = (uint32_t)count;
+	if (!number(value, 10, UINT32_MAX, &count) || count == 0)
+		return explain(why, "%s=%s: 1 or more are wanted",
+			       keyword->name, value);
+	options->max_conns = count < 16 ? (uint32_t)count : 16;
 	return true;
 }
 
@@ -85,6 +74,15 @@ static bool keep_no_seconds(struct options *options,
 
 	(void)options;
 	return set_seconds(&seconds, keyword->name, value, why);
+}
+
+/* libfuse takes -1 for a time that does not end. */
+static bool keep_remember(struct options *options,
+			  const struct keyword *keyword, const char *value,
+			  char *why)
+{
+	return !strcmp(value, "-1") ||
+	       keep_no_seconds(options, keyword, value, why);
 }
 
 static bool keep_no_number(struct options *options,
@@ -350,7 +348,6 @@ const struct keyword options_sshfs[] = {
 	{"max_idle_threads", VALUE, keep_no_number, 0},
 	{"max_readahead", VALUE, keep_u32, OFFSET(max_readahead)},
 	{"max_threads", VALUE, keep_no_number, 0},
-	{"max_write", VALUE, keep_max_write, OFFSET(max_write)},
 	{"modules", VALUE, keep_modules, 0},
 	{"no_auto_cache", ALONE, keep_default, 0},
 	{"no_contain_symlinks", ALONE, keep_no_contain, 0},
@@ -378,7 +375,7 @@ const struct keyword options_sshfs[] = {
 	{"readdir_ino", ALONE, keep_default, 0},
 	{"relatime", ALONE, keep_default, 0},
 	{"rellinks", ALONE, keep_flag, OFFSET(rebase_links)},
-	{"remember", VALUE, keep_no_seconds, 0},
+	{"remember", VALUE, keep_remember, 0},
 	{"slave", ALONE, keep_flag, OFFSET(passive)},
 	{"ssh_protocol", VALUE, keep_protocol, 0},
 	{"sshfs_debug", ALONE, keep_flag, OFFSET(verbose)},
@@ -390,6 +387,7 @@ const struct keyword options_sshfs[] = {
 	{"to_code", VALUE, keep_text, OFFSET(to_code)},
 	{"transform_symlinks", ALONE, keep_flag, OFFSET(rebase_links)},
 	{"uidfile", VALUE, keep_text, OFFSET(uidfile)},
+	{"umask", VALUE, keep_mask, OFFSET(umask)},
 	{"unreliable_append", ALONE, keep_default, 0},
 	{"use_ino", ALONE, keep_default, 0},
 	{"user", EITHER, keep_default, 0},
@@ -446,8 +444,9 @@ bool options_sshfs_check(struct options *options, char *why)
 	if (options->idmap != IDMAP_FILE &&
 	    (options->uidfile || options->gidfile))
 		return explain(why, "uidfile and gidfile are for idmap=file");
-	if (options->nomap && options->idmap != IDMAP_FILE &&
+	if (options->nomap == NOMAP_NOBODY && options->idmap != IDMAP_FILE &&
 	    options->idmap != IDMAP_NAME)
-		return explain(why, "nomap is for idmap=file and idmap=name");
+		return explain(why, "nomap=nobody is for idmap=file and "
+				    "idmap=name");
 	return !options->subdir || go_down(options, why);
 }

@@ -187,6 +187,9 @@ static bool pair_login(struct owners *owners, const struct options *options,
 
 static enum idmap_nomap without_pair(const struct options *options)
 {
+	/* To sshfs the option is about files of pairs alone. */
+	if (options->idmap == IDMAP_USER)
+		return IDMAP_KEEP;
 	switch (options->nomap) {
 	case NOMAP_IGNORE:
 		return IDMAP_KEEP;

@@ -1,9 +1,12 @@
 /* What the frontend's configuration promises, on a mount over memfs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "tests/lib/fs_call.h"
@@ -131,6 +134,87 @@ static void what_grew_elsewhere_is_not_cut_after_an_open(void **state)
 	rig_run(rig, read_longer_body);
 }
 
+/* A number in a file of the kernel's; 0: there is none. */
+static unsigned long number_in(const char *path)
+{
+	char text[32];
+	ssize_t len;
+	int fd = open(path, O_RDONLY);
+
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	NEED(len > 0 && close(fd) == 0);
+	text[len] = '\0';
+	return strtoul(text, NULL, 10);
+}
+
+#define FUSECTL "/sys/fs/fuse/connections"
+
+static void limits_body(void)
+{
+	static char text[256 * 1024];
+	int fd = open("f", O_RDWR | O_CREAT, 0644);
+	char path[PROC_PATH_MAX];
+	struct stat st;
+
+	memset(text, 'x', sizeof(text));
+	NEED(fd >= 0 && write(fd, text, sizeof(text)) == sizeof(text));
+	NEED(close(fd) == 0 && stat(".", &st) == 0);
+	proc_print(path, sizeof(path), "/sys/class/bdi/0:%u/read_ahead_kb",
+		   minor(st.st_dev));
+	NEED(number_in(path) == 8);
+	/* For this process alone. */
+	NEED(unshare(CLONE_NEWNS) == 0);
+	NEED(mount("none", FUSECTL, "fusectl", 0, NULL) == 0);
+	proc_print(path, sizeof(path), FUSECTL "/%u/max_background",
+		   minor(st.st_dev));
+	NEED(number_in(path) == 7);
+	proc_print(path, sizeof(path), FUSECTL "/%u/congestion_threshold",
+		   minor(st.st_dev));
+	NEED(number_in(path) == 5);
+}
+
+static void the_kernel_is_told_its_limits(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.max_write = 64 * 1024;
+	rig->config.max_readahead = 8 * 1024;
+	rig->config.max_background = 7;
+	rig->config.congestion = 5;
+	rig_run(rig_with(state), limits_body);
+	assert_int_equal(rig->tap.count[CSFTP_OP_WRITE], 4);
+}
+
+static void release_reads(struct rig *rig)
+{
+	tap_release(&rig->tap);
+}
+
+static void read_all_body(void)
+{
+	static char text[256 * 1024];
+	int fd = open("f", O_RDWR | O_CREAT, 0644);
+
+	NEED(fd >= 0 && write(fd, text, sizeof(text)) == sizeof(text));
+	NEED(close(fd) == 0);
+	fd = open("f", O_RDONLY);
+	NEED(read(fd, text, sizeof(text)) == sizeof(text) && close(fd) == 0);
+}
+
+static void sync_read_asks_for_one_piece_at_a_time(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.sync_read = true;
+	rig->config.max_read = 16 * 1024;
+	rig->tap.hold_reads = true;
+	rig->between = release_reads;
+	rig_run(rig_with(state), read_all_body);
+	assert_int_equal(rig->tap.held_most, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -139,6 +223,8 @@ int main(void)
 		RIG_TEST(what_the_kernel_has_is_read_again_after_an_open),
 		RIG_TEST(content_outlives_an_open_where_that_is_wanted),
 		RIG_TEST(direct_io_asks_each_time),
+		RIG_TEST(the_kernel_is_told_its_limits),
+		RIG_TEST(sync_read_asks_for_one_piece_at_a_time),
 		RIG_TEST(what_grew_elsewhere_is_not_cut_after_an_open),
 	};
 
