@@ -202,7 +202,7 @@ static void a_sandbox_does_not_end_with_a_reload(void **state)
 
 static void a_test_of_the_settings_changes_nothing(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "");
 	sh(all, "%s",
@@ -222,7 +222,7 @@ static void a_test_of_the_settings_changes_nothing(void **state)
 
 static void what_cannot_be_waited_for_is_no_file(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
 	sh(all, "%s",
@@ -259,7 +259,7 @@ static void what_cannot_be_waited_for_is_no_file(void **state)
 
 static void a_descriptor_that_is_none_is_found_at_the_start(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "");
 	sh(all, "%s",
@@ -610,7 +610,7 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 /* Mail has its order: who comes later has the level that was told before. */
 static void messages_are_shown_while_that_is_wanted(void **state)
 {
-	struct state *all = *state;
+	struct csftpd_rig *all = *state;
 
 	csftpd_start(&all->sshd, "%s", "Workers 1\n");
 	sh(all, "%s",
