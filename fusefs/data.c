@@ -276,8 +276,10 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	op->off = (uint64_t)off;
 	op->fi = *fi;
 	file = file_from(fi);
-	if (fi->writepage && (file->flags & CSFTP_OPEN_APPEND))
-		file = file_for_pages(file);
+	/* A page of a mapping, or who has taken O_APPEND back by fcntl(2). */
+	if ((file->flags & CSFTP_OPEN_APPEND) &&
+	    (fi->writepage || !(fi->flags & O_APPEND)))
+		file = file_for_places(file);
 	if (file)
 		file_use(op, file, write_go);
 	else

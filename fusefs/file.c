@@ -17,9 +17,9 @@ struct file *file_from(const struct fuse_file_info *fi)
 }
 
 /*
- * The server appends for who only writes, so that several machines can write
- * one log.  A file that can be mapped must take pages at their place, and be
- * able to after its name has gone: there the kernel knows where the end is.
+ * The server appends, so that several machines can write one log: the kernel
+ * does not know where the file ends by then.  What has a place of its own takes
+ * another handle, see file_for_places().
  */
 static uint32_t open_flags(int flags)
 {
@@ -30,8 +30,8 @@ static uint32_t open_flags(int flags)
 	};
 	unsigned mode = (unsigned)flags & O_ACCMODE;
 
-	if (mode == O_WRONLY && (flags & O_APPEND))
-		return CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND;
+	if (mode != O_RDONLY && mode < 3 && (flags & O_APPEND))
+		return access[mode] | CSFTP_OPEN_APPEND;
 	return mode < 3 ? access[mode] : CSFTP_OPEN_READ;
 }
 
@@ -68,7 +68,7 @@ static struct file *file_new(struct fuse_op *op, struct inode *node)
 }
 
 /* One that no descriptor belongs to goes with its last user. */
-struct file *file_for_pages(struct file *file)
+struct file *file_for_places(struct file *file)
 {
 	struct file *other = file->node->files;
 

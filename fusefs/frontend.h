@@ -270,10 +270,11 @@ void file_answer(struct fuse_op *op, struct file *file);
 struct file *file_of(const struct inode *node, uint32_t flags);
 
 /*
- * A file to write pages of a mapping through, as those have a place, which a
- * file open for appending ignores.  Made if need be; NULL: no memory.
+ * A file to write through what has a place, such as pages of a mapping, where
+ * the one at hand is open for appending, and would ignore it.  Made if need be,
+ * for which the node has to have a name yet; NULL: no memory.
  */
-struct file *file_for_pages(struct file *file);
+struct file *file_for_places(struct file *file);
 
 /*
  * True: a file of the node has to be opened again before the node loses its

@@ -590,6 +590,68 @@ static void memory_maps_write_and_read_the_file(void **state)
 	close(fd);
 }
 
+static void appends(int fd, const char *text)
+{
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fsync(fd), 0);
+}
+
+/* Where the server has it, whatever the kernel believes. */
+static void appends_go_to_the_end_of_the_file(void **state)
+{
+	struct place *place = *state;
+	char got[64] = "";
+	int theirs, both, only;
+
+	put_text(place->here, "log", "begin ");
+	both = openat(place->here, "log", O_RDWR | O_APPEND | O_CLOEXEC);
+	only = openat(place->here, "log", O_WRONLY | O_APPEND | O_CLOEXEC);
+	theirs = openat(place->served, "log", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_true(both >= 0 && only >= 0 && theirs >= 0);
+	assert_int_equal(pread(both, got, sizeof(got), 0), 6);
+	assert_int_equal(write(theirs, "them ", 5), 5);
+	appends(both, "both ");
+	assert_int_equal(write(theirs, "they ", 5), 5);
+	appends(only, "only ");
+	assert_int_equal(write(theirs, "those ", 6), 6);
+	/* A place of its own is none, as on a local disk. */
+	assert_int_equal(pwrite(both, "both ", 5, 0), 5);
+	assert_int_equal(fsync(both), 0);
+	assert_text(place->served, "log",
+		    "begin them both they only those both ");
+	assert_int_equal(pread(both, got, sizeof(got), 0), 37);
+	assert_memory_equal(got, "begin them both they only those both ", 37);
+	assert_int_equal(lseek(both, 0, SEEK_END), 37);
+	/* Until it is no more said to append. */
+	assert_int_equal(fcntl(both, F_SETFL, 0), 0);
+	assert_int_equal(pwrite(both, "BEGIN", 5, 0), 5);
+	assert_int_equal(fsync(both), 0);
+	close(both);
+	close(only);
+	close(theirs);
+	assert_text(place->served, "log",
+		    "BEGIN them both they only those both ");
+}
+
+static void what_is_appended_to_can_be_mapped(void **state)
+{
+	struct place *place = *state;
+	char *map;
+	int fd;
+
+	put_text(place->here, "f", "0123456789");
+	fd = openat(place->here, "f", O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	map = mmap(NULL, 10, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(map != MAP_FAILED);
+	memcpy(map + 2, "xyz", 3);
+	assert_int_equal(msync(map, 10, MS_SYNC), 0);
+	appends(fd, "more");
+	munmap(map, 10);
+	close(fd);
+	assert_text(place->served, "f", "01xyz56789more");
+}
+
 static void what_others_make_is_seen_after_a_remount(void **state)
 {
 	struct place *place = *state;
@@ -633,6 +695,8 @@ static const struct CMUnitTest claims[] = {
 	ON_A_MOUNT(a_directory_may_have_ten_thousand_names),
 	ON_A_MOUNT(eight_writers_do_not_mix),
 	ON_A_MOUNT(memory_maps_write_and_read_the_file),
+	ON_A_MOUNT(appends_go_to_the_end_of_the_file),
+	ON_A_MOUNT(what_is_appended_to_can_be_mapped),
 	ON_A_MOUNT(what_others_make_is_seen_after_a_remount),
 	ON_A_MOUNT(a_file_can_be_copied_into_itself),
 };
