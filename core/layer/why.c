@@ -8,15 +8,22 @@
 
 #include "core/layer/places.h"
 #include "core/layer/relay.h"
+#include "core/layer/why_impl.h"
 
 /* What can be looked for. */
-#define ASK_PATH   0x01U /* what path is */
-#define ASK_PATH2  0x02U
-#define ASK_SPACE  0x04U /* the file system of path, or of what is open */
-#define ASK_SPACE2 0x08U /* ... of path2, or of fh2 */
-#define ASK_NAMES  0x10U /* whether directory path is empty */
-#define ASK_NAMES2 0x20U
-#define ASKS	   6U
+#define ASK_PATH    0x01U /* what path is */
+#define ASK_PATH2   0x02U
+#define ASK_SPACE   0x04U /* the file system around path, or of what is open */
+#define ASK_SPACE2  0x08U /* ... of path2, or of fh2 */
+#define ASK_INSIDE  0x10U /* the file system of path itself */
+#define ASK_INSIDE2 0x20U
+#define ASK_NAMES   0x40U /* whether directory path is empty */
+#define ASK_NAMES2  0x80U
+#define ASKS	    8U
+#define OF_SECOND   (ASK_PATH2 | ASK_SPACE2 | ASK_INSIDE2 | ASK_NAMES2)
+
+/* Names looked through for one; who has more does without. */
+#define NAMES_MAX 200000U
 
 struct inquiry;
 
@@ -32,14 +39,13 @@ struct inquiry {
 	struct look look[ASKS];
 	uint32_t pending;
 	int err; /* what was said */
-	bool exists[2];
-	uint32_t type[2]; /* CSFTP_S_IFMT of path and path2 */
-	bool has_names[2];
-	bool has_space[2]; /* the next two hold something */
-	uint64_t available[2];
-	uint64_t fsid[2];
-	bool read_only[2];
-	char path[CSFTP_PATH_MAX + 1]; /* whose file system is asked for */
+	struct why_facts facts;
+	/* For how many links there are, which is asked for last. */
+	bool counting;
+	bool found;
+	uint32_t names;
+	const char *name;	       /* whose they are */
+	char path[CSFTP_PATH_MAX + 1]; /* directories that names are in */
 	char path2[CSFTP_PATH_MAX + 1];
 };
 
@@ -58,181 +64,23 @@ struct why {
 
 static const uint32_t asks[CSFTP_OP_COUNT] = {
 	[CSFTP_OP_MKDIR] = ASK_PATH | ASK_SPACE,
-	[CSFTP_OP_RMDIR] = ASK_PATH | ASK_SPACE | ASK_NAMES,
-	[CSFTP_OP_UNLINK] = ASK_PATH | ASK_SPACE,
+	[CSFTP_OP_RMDIR] = ASK_PATH | ASK_SPACE | ASK_INSIDE | ASK_NAMES,
+	[CSFTP_OP_UNLINK] = ASK_PATH | ASK_SPACE | ASK_INSIDE,
 	[CSFTP_OP_SYMLINK] = ASK_PATH | ASK_SPACE,
 	[CSFTP_OP_LINK] = ASK_PATH | ASK_PATH2 | ASK_SPACE | ASK_SPACE2,
-	[CSFTP_OP_RENAME] =
-		ASK_PATH | ASK_PATH2 | ASK_SPACE | ASK_SPACE2 | ASK_NAMES2,
+	[CSFTP_OP_RENAME] = ASK_PATH | ASK_PATH2 | ASK_SPACE | ASK_SPACE2 |
+			    ASK_INSIDE | ASK_INSIDE2 | ASK_NAMES2,
 	[CSFTP_OP_OPEN] = ASK_PATH | ASK_SPACE,
-	[CSFTP_OP_WRITE] = ASK_SPACE,
+	[CSFTP_OP_WRITE] = ASK_PATH | ASK_SPACE,
 	[CSFTP_OP_FSYNC] = ASK_SPACE,
 	[CSFTP_OP_SETATTR] = ASK_PATH | ASK_SPACE,
 	[CSFTP_OP_COPY_RANGE] = ASK_SPACE2,
 };
 
-/*
- * The verdict
- */
-
-static bool is_dir(const struct inquiry *q, int which)
-{
-	return q->exists[which] && q->type[which] == CSFTP_S_IFDIR;
-}
-
-static int read_only(const struct inquiry *q, int which)
-{
-	return q->has_space[which] && q->read_only[which] ? EROFS : 0;
-}
-
-static int no_space(const struct inquiry *q, int which, uint64_t needed)
-{
-	return q->has_space[which] && q->available[which] < needed ? ENOSPC : 0;
-}
-
-static int either(int first, int second)
-{
-	return first ? first : second;
-}
-
-/* Something was to be made at path or path2. */
-static int why_not_made(const struct inquiry *q, int which)
-{
-	if (q->exists[which])
-		return EEXIST;
-	return either(read_only(q, which), no_space(q, which, 1));
-}
-
-static int why_not_removed(const struct inquiry *q, enum csftp_op op)
-{
-	if (op == CSFTP_OP_UNLINK && is_dir(q, 0))
-		return EISDIR;
-	if (op == CSFTP_OP_RMDIR && q->exists[0] && !is_dir(q, 0))
-		return ENOTDIR;
-	if (op == CSFTP_OP_RMDIR && q->has_names[0])
-		return ENOTEMPTY;
-	return read_only(q, 0);
-}
-
-static bool is_below(const char *path, const char *top)
-{
-	size_t len = strlen(top);
-
-	return strncmp(path, top, len) == 0 && path[len] == '/';
-}
-
-static int other_file_system(const struct inquiry *q)
-{
-	return q->has_space[0] && q->has_space[1] && q->fsid[0] != q->fsid[1]
-		       ? EXDEV
-		       : 0;
-}
-
-/* In the order in which rename(2) of Linux looks. */
-static int why_not_renamed(const struct inquiry *q, const struct csftp_req *req)
-{
-	if (other_file_system(q))
-		return EXDEV;
-	if (q->exists[1] && !(req->flags & CSFTP_REPLACE))
-		return EEXIST;
-	if (is_dir(q, 0) && is_below(req->path2, req->path))
-		return EINVAL;
-	/* It is below what it was to replace. */
-	if (q->exists[1] && is_below(req->path, req->path2))
-		return ENOTEMPTY;
-	if (is_dir(q, 0) && q->exists[1] && !is_dir(q, 1))
-		return ENOTDIR;
-	if (q->exists[0] && !is_dir(q, 0) && is_dir(q, 1))
-		return EISDIR;
-	if (q->has_names[1])
-		return ENOTEMPTY;
-	return either(read_only(q, 1), no_space(q, 1, 1));
-}
-
-static int why_not_linked(const struct inquiry *q)
-{
-	if (q->exists[1])
-		return EEXIST;
-	if (other_file_system(q))
-		return EXDEV;
-	if (is_dir(q, 0))
-		return EPERM;
-	return either(read_only(q, 1), no_space(q, 1, 1));
-}
-
 /* Whoever only reads is refused for reasons that cannot be seen. */
 #define OPEN_CHANGES                                                           \
 	(CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND | CSFTP_OPEN_TRUNC |             \
 	 CSFTP_OPEN_CREAT)
-
-static int why_not_opened(const struct inquiry *q, const struct csftp_req *req)
-{
-	uint32_t flags = req->flags;
-
-	if (q->exists[0] && (flags & CSFTP_OPEN_CREAT) &&
-	    (flags & CSFTP_OPEN_EXCL))
-		return EEXIST;
-	if (is_dir(q, 0))
-		return EISDIR;
-	return either(read_only(q, 0), q->exists[0] ? 0 : no_space(q, 0, 1));
-}
-
-/*
- * OpenSSH refuses to copy within a file.  Whatever else it is, the asker can
- * read and write instead, and is told by these calls what is wrong.
- */
-static int why_not_copied(const struct inquiry *q)
-{
-	int err = either(read_only(q, 1), no_space(q, 1, 1));
-
-	return err ? err : EOPNOTSUPP;
-}
-
-/* 0: nothing explains it. */
-static int verdict(const struct inquiry *q, const struct csftp_req *req)
-{
-	bool sized = req->op == CSFTP_OP_SETATTR && req->attr &&
-		     (req->attr->mask & CSFTP_ATTR_SIZE);
-
-	switch (req->op) {
-	case CSFTP_OP_MKDIR:
-	case CSFTP_OP_SYMLINK:
-		return why_not_made(q, 0);
-	case CSFTP_OP_RMDIR:
-	case CSFTP_OP_UNLINK:
-		return why_not_removed(q, req->op);
-	case CSFTP_OP_LINK:
-		return why_not_linked(q);
-	case CSFTP_OP_RENAME:
-		return why_not_renamed(q, req);
-	case CSFTP_OP_OPEN:
-		return why_not_opened(q, req);
-	case CSFTP_OP_SETATTR:
-		if (sized && is_dir(q, 0))
-			return EISDIR;
-		return either(read_only(q, 0), sized ? no_space(q, 0, 1) : 0);
-	case CSFTP_OP_WRITE:
-		return either(read_only(q, 0), no_space(q, 0, req->len));
-	case CSFTP_OP_FSYNC:
-		return no_space(q, 0, 1);
-	case CSFTP_OP_COPY_RANGE:
-		return why_not_copied(q);
-	case CSFTP_OP_GETATTR:
-	case CSFTP_OP_READLINK:
-	case CSFTP_OP_REALPATH:
-	case CSFTP_OP_READ:
-	case CSFTP_OP_CLOSE:
-	case CSFTP_OP_OPENDIR:
-	case CSFTP_OP_READDIR:
-	case CSFTP_OP_STATFS:
-	case CSFTP_OP_HOMEDIR:
-	case CSFTP_OP_IDNAME:
-	case CSFTP_OP_FLUSH:
-	case CSFTP_OP_COUNT:
-		break;
-	}
-	return 0;
-}
 
 static void end(struct call *call, const struct csftp_reply *reply)
 {
@@ -252,17 +100,30 @@ static void answer(struct call *call, int err)
  * Looking
  */
 
+static void count_links(struct inquiry *q);
+
+/* What is called missing, or malformed, is another thing only if it is so. */
+static int conclude(const struct inquiry *q)
+{
+	int err = why_verdict(&q->facts, q->call->job.asked);
+
+	if ((q->err == ENOENT && err != ENOTDIR) ||
+	    (q->err == EINVAL && err != ENAMETOOLONG))
+		return q->err;
+	return err ? err : q->err;
+}
+
 static void put(struct inquiry *q)
 {
 	int err;
 
 	if (--q->pending > 0)
 		return;
-	err = verdict(q, q->call->job.asked);
-	/* What is called missing is another thing only if it is there. */
-	if (q->err == ENOENT && err != ENOTDIR)
-		err = 0;
-	answer(q->call, err ? err : q->err);
+	err = conclude(q);
+	if (err == EIO && !q->counting)
+		count_links(q);
+	else
+		answer(q->call, err);
 }
 
 static void submit(struct look *look)
@@ -276,7 +137,7 @@ static int side(const struct look *look)
 {
 	size_t index = (size_t)(look - look->inquiry->look);
 
-	return (1U << index) & (ASK_PATH2 | ASK_SPACE2 | ASK_NAMES2) ? 1 : 0;
+	return (1U << index) & OF_SECOND ? 1 : 0;
 }
 
 static void saw_attr(struct csftp_req *req, const struct csftp_reply *reply)
@@ -285,9 +146,14 @@ static void saw_attr(struct csftp_req *req, const struct csftp_reply *reply)
 	struct inquiry *q = look->inquiry;
 	int which = side(look);
 
-	q->exists[which] = reply->err == 0;
+	q->facts.exists[which] = reply->err == 0;
 	if (!reply->err && reply->attr && (reply->attr->mask & CSFTP_ATTR_MODE))
-		q->type[which] = reply->attr->mode & CSFTP_S_IFMT;
+		q->facts.type[which] = reply->attr->mode & CSFTP_S_IFMT;
+	if (!reply->err && reply->attr && which == 0 &&
+	    (reply->attr->mask & CSFTP_ATTR_SIZE)) {
+		q->facts.has_size = true;
+		q->facts.size = reply->attr->size;
+	}
 	put(q);
 }
 
@@ -295,22 +161,14 @@ static void saw_space(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct look *look = (struct look *)req;
 	struct inquiry *q = look->inquiry;
-	const struct csftp_statfs *statfs = reply->statfs;
-	int which = side(look);
+	bool inside = look == &q->look[__builtin_ctz(ASK_INSIDE)] ||
+		      look == &q->look[__builtin_ctz(ASK_INSIDE2)];
+	struct why_space *space = inside ? &q->facts.inside[side(look)]
+					 : &q->facts.around[side(look)];
 
-	if (!reply->err && statfs) {
-		q->has_space[which] = true;
-		q->fsid[which] = statfs->fsid;
-		q->read_only[which] = statfs->flag & CSFTP_ST_RDONLY;
-		q->available[which] =
-			statfs->frsize > 0 &&
-					statfs->bavail >
-						UINT64_MAX / statfs->frsize
-				? UINT64_MAX
-				: statfs->bavail * statfs->frsize;
-		/* Some file systems count no files. */
-		if (statfs->files > 0 && statfs->favail == 0)
-			q->available[which] = 0;
+	if (!reply->err && reply->statfs) {
+		space->known = true;
+		space->is = *reply->statfs;
 	}
 	put(q);
 }
@@ -330,7 +188,7 @@ static bool saw_name(struct csftp_req *req, const struct csftp_entry *entry)
 		    (len == 1 || name[1] == '.');
 
 	if (!dots)
-		look->inquiry->has_names[side(look)] = true;
+		look->inquiry->facts.has_names[side(look)] = true;
 	return true;
 }
 
@@ -397,30 +255,108 @@ static void look_at(struct inquiry *q, uint32_t bit, const struct csftp_req *up)
 {
 	struct look *look = &q->look[__builtin_ctz(bit)];
 	struct csftp_req *req = &look->req;
-	bool second = bit & (ASK_PATH2 | ASK_SPACE2 | ASK_NAMES2);
+	bool second = bit & OF_SECOND;
 	const char *path = second ? up->path2 : up->path;
 
 	look->inquiry = q;
+	req->fh = second ? up->fh2 : up->fh;
+	if (!path)
+		path = path_of_closed(q->call, req->fh);
+	req->path = path;
 	if (bit & (ASK_PATH | ASK_PATH2)) {
 		req->op = CSFTP_OP_GETATTR;
 		req->flags = CSFTP_NOFOLLOW;
 		req->done = saw_attr;
-		req->path = path;
-		req->fh = up->fh;
 	} else if (bit & (ASK_NAMES | ASK_NAMES2)) {
 		req->op = CSFTP_OP_OPENDIR;
 		req->done = opened;
-		req->path = path;
 	} else {
 		req->op = CSFTP_OP_STATFS;
 		req->done = saw_space;
-		req->fh = second ? up->fh2 : up->fh;
-		if (!path)
-			path = path_of_closed(q->call, req->fh);
-		req->path = path ? parent_of(path, second ? q->path2 : q->path)
-				 : NULL;
+		if (path && (bit & (ASK_SPACE | ASK_SPACE2)))
+			req->path =
+				parent_of(path, second ? q->path2 : q->path);
 	}
 	submit(look);
+}
+
+/*
+ * How many links there are, which version 3 says only in what a listing has
+ * for people to read.  It is looked for in the directory where the name is, or,
+ * of what was to get a directory, as "." in that.
+ */
+
+static bool saw_links(struct csftp_req *req, const struct csftp_entry *entry)
+{
+	struct inquiry *q = ((struct look *)req)->inquiry;
+
+	q->names++;
+	if (q->found || entry->name.len != strlen(q->name) ||
+	    memcmp(entry->name.ptr, q->name, entry->name.len) != 0)
+		return true;
+	q->found = true;
+	q->facts.links = why_links(&entry->longname);
+	return true;
+}
+
+static void list_on(struct look *look);
+
+static void listed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct look *look = (struct look *)req;
+	const struct inquiry *q = look->inquiry;
+
+	if (!reply->err && !reply->eof && !q->found && q->names < NAMES_MAX)
+		list_on(look);
+	else
+		saw_names(req, reply);
+}
+
+static void list_on(struct look *look)
+{
+	look->req = (struct csftp_req){
+		.op = CSFTP_OP_READDIR,
+		.done = listed,
+		.entry = saw_links,
+		.fh = look->fh,
+	};
+	csftp_submit(look->inquiry->call->job.relay->under, &look->req);
+}
+
+static void opened_list(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct look *look = (struct look *)req;
+
+	if (reply->err) {
+		put(look->inquiry);
+		return;
+	}
+	look->fh = reply->fh;
+	list_on(look);
+}
+
+/* Nothing else explains it. */
+static void count_links(struct inquiry *q)
+{
+	const struct csftp_req *up = q->call->job.asked;
+	struct look *look = &q->look[0];
+	bool moves = up->op == CSFTP_OP_RENAME &&
+		     q->facts.type[0] == CSFTP_S_IFDIR && !q->facts.exists[1];
+
+	q->counting = true;
+	q->pending = 1;
+	q->name = up->op == CSFTP_OP_LINK ? why_name(up->path) : ".";
+	if (up->op != CSFTP_OP_LINK && up->op != CSFTP_OP_MKDIR && !moves) {
+		put(q);
+		return;
+	}
+	look->req = (struct csftp_req){
+		.op = CSFTP_OP_OPENDIR,
+		.done = opened_list,
+		.path = parent_of(moves ? up->path2 : up->path, q->path),
+	};
+	submit(look);
+	put(q);
 }
 
 static void inquire(struct call *call, int err)
@@ -457,14 +393,24 @@ static bool has_long_name(const char *path)
 	return len > CSFTP_NAME_MAX;
 }
 
+/* There are file systems, such as eCryptfs, that take no more than 143. */
+#define RATHER_LONG 100U
+
+static bool is_rather_long(const struct csftp_req *up)
+{
+	return (up->path && strlen(why_name(up->path)) > RATHER_LONG) ||
+	       (up->path2 && strlen(why_name(up->path2)) > RATHER_LONG);
+}
+
 /* Whether the errno may stand for another. */
 static bool is_vague(const struct csftp_req *up, int err)
 {
 	if (asks[up->op] == 0 ||
 	    (up->op == CSFTP_OP_OPEN && !(up->flags & OPEN_CHANGES)))
 		return false;
-	return err == EIO || (err == ENOENT && (up->op == CSFTP_OP_RMDIR ||
-						up->op == CSFTP_OP_RENAME));
+	return err == EIO || (err == EINVAL && is_rather_long(up)) ||
+	       (err == ENOENT &&
+		(up->op == CSFTP_OP_RMDIR || up->op == CSFTP_OP_RENAME));
 }
 
 static void done(struct csftp_req *req, const struct csftp_reply *reply)
@@ -476,11 +422,11 @@ static void done(struct csftp_req *req, const struct csftp_reply *reply)
 	if (!reply->err && up->op == CSFTP_OP_OPEN &&
 	    (up->flags & CSFTP_OPEN_WRITE))
 		places_open(&why->places, reply->fh, up->path);
-	if (is_vague(up, reply->err))
-		inquire(call, reply->err);
-	else if ((reply->err == EINVAL || reply->err == EIO) &&
-		 (has_long_name(up->path) || has_long_name(up->path2)))
+	if ((reply->err == EINVAL || reply->err == EIO) &&
+	    (has_long_name(up->path) || has_long_name(up->path2)))
 		answer(call, ENAMETOOLONG);
+	else if (is_vague(up, reply->err))
+		inquire(call, reply->err);
 	else
 		end(call, reply);
 }

@@ -10,9 +10,12 @@
  * 7), and most servers send nothing else with it; it comes as EIO.  After such
  * an answer the layer looks what is there, all at once: do the names exist,
  * is the directory empty, is the file system full or read-only, are both
- * names on one?  The errno that POSIX has for that is the answer; if nothing
- * explains the refusal it stays EIO.  Servers also call ENOTDIR "no such
- * file" and ENAMETOOLONG a bad message; these are told apart, too.
+ * names on one, does another one begin there, can a file be as large?  If
+ * nothing of that explains it, it is looked how many links there are, in the
+ * text that listings have for people.  The errno that Linux has for what is
+ * found is the answer; if nothing explains the refusal it stays EIO.  Servers
+ * also call ENOTDIR "no such file" and ENAMETOOLONG a bad message; these are
+ * told apart, too.  What cannot be seen is not guessed: EDQUOT for one.
  *
  * What is found is as of a moment later, so a reason that has gone meanwhile
  * is not found.  Nothing is asked unless something failed.  Requests that do

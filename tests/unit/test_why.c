@@ -21,6 +21,8 @@ struct rig {
 	/* What statfs says, and an errno for the next write, if not 0. */
 	struct csftp_statfs space;
 	uint64_t other_fsid; /* below /other */
+	uint64_t other_blocks;
+	const char *listed; /* how all names are shown to people */
 	int refusal;
 	bool late_refusal; /* of WRITE, when others are under way */
 	bool no_fh_space;  /* statfs of a handle is refused */
@@ -30,6 +32,7 @@ struct rig {
 struct vague_call {
 	struct csftp_req req; /* first */
 	struct csftp_req *up;
+	const struct rig *rig;
 };
 
 static void forget_reason(struct csftp_req *req,
@@ -48,17 +51,22 @@ static void forget_reason(struct csftp_req *req,
 
 static bool hand_up(struct csftp_req *req, const struct csftp_entry *entry)
 {
-	struct csftp_req *up = ((struct vague_call *)req)->up;
+	const struct vague_call *call = (struct vague_call *)req;
+	struct csftp_entry shown = *entry;
 
-	return up->entry(up, entry);
+	if (call->rig->listed)
+		shown.longname = (struct csftp_slice){
+			call->rig->listed, strlen(call->rig->listed)};
+	return call->up->entry(call->up, &shown);
 }
 
 static bool is_change(enum csftp_op op)
 {
 	return op == CSFTP_OP_WRITE || op == CSFTP_OP_MKDIR ||
 	       op == CSFTP_OP_UNLINK || op == CSFTP_OP_RENAME ||
-	       op == CSFTP_OP_LINK || op == CSFTP_OP_SETATTR ||
-	       op == CSFTP_OP_COPY_RANGE || op == CSFTP_OP_FSYNC;
+	       op == CSFTP_OP_LINK || op == CSFTP_OP_RMDIR ||
+	       op == CSFTP_OP_SETATTR || op == CSFTP_OP_COPY_RANGE ||
+	       op == CSFTP_OP_FSYNC;
 }
 
 static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
@@ -73,18 +81,20 @@ static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	if (up->op == CSFTP_OP_STATFS && !rig->real_space) {
-		if (up->path && strncmp(up->path, "/other", 6) == 0)
+		if (up->path && strncmp(up->path, "/other", 6) == 0) {
 			space.fsid = rig->other_fsid;
+			space.blocks = rig->other_blocks;
+		}
 		csftp_reply(up, &(struct csftp_reply){.statfs = &space});
 		return;
 	}
 	if (rig->refusal && is_change(up->op)) {
-		csftp_reply_err(up, EIO);
+		csftp_reply_err(up, rig->refusal == EINVAL ? EINVAL : EIO);
 		return;
 	}
 	call = malloc(sizeof(*call));
 	assert_non_null(call);
-	*call = (struct vague_call){.req = *up, .up = up};
+	*call = (struct vague_call){.req = *up, .up = up, .rig = rig};
 	call->req.done = forget_reason;
 	call->req.entry = hand_up;
 	/* Something else that is refused takes its place. */
@@ -231,6 +241,8 @@ static void a_full_file_system_is_enospc(void **state)
 	rig->space.bavail = 1000;
 	rig->space.favail = 0;
 	assert_int_equal(fs_mkdir(c, "/new"), ENOSPC);
+	/* Who makes none needs none. */
+	assert_int_equal(fs_write(c, fh, 0, "x", 1), EIO);
 	rig->refusal = 0;
 	assert_int_equal(fs_close(c, fh), 0);
 }
@@ -264,6 +276,8 @@ static void a_full_file_system_is_enospc_behind_a_close(void **state)
 	csftp_submit(c->fs, &written.req);
 	assert_int_equal(written.err, -1);
 	assert_int_equal(fs_close(c, c->fh), 0);
+	while (written.err < 0)
+		assert_true(later_run(&rig->later));
 	assert_int_equal(written.err, ENOSPC);
 }
 
@@ -277,6 +291,98 @@ static void a_read_only_file_system_is_erofs(void **state)
 	assert_int_equal(fs_mkdir(c, "/new"), EROFS);
 	assert_int_equal(fs_unlink(c, "/file"), EROFS);
 	assert_int_equal(fs_replace(c, "/file", "/new"), EROFS);
+}
+
+static void a_mount_point_is_busy(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(fs_mkdir(c, "/other"), 0);
+	assert_int_equal(fs_put(c, "/other/file", "", 0), 0);
+	rig->other_fsid = 7;
+	rig->other_blocks = 1;
+	rig->refusal = EBUSY;
+	assert_int_equal(fs_rmdir(c, "/other"), EBUSY);
+	assert_int_equal(fs_replace(c, "/other", "/new"), EBUSY);
+	assert_int_equal(fs_replace(c, "/empty", "/other"), EBUSY);
+	/* One within is on the same. */
+	assert_int_equal(fs_unlink(c, "/other/file"), EIO);
+	/* A part of one is none: it can be removed, if it is empty. */
+	rig->other_blocks = rig->space.blocks;
+	assert_int_equal(fs_rmdir(c, "/other"), ENOTEMPTY);
+}
+
+static void a_file_on_which_another_is_mounted_is_busy(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(fs_put(c, "/other", "", 0), 0);
+	rig->other_fsid = 7;
+	rig->other_blocks = 1;
+	rig->refusal = EBUSY;
+	assert_int_equal(fs_unlink(c, "/other"), EBUSY);
+	assert_int_equal(fs_replace(c, "/file", "/other"), EBUSY);
+	/* A link leads there, and can go. */
+	rig->refusal = 0;
+	assert_int_equal(fs_unlink(c, "/other"), 0);
+	assert_int_equal(fs_symlink(c, "/other", "/full"), 0);
+	rig->refusal = EIO;
+	assert_int_equal(fs_unlink(c, "/other"), EIO);
+}
+
+static void a_file_with_all_the_links_there_can_be_is_emlink(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	rig->refusal = EMLINK;
+	rig->listed = "-rw-r--r--  65000 root root 0 Jan 1 00:00 file";
+	assert_int_equal(fs_link(c, "/full/file", "/new"), EMLINK);
+	assert_int_equal(fs_replace(c, "/file", "/new"), EIO);
+	rig->listed = "-rw-r--r--  64999 root root 0 Jan 1 00:00 file";
+	assert_int_equal(fs_link(c, "/full/file", "/new"), EIO);
+	rig->listed = "-rw-r--r-- 65000";
+	assert_int_equal(fs_link(c, "/full/file", "/new"), EIO);
+	assert_int_equal(fs_link(c, "/full/none", "/new"), EIO);
+}
+
+static void a_size_that_no_file_can_have_is_efbig(void **state)
+{
+	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE,
+				  .size = 0xffffffffULL * 4096 + 1};
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(c, "/file", CSFTP_OPEN_WRITE), 0);
+	fh = c->fh;
+	rig->refusal = EFBIG;
+	assert_int_equal(fs_setattr(c, "/file", &attr), EFBIG);
+	assert_int_equal(fs_write(c, fh, attr.size - 1, "x", 1), EFBIG);
+	assert_int_equal(fs_write(c, fh, attr.size - 2, "x", 1), EIO);
+	attr.size--;
+	assert_int_equal(fs_setattr(c, "/file", &attr), EIO);
+	rig->refusal = 0;
+	assert_int_equal(fs_close(c, fh), 0);
+}
+
+static void a_name_longer_than_they_are_there_says_so(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+	char name[152];
+
+	memset(name, 'x', sizeof(name) - 1);
+	name[0] = '/';
+	name[sizeof(name) - 1] = '\0';
+	rig->refusal = EINVAL;
+	rig->space.namemax = 143;
+	assert_int_equal(fs_mkdir(c, name), ENAMETOOLONG);
+	assert_int_equal(fs_replace(c, "/file", name), ENAMETOOLONG);
+	rig->space.namemax = 150;
+	assert_int_equal(fs_mkdir(c, name), EINVAL);
 }
 
 static void what_nothing_explains_stays_eio(void **state)
@@ -361,6 +467,11 @@ int main(void)
 		WHY_TEST(a_full_file_system_is_enospc),
 		WHY_TEST(a_full_file_system_is_enospc_behind_a_close),
 		WHY_TEST(a_read_only_file_system_is_erofs),
+		WHY_TEST(a_mount_point_is_busy),
+		WHY_TEST(a_file_on_which_another_is_mounted_is_busy),
+		WHY_TEST(a_file_with_all_the_links_there_can_be_is_emlink),
+		WHY_TEST(a_size_that_no_file_can_have_is_efbig),
+		WHY_TEST(a_name_longer_than_they_are_there_says_so),
 		WHY_TEST(what_nothing_explains_stays_eio),
 		WHY_TEST(a_copy_that_is_refused_for_no_reason_is_the_askers),
 		WHY_TEST(nothing_is_asked_unless_something_failed),
