@@ -190,12 +190,9 @@ enum csftp_err connect_another(struct connector **out,
 	connector->transport = first->transport;
 	connector->config = first->config;
 	connector->said = -1;
-	if (first->native.password) {
-		connector->native.password = strdup(first->native.password);
-		if (!connector->native.password) {
-			connect_free(connector);
-			return CSFTP_ERR_NOMEM;
-		}
+	if (!native_copy(&connector->native, &first->native)) {
+		connect_free(connector);
+		return CSFTP_ERR_NOMEM;
 	}
 	*out = connector;
 	return CSFTP_OK;

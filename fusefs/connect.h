@@ -34,8 +34,9 @@ CSFTP_MUST_CHECK enum csftp_err connect_new(struct connector **out,
 /*
  * One more to the same server: what the first has found out about transport and
  * configuration holds for it, so that nothing is run and nothing waited for,
- * and it has the password that the first was given, but not its keys.  Not
- * while the first is connecting.  The first has to live as long.
+ * and it has what the first was given: the password, and the keys as they were
+ * read and decrypted.  Not while the first is connecting.  The first has to
+ * live as long.
  */
 CSFTP_MUST_CHECK enum csftp_err connect_another(struct connector **out,
 						const struct connector *first);

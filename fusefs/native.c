@@ -271,6 +271,15 @@ enum csftp_err native_open(struct native *native, struct ssh_config *config,
 	return err;
 }
 
+bool native_copy(struct native *to, const struct native *from)
+{
+	*to = (struct native){.password = NULL};
+	if (from->password)
+		to->password = strdup(from->password);
+	return (to->password || !from->password) &&
+	       ssh_keyring_copy(&to->keys, &from->keys);
+}
+
 void native_release(struct native *native)
 {
 	ssh_keyring_release(&native->keys);

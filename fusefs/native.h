@@ -36,6 +36,9 @@ CSFTP_MUST_CHECK enum csftp_err native_open(struct native *native,
 					    const struct talk *talk,
 					    struct csftp_stream *stream);
 
+/* What another one has; false: no memory, and it is to be released. */
+bool native_copy(struct native *to, const struct native *from);
+
 void native_release(struct native *native);
 
 #endif

@@ -36,7 +36,7 @@ struct look {
 /* The whole file, to be freed; NULL: it cannot be read, as if it were empty. */
 static char *read_file(const char *path, size_t *len)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	char *text = NULL;
 	size_t have = 0;

@@ -11,6 +11,7 @@
 
 #include "core/ssh/agent.h"
 #include "core/ssh/keyfile.h"
+#include "fusefs/locked.h"
 
 #define KEY_TEXT_MAX (64 * 1024)
 
@@ -42,9 +43,16 @@ static bool set_blob(struct ssh_identity *identity, const uint8_t *ptr,
 	return true;
 }
 
-static void release_one(struct ssh_identity *identity)
+static void forget_key(struct ssh_identity *identity)
 {
 	csftp_ssh_key_free(identity->key);
+	identity->key = NULL;
+}
+
+static void release_one(struct ssh_identity *identity)
+{
+	forget_key(identity);
+	locked_free(identity->secret, identity->secret_len);
 	free((void *)(uintptr_t)identity->blob.ptr);
 	free(identity->name);
 }
@@ -53,10 +61,33 @@ static void release_one(struct ssh_identity *identity)
  * Files
  */
 
-/* NUL behind; to be wiped and freed. */
+/* What has the file's key from now on; false: it cannot be kept. */
+static bool keep_secret(struct ssh_identity *identity,
+			const struct csftp_ssh_key *key)
+{
+	uint8_t text[SSH_KEYFILE_SECTION_MAX];
+	struct wire_wr wr = {.base = text, .cap = sizeof(text)};
+	bool ok = ssh_keyfile_write_section(key, &wr) == CSFTP_OK;
+
+	if (ok)
+		identity->secret = locked_new(wr.len);
+	if (ok && identity->secret) {
+		memcpy(identity->secret, text, wr.len);
+		identity->secret_len = wr.len;
+	}
+	explicit_bzero(text, sizeof(text));
+	return identity->secret != NULL;
+}
+
+bool ssh_identity_is_ready(const struct ssh_identity *identity)
+{
+	return identity->secret != NULL;
+}
+
+/* NUL behind; to be wiped and freed.  A FIFO would be waited for. */
 static char *read_text(const char *path, size_t *len, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	char *text = NULL;
 	ssize_t n = 1;
 
@@ -144,9 +175,10 @@ static bool read_private(struct ssh_identity *identity, const char *text,
 {
 	uint8_t blob[SSH_KEYFILE_BLOB_MAX];
 	size_t blob_len = 0;
+	struct csftp_ssh_key *key = NULL;
 	struct csftp_ssh_bytes own;
-	enum csftp_err err =
-		csftp_ssh_key_read(&identity->key, text, len, NULL);
+	enum csftp_err err = csftp_ssh_key_read(&key, text, len, NULL);
+	bool ok;
 
 	identity->has_private = err == CSFTP_OK || err == CSFTP_ERR_DENIED;
 	if (!identity->has_private) {
@@ -155,8 +187,11 @@ static bool read_private(struct ssh_identity *identity, const char *text,
 		return true;
 	}
 	if (err == CSFTP_OK) {
-		own = csftp_ssh_key_blob(identity->key);
-		return set_blob(identity, own.ptr, own.len);
+		own = csftp_ssh_key_blob(key);
+		ok = set_blob(identity, own.ptr, own.len);
+		identity->has_private = keep_secret(identity, key);
+		csftp_ssh_key_free(key);
+		return ok;
 	}
 	if (ssh_keyfile_public(text, len, blob, &blob_len) == CSFTP_OK)
 		return set_blob(identity, blob, blob_len);
@@ -403,8 +438,42 @@ bool ssh_keyring_begin(struct ssh_keyring *keys,
 	return true;
 }
 
+static bool copy_one(struct ssh_identity *to, const struct ssh_identity *from)
+{
+	to->of_file = true;
+	to->has_private = from->has_private;
+	if (from->blob.ptr && !set_blob(to, from->blob.ptr, from->blob.len))
+		return false;
+	if (!from->secret)
+		return true;
+	to->secret = locked_new(from->secret_len);
+	if (!to->secret)
+		return false;
+	to->secret_len = from->secret_len;
+	memcpy(to->secret, from->secret, from->secret_len);
+	return true;
+}
+
+bool ssh_keyring_copy(struct ssh_keyring *to, const struct ssh_keyring *from)
+{
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < from->count; i++) {
+		struct ssh_identity *copy;
+
+		if (!from->item[i].of_file)
+			continue;
+		copy = add(to, from->item[i].name);
+		ok = copy && copy_one(copy, &from->item[i]);
+	}
+	to->files_read = ok && from->files_read;
+	return ok;
+}
+
 void ssh_keyring_end(struct ssh_keyring *keys)
 {
+	for (size_t i = 0; i < keys->count; i++)
+		forget_key(&keys->item[i]);
 	if (keys->agent_open)
 		(void)close(keys->agent);
 	keys->agent_open = false;
@@ -472,6 +541,7 @@ static bool decrypt(struct ssh_identity *identity,
 	struct stat st;
 	size_t len;
 	char *text = read_text(identity->name, &len, &st);
+	struct csftp_ssh_key *key = NULL;
 	enum csftp_err err = CSFTP_ERR_DENIED;
 
 	(void)snprintf(prompt, sizeof(prompt),
@@ -486,11 +556,24 @@ static bool decrypt(struct ssh_identity *identity,
 			talk_forget(answer);
 			break;
 		}
-		err = csftp_ssh_key_read(&identity->key, text, len, answer);
+		err = csftp_ssh_key_read(&key, text, len, answer);
 		talk_forget(answer);
 	}
 	forget_text(text);
+	/* As the text may have gone by the next connection. */
+	if (err == CSFTP_OK && !keep_secret(identity, key))
+		err = CSFTP_ERR_NOMEM;
+	csftp_ssh_key_free(key);
 	return err == CSFTP_OK;
+}
+
+static bool make_key(struct ssh_identity *identity)
+{
+	return identity->key ||
+	       ssh_keyfile_read_section(
+		       &identity->key,
+		       (struct wire_bytes){identity->secret,
+					   identity->secret_len}) == CSFTP_OK;
 }
 
 bool ssh_keyring_signer(struct ssh_keyring *keys, struct ssh_identity *identity,
@@ -507,7 +590,8 @@ bool ssh_keyring_signer(struct ssh_keyring *keys, struct ssh_identity *identity,
 		return true;
 	}
 	if (!identity->has_private ||
-	    (!identity->key && !decrypt(identity, config, talk)))
+	    (!identity->secret && !decrypt(identity, config, talk)) ||
+	    !make_key(identity))
 		return false;
 	*signer = csftp_ssh_key_signer(identity->key);
 	return true;

@@ -13,7 +13,13 @@
 struct ssh_identity {
 	char *name;		/* a file's path, or what the agent calls it */
 	struct wire_bytes blob; /* public half, owned; ptr NULL: not known */
-	struct csftp_ssh_key *key; /* private; NULL: not read, or not here */
+	/*
+	 * The private half where it is known, in locked memory, as
+	 * ssh_keyfile_write_section() has it; len 0: it is not.
+	 */
+	uint8_t *secret;
+	size_t secret_len;
+	struct csftp_ssh_key *key; /* made of it while a login is under way */
 	bool of_file;		   /* it was asked for by name */
 	bool has_private; /* there is a file with it, perhaps encrypted */
 	bool in_agent;
@@ -21,7 +27,7 @@ struct ssh_identity {
 
 /*
  * Kept as long as the mount: a key that was decrypted once is not asked for
- * again when the connection is made anew.  All zero is empty.
+ * again when the connection is made anew.  All zero is empty.  One thread.
  */
 struct ssh_keyring {
 	struct ssh_identity *item;
@@ -40,6 +46,15 @@ struct ssh_keyring {
 bool ssh_keyring_begin(struct ssh_keyring *keys,
 		       const struct ssh_config *config,
 		       const struct talk *talk);
+
+/* Whether it can sign, and nobody has to be asked for a passphrase. */
+bool ssh_identity_is_ready(const struct ssh_identity *identity);
+
+/*
+ * The keys of files that another one knows, with what was decrypted.  `to` is
+ * empty, and to be released in any case.  False: no memory.
+ */
+bool ssh_keyring_copy(struct ssh_keyring *to, const struct ssh_keyring *from);
 
 /* Leaves the agent until it is asked again. */
 void ssh_keyring_end(struct ssh_keyring *keys);

@@ -170,7 +170,8 @@ static enum outcome try_key(struct ssh_login *login,
 	*partial = false;
 	talk_detail(login->talk, "offering the key %s%s", identity->name,
 		    identity->in_agent ? " (agent)" : "");
-	if (identity->blob.ptr && (identity->in_agent || !identity->key)) {
+	if (identity->blob.ptr &&
+	    (identity->in_agent || !ssh_identity_is_ready(identity))) {
 		bool would;
 		enum outcome outcome = ask_about(login, identity, &would);
 

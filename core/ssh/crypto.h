@@ -235,6 +235,10 @@ size_t ssh_pkey_point_len(enum csftp_ssh_key_type type);
 CSFTP_MUST_CHECK enum csftp_err ssh_pkey_public(const struct ssh_pkey *pkey,
 						struct wire_wr *buf,
 						struct ssh_public *out);
+/* The same of its other half, which is the caller's to wipe. */
+CSFTP_MUST_CHECK enum csftp_err ssh_pkey_private(const struct ssh_pkey *pkey,
+						 struct wire_wr *buf,
+						 struct ssh_private *out);
 
 CSFTP_MUST_CHECK enum csftp_err ssh_pkey_sign(const struct ssh_pkey *pkey,
 					      enum ssh_hash hash,

@@ -395,3 +395,35 @@ enum csftp_err ssh_pkey_public(const struct ssh_pkey *pkey, struct wire_wr *buf,
 	}
 	return wire_wr_end(buf);
 }
+
+static struct wire_bytes put_seed(const EVP_PKEY *key, struct wire_wr *buf)
+{
+	uint8_t *at = buf->base + buf->len;
+	size_t len = buf->cap - buf->len;
+
+	if (EVP_PKEY_get_raw_private_key(key, at, &len) != 1)
+		buf->err = CSFTP_ERR_NO_ROOM;
+	else
+		buf->len += len;
+	return (struct wire_bytes){at, len};
+}
+
+enum csftp_err ssh_pkey_private(const struct ssh_pkey *pkey,
+				struct wire_wr *buf, struct ssh_private *out)
+{
+	const EVP_PKEY *key = pkey->key;
+
+	*out = (struct ssh_private){.scalar.len = 0};
+	if (pkey->type == CSFTP_SSH_ED25519) {
+		out->scalar = put_seed(key, buf);
+	} else if (pkey->type != CSFTP_SSH_RSA) {
+		out->scalar = put_number(key, OSSL_PKEY_PARAM_PRIV_KEY, buf);
+	} else {
+		out->d = put_number(key, OSSL_PKEY_PARAM_RSA_D, buf);
+		out->p = put_number(key, OSSL_PKEY_PARAM_RSA_FACTOR1, buf);
+		out->q = put_number(key, OSSL_PKEY_PARAM_RSA_FACTOR2, buf);
+		out->inverse =
+			put_number(key, OSSL_PKEY_PARAM_RSA_COEFFICIENT1, buf);
+	}
+	return wire_wr_end(buf);
+}

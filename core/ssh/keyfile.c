@@ -102,8 +102,8 @@ static bool padding_is_fine(struct wire_bytes padding)
 }
 
 /* The decrypted part.  Two equal numbers say that the passphrase was right. */
-static enum csftp_err read_section(struct csftp_ssh_key **out,
-				   struct wire_bytes section)
+enum csftp_err ssh_keyfile_read_section(struct csftp_ssh_key **out,
+					struct wire_bytes section)
 {
 	struct wire_rd rd = {.next = section.ptr, .left = section.len};
 	struct ssh_public public = {.point.len = 0};
@@ -126,6 +126,62 @@ static enum csftp_err read_section(struct csftp_ssh_key **out,
 		return CSFTP_ERR_VALUE;
 	err = ssh_pkey_init(&pkey, type, &public, &private);
 	return err == CSFTP_OK ? ssh_key_new(out, &pkey, true) : err;
+}
+
+static void write_fields(struct wire_wr *wr, enum csftp_ssh_key_type type,
+			 const struct ssh_public *public,
+			 const struct ssh_private *private)
+{
+	const char *curve = ssh_curve_name(type);
+	size_t mark;
+
+	if (type == CSFTP_SSH_RSA) {
+		ssh_wr_mpint(wr, public->n);
+		ssh_wr_mpint(wr, public->e);
+		ssh_wr_mpint(wr, private->d);
+		ssh_wr_mpint(wr, private->inverse);
+		ssh_wr_mpint(wr, private->p);
+		ssh_wr_mpint(wr, private->q);
+		return;
+	}
+	if (curve)
+		ssh_wr_text(wr, curve);
+	ssh_wr_bytes(wr, public->point);
+	if (curve) {
+		ssh_wr_mpint(wr, private->scalar);
+		return;
+	}
+	mark = wire_wr_open(wr);
+	wire_wr_raw(wr, private->scalar.ptr, private->scalar.len);
+	wire_wr_raw(wr, public->point.ptr, public->point.len);
+	wire_wr_close(wr, mark);
+}
+
+enum csftp_err ssh_keyfile_write_section(const struct csftp_ssh_key *key,
+					 struct wire_wr *wr)
+{
+	struct wire_rd blob = {.next = key->blob, .left = key->blob_len};
+	uint8_t parts[SSH_KEYFILE_SECTION_MAX];
+	struct wire_wr buf = {.base = parts, .cap = sizeof(parts)};
+	struct ssh_public public = {.point.len = 0};
+	struct ssh_private private;
+	enum csftp_err err;
+
+	if (!key->is_private)
+		return CSFTP_ERR_ARG;
+	err = ssh_pkey_public(&key->pkey, &buf, &public);
+	if (err == CSFTP_OK)
+		err = ssh_pkey_private(&key->pkey, &buf, &private);
+	if (err == CSFTP_OK) {
+		wire_wr_u32(wr, 0);
+		wire_wr_u32(wr, 0);
+		ssh_wr_bytes(wr, wire_rd_string(&blob, 64));
+		write_fields(wr, key->pkey.type, &public, &private);
+		ssh_wr_text(wr, "");
+		err = wire_wr_end(wr);
+	}
+	ssh_wipe(parts, sizeof(parts));
+	return err;
 }
 
 /* What stands before the private section, and where that is. */
@@ -170,7 +226,7 @@ static enum csftp_err read_binary(struct csftp_ssh_key **out,
 					  envelope.options, envelope.section,
 					  passphrase);
 	if (err == CSFTP_OK)
-		err = read_section(&key, envelope.section);
+		err = ssh_keyfile_read_section(&key, envelope.section);
 	if (err == CSFTP_OK)
 		*out = key;
 	return err;

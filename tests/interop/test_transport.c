@@ -662,23 +662,12 @@ static void passwords_are_asked_for_as_by_ssh(void **state)
 	assert_says(place, "Permission denied (publickey,password).");
 }
 
-/* The first server stands still, with as much on the way as there can be. */
-static void a_further_connection_has_the_password(void **state)
+/*
+ * The first server stands still, with as much on the way as there can be, until
+ * there is a second one; then both are ended, and the file is read once more.
+ */
+static void use_two_and_lose_both(struct place *place)
 {
-	static const struct sshd_with with = {
-		.config = "PasswordAuthentication yes\nPermitRootLogin yes\n",
-		.password = "open sesame"};
-	static const char *const options[] = {
-		"BatchMode=no", "PubkeyAuthentication=no", "max_conns=2", NULL};
-	struct place *place = *state;
-	char **argv;
-
-	serve_with(place, &with);
-	asker_answers(place->mounted.dir, "open sesame\\n");
-	argv = argv_with(place, "-f", options);
-	place->mounted.pid = proc_start(argv, -1, -1, -1);
-	mounted_argv_free(argv);
-	mounted_await(&place->mounted);
 	must_sh("cd '%s'\n"
 		"below() { for p in $(pgrep -P $1); do\n"
 		"	grep -qx sftp-server /proc/$p/comm && echo $p\n"
@@ -691,10 +680,62 @@ static void a_further_connection_has_the_password(void **state)
 		"server=$(below %d) && kill -STOP $server && : >go\n"
 		"until [ $(below %d | wc -l) = 2 ]; do sleep 0.1; done\n"
 		"kill -CONT $server && wait && cmp data point/copy\n"
-		"rm data ready go point/copy",
+		"rm data ready go point/copy\n"
+		"kill $(below %d)\n"
+		"test $(cat point/file) = hello",
 		place->mounted.dir, place->mounted.sshd.pid,
-		place->mounted.sshd.pid);
+		place->mounted.sshd.pid, place->mounted.sshd.pid);
+}
+
+static void start_mount(struct place *place, const char *const options[])
+{
+	char **argv = argv_with(place, "-f", options);
+
+	place->mounted.pid = proc_start(argv, -1, -1, -1);
+	mounted_argv_free(argv);
+	mounted_await(&place->mounted);
+}
+
+static void a_further_connection_has_the_password(void **state)
+{
+	static const struct sshd_with with = {
+		.config = "PasswordAuthentication yes\nPermitRootLogin yes\n",
+		.password = "open sesame"};
+	static const char *const options[] = {
+		"BatchMode=no", "PubkeyAuthentication=no", "max_conns=2", NULL};
+	struct place *place = *state;
+
+	serve_with(place, &with);
+	asker_answers(place->mounted.dir, "open sesame\\n");
+	start_mount(place, options);
+	use_two_and_lose_both(place);
 	mounted_unmount(&place->mounted);
+}
+
+/* Nobody is asked a second time, and the file is not needed any more. */
+static void a_further_connection_has_the_key(void **state)
+{
+	static const char *const options[] = {"BatchMode=no", "max_conns=2",
+					      NULL};
+	struct place *place = *state;
+	const char *key = place->mounted.sshd.key;
+
+	must_sh("cp -p '%s' '%s.plain'\n"
+		"ssh-keygen -q -p -P '' -N 'so secret' -f '%s' >/dev/null",
+		key, key, key);
+	asker_answers(place->mounted.dir, "so secret\\nwrong\\n");
+	start_mount(place, options);
+	asker_was_asked(place->mounted.dir, "Enter passphrase for key '");
+	must_sh("mv '%s' '%s.away'", key, key);
+	use_two_and_lose_both(place);
+	/* Where the machine lets it, what is kept is not swapped out. */
+	must_sh("test $(ulimit -l) = 0 ||\n"
+		"grep -q 'VmLck:[[:blank:]]*[1-9]' /proc/%d/status",
+		place->mounted.pid);
+	mounted_unmount(&place->mounted);
+	must_sh("mv '%s.plain' '%s'; rm '%s.away'\n"
+		"test $(wc -l <'%s/asked') = 1",
+		key, key, key, place->mounted.dir);
 }
 
 static void questions_of_the_server_are_asked(void **state)
@@ -776,6 +817,7 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(ssh_is_tried_where_no_key_of_ours_would_do),
 	OTHER(passwords_are_asked_for_as_by_ssh),
 	OTHER(a_further_connection_has_the_password),
+	OTHER(a_further_connection_has_the_key),
 	OTHER(questions_of_the_server_are_asked),
 	OTHER(a_second_factor_is_given),
 	OTHER(dropbear_is_a_server_like_any_other),

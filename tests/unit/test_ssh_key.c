@@ -312,6 +312,57 @@ static void a_signature_is_good_for_its_own_algorithm_only(void **state)
 	assert_null(alg_named("ssh-dss"));
 }
 
+/* What is kept of a key is the key: it signs as the file's does. */
+static void a_key_that_is_kept_is_the_same_key(void **state)
+{
+	uint8_t text[SSH_KEYFILE_SECTION_MAX], sig[CSFTP_SSH_SIGN_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < MADE; i++) {
+		struct wire_wr wr = {.base = text, .cap = sizeof(text)};
+		struct wire_wr out = {.base = sig, .cap = sizeof(sig)};
+		const struct ssh_alg *alg;
+		struct csftp_ssh_key *key, *again;
+
+		assert_int_equal(csftp_ssh_key_make(&key, made[i].type, 2048),
+				 CSFTP_OK);
+		assert_int_equal(ssh_keyfile_write_section(key, &wr), CSFTP_OK);
+		for (size_t len = 0; len < wr.len; len++)
+			assert_int_not_equal(
+				ssh_keyfile_read_section(
+					&again, (struct wire_bytes){text, len}),
+				CSFTP_OK);
+		assert_int_equal(
+			ssh_keyfile_read_section(
+				&again, (struct wire_bytes){text, wr.len}),
+			CSFTP_OK);
+		assert_same_public(key, again);
+		for (size_t n = 0; (alg = ssh_alg_at(CSFTP_SSH_ALG_HOSTKEY, n));
+		     n++)
+			if (alg->key == made[i].type)
+				break;
+		assert_non_null(alg);
+		assert_int_equal(
+			ssh_key_sign(again, alg, ssh_text("text"), &out),
+			CSFTP_OK);
+		assert_int_equal(
+			ssh_key_verify(ssh_wire(csftp_ssh_key_blob(key)), alg,
+				       ssh_text("text"),
+				       (struct wire_bytes){sig, out.len}),
+			CSFTP_OK);
+		/* Each room that is too small is noticed. */
+		for (size_t cap = 0; cap < wr.len; cap++) {
+			struct wire_wr less = {.base = text, .cap = cap};
+
+			assert_int_not_equal(
+				ssh_keyfile_write_section(key, &less),
+				CSFTP_OK);
+		}
+		csftp_ssh_key_free(again);
+		csftp_ssh_key_free(key);
+	}
+}
+
 static void each_prefix_of_a_public_key_is_refused(void **state)
 {
 	struct csftp_ssh_key *key;
@@ -389,6 +440,7 @@ int main(void)
 			remove_dir),
 		cmocka_unit_test(
 			a_signature_is_good_for_its_own_algorithm_only),
+		cmocka_unit_test(a_key_that_is_kept_is_the_same_key),
 		cmocka_unit_test(each_prefix_of_a_public_key_is_refused),
 		cmocka_unit_test(keys_of_ssh_keygen_can_be_read),
 		cmocka_unit_test(
