@@ -2,7 +2,21 @@
 #ifndef CSFTP_SERVER_CSFTPD_CALLS_H
 #define CSFTP_SERVER_CSFTPD_CALLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/*
+ * Whether this is a build for AddressSanitizer.  At the end it looks for what
+ * was not freed by a process that traces our threads, and reads /proc: such a
+ * build, which is none to be attacked, allows that.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define CALLS_CHECKED true
+#elif defined(__has_feature)
+#define CALLS_CHECKED __has_feature(address_sanitizer)
+#else
+#define CALLS_CHECKED false
+#endif
 
 /*
  * seccomp as server/sandbox.h has it, and a daemon's own calls besides: it

@@ -72,6 +72,8 @@ static void list_readable(const struct daemon *daemon, struct readable *list)
 		add_directory(list, settings->host_key[i], NULL);
 	for (size_t i = 0; i < settings->keys_file_count; i++)
 		add_keys_file(list, settings->keys_file[i], tree);
+	if (CALLS_CHECKED)
+		add_directory(list, "/proc/", NULL);
 	list->path[list->count] = NULL;
 }
 

@@ -14,7 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
 /* When nothing at all happens for so long, something is wrong. */
@@ -57,8 +56,7 @@ configure(struct sshd *sshd, const char *lines, va_list args)
 	proc_print(text + used, sizeof(text) - used,
 		   "LogLevel ERROR\n"
 		   "PerSourcePenalties no\n"
-		   "Sandbox %s\n",
-		   CSFTP_ASAN ? "off" : "require");
+		   "Sandbox require\n");
 	path_of(sshd, "csftpd_config", path);
 	file_write(path, text, strlen(text));
 }

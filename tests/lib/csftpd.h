@@ -12,7 +12,7 @@
  *   Port, ListenAddress, HostKey, AuthorizedKeysFile, ControlSocket
  * What it says on standard error goes to the file "log" in sshd.dir, and with
  * nothing else asked for it says errors only, has no penalties, and requires
- * its sandbox, but with a sanitizer has none.
+ * its sandbox.
  */
 __attribute__((format(printf, 2, 3))) void csftpd_start(struct sshd *sshd,
 							const char *lines, ...);
