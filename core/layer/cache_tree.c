@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "core/layer/cache_impl.h"
 
@@ -115,6 +116,9 @@ static void take_out(struct cache_tree *tree, struct cache_node *node)
 	struct cache_node *dir = node->parent;
 
 	cache_dir_skip(dir, node);
+	if (node->dirs_prev)
+		DL_DELETE2(dir->dirs, node, dirs_prev, dirs_next);
+	node->dirs_prev = NULL;
 	HASH_DELETE(hh, dir->children, node);
 	if (!dir->children)
 		used_remove(tree, dir);

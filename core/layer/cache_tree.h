@@ -26,7 +26,10 @@ struct cache_node {
 	struct cache_node *children;
 	struct cache_node *used_next; /* directories with children, by use */
 	struct cache_node *used_prev;
-	struct cache_dir *readers; /* who reads the names from here */
+	struct cache_node *dirs; /* children, by name: see cache_walk.c */
+	struct cache_node *dirs_next;
+	struct cache_node *dirs_prev; /* NULL: it is not among them */
+	struct cache_dir *readers;    /* who reads the names from here */
 	char *name;
 	char *text; /* of a symbolic link */
 	size_t name_len;
@@ -55,6 +58,7 @@ struct cache_node {
 	uint32_t writers;	 /* handles it is open for writing with */
 	uint32_t stamp;		 /* the last listing that it was in */
 	uint32_t names_stamp;	 /* the listing that names_until is of */
+	uint32_t dirs_stamp;	 /* ... and that dirs is of */
 	uint32_t misses;	 /* look-ups in it that had to be asked */
 	uint32_t patience;	 /* so many more than the usual are borne */
 	uint32_t walk;		 /* was listed ahead in it, and not used yet */

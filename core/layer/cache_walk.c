@@ -1,4 +1,5 @@
 #include <string.h>
+#include <utlist.h>
 
 #include "core/layer/cache_impl.h"
 
@@ -18,7 +19,6 @@
 #define UNUSED_MAX   16U    /* times the window: guesses not used yet */
 #define STREAK	     3U	    /* directories side by side that make a walk */
 #define STEPS_MAX    1000U  /* names that are looked at to find the next */
-#define SCAN_MAX     20000U /* ... by name, which looks at all for each */
 #define WALK_MS	     10000U /* between a directory and one in it */
 
 bool cache_guess_used(struct cache *cache, struct cache_node *node)
@@ -36,19 +36,40 @@ static bool is_directory(const struct cache_node *node)
 	       (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR;
 }
 
-/* The directory that comes behind the other by name, or first; or NULL. */
-static struct cache_node *next_by_name(const struct cache_node *dir,
-				       const struct cache_node *behind)
+static int by_name(const struct cache_node *a, const struct cache_node *b)
+{
+	return strcmp(a->name, b->name);
+}
+
+/* Once for each listing: what we made since then need not be listed. */
+static void sort_dirs(struct cache_node *dir)
 {
 	struct cache_node *node = dir->children;
-	struct cache_node *next = NULL;
 
+	if (dir->dirs_stamp == dir->names_stamp)
+		return;
+	dir->dirs = NULL;
+	dir->dirs_stamp = dir->names_stamp;
 	for (; node; node = node->hh.next) {
-		if (is_directory(node) &&
-		    (!behind || strcmp(node->name, behind->name) > 0) &&
-		    (!next || strcmp(node->name, next->name) < 0))
-			next = node;
+		node->dirs_prev = NULL;
+		if (is_directory(node))
+			DL_APPEND2(dir->dirs, node, dirs_prev, dirs_next);
 	}
+	DL_SORT2(dir->dirs, by_name, dirs_prev, dirs_next);
+}
+
+/* The directory that comes behind the other by name, or first; or NULL. */
+static struct cache_node *next_by_name(struct cache_node *dir,
+				       const struct cache_node *behind)
+{
+	struct cache_node *next;
+
+	sort_dirs(dir);
+	if (behind && behind->dirs_prev)
+		return behind->dirs_next;
+	next = dir->dirs;
+	while (next && behind && strcmp(next->name, behind->name) <= 0)
+		next = next->dirs_next;
 	return next;
 }
 
@@ -102,34 +123,22 @@ static struct cache_node *first_sibling(const struct cache_node *node)
 						       : NULL;
 }
 
-/* How often the names beside the node can be looked through. */
-static uint32_t scans_of(const struct cache_node *node)
-{
-	uint32_t names = 1;
-
-	if (node && node->parent)
-		names += HASH_COUNT(node->parent->children);
-	return SCAN_MAX / names;
-}
-
 /* Lists what is next, as long as that may go on at once. */
 void cache_walk_on(struct cache *cache)
 {
 	struct cache_node *node = cache->walker;
-	bool by_name = cache->walk_by_name;
-	uint32_t steps_max = by_name ? scans_of(node) : STEPS_MAX;
 	bool into = true;
 	bool again = false;
 
 	if (!node || cache->window == 0 || cache->pumping || cache->quiet)
 		return;
 	cache->pumping = true;
-	for (uint32_t steps = 0; steps < steps_max; steps++) {
+	for (uint32_t steps = 0; steps < STEPS_MAX; steps++) {
 		if (cache->listings >= cache->window ||
 		    cache->tree.unused >= UNUSED_MAX * cache->window)
 			break;
-		node = by_name ? step_by_name(cache, node, into)
-			       : step(cache, node, into);
+		node = cache->walk_by_name ? step_by_name(cache, node, into)
+					   : step(cache, node, into);
 		if (!node && !again) {
 			node = first_sibling(cache->walker);
 			again = true;

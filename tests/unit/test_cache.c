@@ -456,6 +456,34 @@ static void who_walks_by_names_does_so_too(void **state)
 	assert_true(far->trips - trips < 45);
 }
 
+/* One that the walk has come by, and one that it would come to. */
+static void names_that_go_do_not_end_the_walk(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+	unsigned trips;
+
+	make_wide_tree(rig, 100);
+	assert_int_equal(fs_mkdir(&rig->far.other, "/t/30a"), 0);
+	assert_int_equal(fs_mkdir(&rig->far.other, "/t/70a"), 0);
+	far_put(&rig->far.other, "/t/file", "x");
+	assert_int_equal(far_list(&rig->far.caller, "/t"), 103);
+	far_settle(&rig->far);
+	trips = rig->far.trips;
+	for (unsigned i = 0; i < 100; i++) {
+		if (i == 50) {
+			assert_int_equal(fs_rmdir(&rig->far.caller, "/t/30a"),
+					 0);
+			assert_int_equal(fs_rmdir(&rig->far.caller, "/t/70a"),
+					 0);
+		}
+		(void)snprintf(path, sizeof(path), "/t/%u",
+			       i % 10 * 10 + i / 10);
+		assert_int_equal(far_list(&rig->far.caller, path), 2);
+	}
+	assert_true(rig->far.trips - trips < 50);
+}
+
 /* As git looks for what has changed, without opening a directory. */
 static void who_looks_up_names_everywhere_walks(void **state)
 {
@@ -684,6 +712,7 @@ int main(void)
 		cmocka_unit_test(nothing_above_the_top_is_listed_unasked),
 		CACHE_TEST(who_walks_finds_the_next_directories_listed),
 		CACHE_TEST(who_walks_by_names_does_so_too),
+		CACHE_TEST(names_that_go_do_not_end_the_walk),
 		CACHE_TEST(who_looks_up_names_everywhere_walks),
 		CACHE_TEST(who_lists_one_directory_does_not_list_others),
 		CACHE_TEST(guesses_that_nobody_uses_come_to_an_end),
