@@ -4,7 +4,6 @@
 #include <nettle/nettle-meta.h>
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
-#include <stdbool.h>
 #include <string.h>
 
 _Static_assert(sizeof(struct sha512_ctx) <= HASH_STATE_MAX &&

@@ -1,6 +1,7 @@
 #include "fusefs/control.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -2,8 +2,6 @@
 #ifndef CSFTP_FUSEFS_CONTROL_H
 #define CSFTP_FUSEFS_CONTROL_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <uv.h>
 

@@ -1,7 +1,6 @@
 /* csftpfs: mounts a directory of an SFTP server. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>

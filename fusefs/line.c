@@ -1,10 +1,8 @@
 #include "fusefs/line.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "fusefs/line_impl.h"

@@ -1,6 +1,5 @@
 #include "fusefs/ssh_config.h"
 
-#include <netinet/in.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>

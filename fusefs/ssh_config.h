@@ -3,7 +3,6 @@
 #define CSFTP_FUSEFS_SSH_CONFIG_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "fusefs/options.h"

@@ -1,7 +1,6 @@
 #include "fusefs/ssh_dial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>

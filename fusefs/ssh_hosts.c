@@ -1,7 +1,6 @@
 #include "fusefs/ssh_hosts.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 #include "fusefs/ssh_login.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "fusefs/ssh_hosts.h"

@@ -3,7 +3,6 @@
 #define CSFTP_SERVER_AUTHFILE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 #include <time.h>
 

@@ -1,6 +1,5 @@
 #include "server/mounts.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>

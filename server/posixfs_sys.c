@@ -1,6 +1,5 @@
 #include "server/posixfs_impl.h"
 
-#include <errno.h>
 #include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -3,7 +3,6 @@
 #define CSFTP_SERVER_SANDBOX_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /*
  * A server that a client's bytes have taken over has the rights of its user,

@@ -3,7 +3,6 @@
 #define CSFTP_CORE_LAYER_METER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "csftp/err.h"

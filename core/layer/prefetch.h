@@ -2,7 +2,6 @@
 #ifndef CSFTP_CORE_LAYER_PREFETCH_H
 #define CSFTP_CORE_LAYER_PREFETCH_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/layer/cache.h"

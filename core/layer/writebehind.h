@@ -2,7 +2,6 @@
 #ifndef CSFTP_CORE_LAYER_WRITEBEHIND_H
 #define CSFTP_CORE_LAYER_WRITEBEHIND_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"

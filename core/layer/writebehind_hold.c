@@ -1,4 +1,3 @@
-#include <string.h>
 
 #include "core/layer/writebehind_impl.h"
 

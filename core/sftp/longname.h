@@ -2,7 +2,6 @@
 #ifndef CSFTP_CORE_SFTP_LONGNAME_H
 #define CSFTP_CORE_SFTP_LONGNAME_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/wire.h"

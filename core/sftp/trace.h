@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/sftp/msg.h"
-
 /* With the NUL.  What does not fit is left out, with "..." in its place. */
 #define SFTP_TRACE_MAX 2048
 

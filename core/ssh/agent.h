@@ -2,8 +2,6 @@
 #ifndef CSFTP_CORE_SSH_AGENT_H
 #define CSFTP_CORE_SSH_AGENT_H
 
-#include <stdbool.h>
-
 #include "core/wire.h"
 #include "csftp/ssh.h"
 

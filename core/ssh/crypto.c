@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/params.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/ssh/crypto_lib.h"
 

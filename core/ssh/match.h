@@ -3,7 +3,6 @@
 #define CSFTP_CORE_SSH_MATCH_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/wire.h"

@@ -1,5 +1,4 @@
 /* Channel requests (RFC 4254, 5.4 and 6). */
-#include <string.h>
 
 #include "core/ssh/channels.h"
 #include "core/ssh/engine.h"

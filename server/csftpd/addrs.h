@@ -2,7 +2,6 @@
 #ifndef CSFTP_SERVER_CSFTPD_ADDRS_H
 #define CSFTP_SERVER_CSFTPD_ADDRS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

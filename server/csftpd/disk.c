@@ -1,8 +1,6 @@
 #include "server/csftpd/disk.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "server/csftpd/disk_impl.h"
 #include "server/posixfs.h"

@@ -3,7 +3,6 @@
 #define CSFTP_SERVER_CSFTPD_SOURCES_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 #include "core/ssh/match.h"

@@ -1,5 +1,4 @@
 /* Names by pattern, as a shell matches them in a directory. */
-#include <string.h>
 
 #include "server/exec/exec_impl.h"
 

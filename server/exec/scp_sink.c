@@ -1,6 +1,5 @@
 /* scp -t: takes files. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "server/exec/exec_impl.h"

@@ -3,7 +3,6 @@
  *	ssh_run HOST PORT USER KEY HOST_KEY.pub COMMAND
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "csftp/ssh_io.h"

@@ -3,7 +3,6 @@
  * what the server answers, in order or not, well or badly.  Each request is
  * answered once, and with an honest server none waits for ever.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "core/errmap.h"

@@ -2,7 +2,6 @@
  * known_hosts files and answers of agents that could be anything.  A key that
  * was written is found, whatever stands before it, unless it is revoked there.
  */
-#include <string.h>
 
 #include "core/ssh/agent.h"
 #include "core/ssh/known_hosts.h"

@@ -2,10 +2,10 @@
  * In steady state a request allocates nothing, in the engine or behind it.
  * Not below a sanitizer, as malloc is counted here.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/errmap.h"
 #include "server/posixfs.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/served.h"

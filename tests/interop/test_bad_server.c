@@ -1,6 +1,5 @@
 /* Mounts of servers that lie: they show what is true, or an error. */
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -3,13 +3,10 @@
  * Their answers are the same field by field, and so are the trees afterwards,
  * but for what is listed here.
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/lib/sshd.h"
 #include "tests/lib/test.h"
 #include "tests/lib/twins.h"
 

@@ -1,5 +1,4 @@
 /* What programs of other people can do with the public headers alone. */
-#include <stdlib.h>
 
 #include "tests/lib/proc.h"
 #include "tests/lib/sshd.h"

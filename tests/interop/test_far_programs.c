@@ -1,7 +1,6 @@
 /* Programs that people run, on a mount that is far away. */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -1,6 +1,5 @@
 /* What the documentation lists is what the server announces. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "csftp/memfs.h"

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -12,7 +11,7 @@
 #include <unistd.h>
 
 #include "tests/lib/by_transport.h"
-#include "tests/lib/tree.h"
+#include "tests/lib/mounted.h"
 
 /* A directory of the test's own, seen through the mount and on the server. */
 struct place {

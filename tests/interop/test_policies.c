@@ -1,11 +1,7 @@
 /* Options of csftpfs that say how things are shown, and ways to mount. */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/mounted.h"

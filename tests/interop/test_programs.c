@@ -2,11 +2,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tests/lib/by_transport.h"
+#include "tests/lib/mounted.h"
 #include "tests/lib/tree.h"
 
 /* In a copied tree, links have to say what they said. */

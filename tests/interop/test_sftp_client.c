@@ -2,7 +2,6 @@
  * OpenSSH's sftp against csftp-server: each batch of commands is run against
  * OpenSSH's own server, too, and has to leave the same files and say the same.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

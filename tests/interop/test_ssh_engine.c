@@ -3,7 +3,6 @@
  * OpenSSH's sshd, OpenSSH's ssh and sftp, and dropbear's client, to our server.
  */
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>

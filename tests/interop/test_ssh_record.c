@@ -4,9 +4,7 @@
  * they are kept there: "make record" does that for tests/loopback/.
  */
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -3,9 +3,7 @@
  * server is, what is asked, and by which way it gets there.  Where ssh has
  * words for it, they are compared with ssh's.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

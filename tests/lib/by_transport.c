@@ -1,4 +1,5 @@
 #include "tests/lib/by_transport.h"
+#include "tests/lib/mounted.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

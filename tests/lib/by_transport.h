@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 
-#include "tests/lib/mounted.h"
 #include "tests/lib/test.h"
 
 /*

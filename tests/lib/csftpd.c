@@ -1,8 +1,6 @@
 #include "tests/lib/csftpd.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,4 @@
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "tests/lib/fs_suite_checks.h"
 

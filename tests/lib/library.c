@@ -1,6 +1,5 @@
 #include "tests/lib/library.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <string.h>

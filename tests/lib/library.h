@@ -2,7 +2,6 @@
 #ifndef CSFTP_TESTS_LIBRARY_H
 #define CSFTP_TESTS_LIBRARY_H
 
-#include <stddef.h>
 #include <sys/stat.h>
 
 #include "tests/lib/proc.h"

@@ -1,6 +1,5 @@
 #include "tests/lib/mounted.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>

@@ -2,6 +2,8 @@
 #ifndef CSFTP_TESTS_MOUNTED_H
 #define CSFTP_TESTS_MOUNTED_H
 
+#include <stdbool.h>
+
 #include "tests/lib/proc.h"
 #include "tests/lib/sshd.h"
 

@@ -2,7 +2,6 @@
 #ifndef CSFTP_TESTS_RAW_H
 #define CSFTP_TESTS_RAW_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/errmap.h"
 #include "core/sftp/msg.h"
 #include "csftp/serve.h"
 #include "tests/lib/later.h"

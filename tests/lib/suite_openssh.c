@@ -1,6 +1,4 @@
 /* OpenSSH's clients, and sshfs over them: see subsystem_by_sshd(). */
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "tests/lib/sample.h"

@@ -2,7 +2,6 @@
 #ifndef CSFTP_TESTS_SUITES_H
 #define CSFTP_TESTS_SUITES_H
 
-#include "tests/lib/subsystem.h"
 #include "tests/lib/test.h"
 
 /*

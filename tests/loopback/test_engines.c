@@ -1,6 +1,5 @@
 /* Server engine and client engine, joined by memory, over file systems. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,4 @@
 /* The stack of layers over a client engine whose server lies. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/wire.h"

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/ssh/names.h"
 #include "tests/lib/ssh_rig.h"
 #include "tests/lib/test.h"
 

@@ -1,8 +1,6 @@
 /* Authentication between two engines, by the rules and against them. */
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/ssh/names.h"
 #include "tests/lib/ssh_rig.h"
 #include "tests/lib/test.h"
 #include "tests/lib/token.h"

@@ -1,5 +1,4 @@
 /* Channels between two SSH engines, by the rules and against them. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/ssh_rig.h"

@@ -1,5 +1,4 @@
 /* SSH engines against peers that do not keep the rules, and the net between. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/ssh/names.h"

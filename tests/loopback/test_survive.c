@@ -1,5 +1,4 @@
 /* Engines joined by memory, and a cut at every byte of a session. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,7 +14,6 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "server/events.h"
 #include "server/json.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/test.h"

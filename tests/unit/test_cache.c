@@ -1,8 +1,6 @@
 /* The cache, over memfs: what it answers itself, and when it must not. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/layer/cache.h"
 #include "tests/lib/far.h"

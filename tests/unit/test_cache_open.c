@@ -1,9 +1,7 @@
 /* The cache, over memfs, when files are opened that others change. */
-#include <stdlib.h>
 
 #include "core/layer/cache.h"
 #include "tests/lib/far.h"
-#include "tests/lib/fs_suite.h"
 #include "tests/lib/test.h"
 
 /* A file that was there before. */

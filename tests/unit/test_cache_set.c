@@ -1,10 +1,7 @@
 /* The cache, over memfs, when attributes are set. */
-#include <errno.h>
-#include <stdlib.h>
 
 #include "core/layer/cache.h"
 #include "tests/lib/far.h"
-#include "tests/lib/fs_suite.h"
 #include "tests/lib/test.h"
 
 struct ask {

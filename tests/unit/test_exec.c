@@ -1,7 +1,6 @@
 /* Built-in commands: what they print, and how they wait. */
 #include "server/exec/exec.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

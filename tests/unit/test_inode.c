@@ -1,7 +1,6 @@
 /* The inode table: numbers, counts, names and paths. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

@@ -1,7 +1,6 @@
 /* Each request on each way out of a jail; what the ways are is in here. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

@@ -2,8 +2,6 @@
 #include "core/layer/mend.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/layer/relay.h"
 #include "csftp/memfs.h"

@@ -1,7 +1,6 @@
 /* Getting along with a server that lacks requests, over memfs. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/layer/mend.h"
 #include "core/layer/relay.h"

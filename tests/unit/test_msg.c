@@ -1,6 +1,5 @@
 #include "core/sftp/msg.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "csftp/remote.h"

@@ -1,5 +1,4 @@
 /* The command line of csftpfs, and the ssh command made from it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,6 @@
 #include "core/layer/quota.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "csftp/memfs.h"
 #include "tests/lib/fs_suite.h"

@@ -1,11 +1,9 @@
 #include "core/layer/rate.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "csftp/memfs.h"
-#include "tests/lib/fs_suite.h"
+#include "tests/lib/fs_call.h"
 #include "tests/lib/test.h"
 
 #define RW     (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT)

@@ -1,6 +1,5 @@
 /* Reading ahead within a file, over the cache over memfs. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

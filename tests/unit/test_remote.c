@@ -1,7 +1,6 @@
 /* The client engine against servers that do not keep the rules. */
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/errmap.h"

@@ -1,7 +1,6 @@
 /* What "csftpd ctl" is answered with, for people and for programs. */
 #include "server/csftpd/report.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "tests/lib/test.h"

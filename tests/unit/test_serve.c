@@ -6,7 +6,6 @@
 
 #include "core/errmap.h"
 #include "core/sftp/msg.h"
-#include "csftp/memfs.h"
 #include "csftp/serve.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/packets.h"

@@ -1,9 +1,9 @@
 /* The extensions of filexfer-extensions-00, over a file system in memory. */
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/errmap.h"
 #include "csftp/memfs.h"
 #include "tests/lib/served.h"
 #include "tests/lib/test.h"

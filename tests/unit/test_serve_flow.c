@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/errmap.h"
 #include "csftp/memfs.h"
 #include "tests/lib/served.h"
 #include "tests/lib/test.h"

@@ -1,6 +1,4 @@
 /* The server engine with a pipe for its answers, of which it only counts. */
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/sftp/msg.h"

@@ -1,9 +1,9 @@
 /* What the server engine lets through, and what it announces. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "core/errmap.h"
 #include "tests/lib/served.h"
 #include "tests/lib/test.h"
 

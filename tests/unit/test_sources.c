@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/ssh/names.h"
 #include "server/csftpd/addrs.h"

@@ -2,9 +2,6 @@
 #include "core/layer/spread.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "tests/lib/fs_suite.h"
 #include "tests/lib/lanes.h"

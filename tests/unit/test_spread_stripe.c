@@ -1,6 +1,5 @@
 /* One file on several connections: where it goes, and that order is kept. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/lanes.h"

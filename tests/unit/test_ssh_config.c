@@ -1,5 +1,4 @@
 /* What "ssh -G" says, and what becomes of it. */
-#include <netinet/in.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,4 @@
 /* The crypto seam against vectors: of the RFCs, and of other libraries. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/ssh/crypto.h"

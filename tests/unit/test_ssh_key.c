@@ -1,5 +1,4 @@
 /* Keys: files, public lines, signatures in SSH form. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +6,6 @@
 #include "core/ssh/keyfile.h"
 #include "core/ssh/names.h"
 #include "core/ssh/sk.h"
-#include "tests/lib/hex.h"
 #include "tests/lib/proc.h"
 #include "tests/lib/ssh_rig.h"
 #include "tests/lib/test.h"

@@ -6,7 +6,6 @@
 #include "core/ssh/key.h"
 #include "core/ssh/keyfile.h"
 #include "core/ssh/known_hosts.h"
-#include "core/ssh/names.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/test.h"
 

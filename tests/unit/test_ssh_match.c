@@ -2,7 +2,6 @@
 #include "core/ssh/match.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/ssh/names.h"

@@ -1,5 +1,4 @@
 /* Numbers and lists of names, as SSH writes them (RFC 4251, 5). */
-#include "core/ssh/msg.h"
 #include "core/ssh/names.h"
 #include "tests/lib/hex.h"
 #include "tests/lib/test.h"

@@ -1,7 +1,5 @@
 /* What handles and requests become when their connection dies. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "tests/lib/fs_suite.h"
 #include "tests/lib/survive_rig.h"

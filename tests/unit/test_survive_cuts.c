@@ -1,7 +1,5 @@
 /* A script of all operations, with a cut at every moment of it. */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/survive_rig.h"

@@ -2,7 +2,6 @@
  * OpenSSH's ssh with csftpd by each set of algorithms, and csftpfs with SSH of
  * its own.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +10,6 @@
 #include "tests/lib/csftpd.h"
 #include "tests/lib/mounted.h"
 #include "tests/lib/test.h"
-#include "tests/lib/tree.h"
 
 struct state {
 	struct sshd sshd;

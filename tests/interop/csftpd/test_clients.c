@@ -1,4 +1,5 @@
 /* Other people's clients, with csftpd. */
+#include "tests/lib/subsystem.h"
 #include "tests/lib/suites.h"
 
 int main(void)

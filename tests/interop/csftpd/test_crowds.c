@@ -1,7 +1,5 @@
 /* csftpd among many: idle sessions, half-open connections, comings, goings. */
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>

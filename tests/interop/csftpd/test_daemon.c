@@ -1,14 +1,9 @@
 /* csftpd as a program: settings, reload, drain and who gets in. */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/lib/csftpd.h"

@@ -1,10 +1,6 @@
 /* Built-in commands of csftpd with the programs that ask for them. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"

@@ -1,7 +1,4 @@
 /* The SSH clients of PuTTY and dropbear: SFTP through them, and commands. */
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"

@@ -1,4 +1,5 @@
 /* What ssh-audit(1) says of the algorithms that csftpd offers. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

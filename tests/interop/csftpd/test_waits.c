@@ -1,7 +1,6 @@
 /* Disks that keep csftpd waiting, and who has to wait with it. */
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +9,6 @@
 
 #include "tests/lib/csftpd.h"
 #include "tests/lib/gate.h"
-#include "tests/lib/program.h"
 #include "tests/lib/test.h"
 
 enum { QUIET_MS = 60000, ANSWER_MS = 20000 };

@@ -1,5 +1,6 @@
 /* OpenSSH's clients, and sshfs over them, with csftp-server behind sshd. */
 #include "tests/lib/sample.h"
+#include "tests/lib/subsystem.h"
 #include "tests/lib/suites.h"
 #include "tests/lib/tree.h"
 
