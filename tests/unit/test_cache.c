@@ -457,29 +457,27 @@ static void who_walks_by_names_does_so_too(void **state)
 /* One that the walk has come by, and one that it would come to. */
 static void names_that_go_do_not_end_the_walk(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	char path[64];
 	unsigned trips;
 
-	make_wide_tree(rig, 100);
-	assert_int_equal(fs_mkdir(&rig->far.other, "/t/30a"), 0);
-	assert_int_equal(fs_mkdir(&rig->far.other, "/t/70a"), 0);
-	far_put(&rig->far.other, "/t/file", "x");
-	assert_int_equal(far_list(&rig->far.caller, "/t"), 103);
-	far_settle(&rig->far);
-	trips = rig->far.trips;
+	make_wide_tree(far, 100);
+	assert_int_equal(fs_mkdir(&far->other, "/t/30a"), 0);
+	assert_int_equal(fs_mkdir(&far->other, "/t/70a"), 0);
+	far_put(&far->other, "/t/file", "x");
+	assert_int_equal(far_list(&far->caller, "/t"), 103);
+	far_settle(far);
+	trips = far->trips;
 	for (unsigned i = 0; i < 100; i++) {
 		if (i == 50) {
-			assert_int_equal(fs_rmdir(&rig->far.caller, "/t/30a"),
-					 0);
-			assert_int_equal(fs_rmdir(&rig->far.caller, "/t/70a"),
-					 0);
+			assert_int_equal(fs_rmdir(&far->caller, "/t/30a"), 0);
+			assert_int_equal(fs_rmdir(&far->caller, "/t/70a"), 0);
 		}
 		(void)snprintf(path, sizeof(path), "/t/%u",
 			       i % 10 * 10 + i / 10);
-		assert_int_equal(far_list(&rig->far.caller, path), 2);
+		assert_int_equal(far_list(&far->caller, path), 2);
 	}
-	assert_true(rig->far.trips - trips < 50);
+	assert_true(far->trips - trips < 50);
 }
 
 /* As git looks for what has changed, without opening a directory. */
