@@ -334,6 +334,11 @@ enum csftp_err connect_open(struct connector *connector,
 	return run_ssh(connector, stream);
 }
 
+enum talk_weight connect_log_level(const struct connector *connector)
+{
+	return connector->config->log_level;
+}
+
 const char *connect_program(const struct connector *connector)
 {
 	const struct options *options = connector->options;

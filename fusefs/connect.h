@@ -61,6 +61,9 @@ CSFTP_MUST_CHECK enum csftp_err connect_open(struct connector *connector,
  */
 int connect_take_said(struct connector *connector);
 
+/* What LogLevel of ssh_config(5) has us tell, for talk->least. */
+enum talk_weight connect_log_level(const struct connector *connector);
+
 /* The program that carries the session, for messages; NULL: none does. */
 const char *connect_program(const struct connector *connector);
 

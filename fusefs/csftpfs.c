@@ -213,6 +213,7 @@ static bool make_line(struct mount *m)
 				.verbose = options->verbose};
 	if (connect_new(&m->connector, options, &m->talk) != CSFTP_OK)
 		return false;
+	m->talk.least = connect_log_level(m->connector);
 	config.connector = m->connector;
 	if (line_new(&m->line, &config) != CSFTP_OK)
 		return false;

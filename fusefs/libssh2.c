@@ -267,7 +267,7 @@ static int by_password(struct session *s)
 		char *answer;
 
 		if (i > 0)
-			talk_tell(s->talk,
+			talk_tell(s->talk, TALK_ERROR,
 				  "Permission denied, please try again.");
 		answer = talk_ask(s->talk, prompt, TALK_HIDDEN);
 		if (!answer)
@@ -435,8 +435,8 @@ static enum csftp_err log_in(struct session *s)
 		return CSFTP_OK;
 	if (!is_refusal(code))
 		return err_of(s, "authentication");
-	talk_tell(s->talk, "%s@%s: Permission denied (%s).", s->config->user,
-		  s->config->host, offered);
+	talk_tell(s->talk, TALK_FATAL, "%s@%s: Permission denied (%s).",
+		  s->config->user, s->config->host, offered);
 	return CSFTP_ERR_DENIED;
 }
 
@@ -458,7 +458,8 @@ static enum csftp_err start_sftp(struct session *s,
 		return CSFTP_OK;
 	if (libssh2_session_last_errno(s->ssh) ==
 	    LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED) {
-		talk_tell(s->talk, "subsystem request failed on channel 0");
+		talk_tell(s->talk, TALK_FATAL,
+			  "subsystem request failed on channel 0");
 		return CSFTP_ERR_DENIED;
 	}
 	return err_of(s, "starting SFTP");

@@ -188,7 +188,8 @@ static enum csftp_err start_sftp(struct ssh_login *login,
 		err = await(login, CSFTP_SSH_REPLY, &event);
 	if (err != CSFTP_OK || event.ok)
 		return err;
-	talk_tell(login->talk, "subsystem request failed on channel 0");
+	talk_tell(login->talk, TALK_FATAL,
+		  "subsystem request failed on channel 0");
 	return CSFTP_ERR_DENIED;
 }
 

@@ -154,6 +154,22 @@ static bool set_strict(struct ssh_config *config, const struct keyword *keyword,
 	return true;
 }
 
+/* More than that we do not say: there is -v. */
+static bool set_level(struct ssh_config *config, const struct keyword *keyword,
+		      const char *value)
+{
+	(void)keyword;
+	config->log_level = TALK_INFO;
+	/* The second is how "ssh -G" has the first. */
+	if (!strcasecmp(value, "quiet") || !strcasecmp(value, "silent"))
+		config->log_level = TALK_NOTHING;
+	else if (!strcasecmp(value, "fatal"))
+		config->log_level = TALK_FATAL;
+	else if (!strcasecmp(value, "error"))
+		config->log_level = TALK_ERROR;
+	return true;
+}
+
 static bool set_family(struct ssh_config *config, const struct keyword *keyword,
 		       const char *value)
 {
@@ -260,6 +276,7 @@ static const struct keyword keywords[] = {
 	{"kbdinteractiveauthentication", set_flag, AT(keyboard), NULL},
 	{"kexalgorithms", set_text, AT(kex), NULL},
 	{"knownhostscommand", set_lack, 0, "none"},
+	{"loglevel", set_level, 0, NULL},
 	{"macs", set_text, AT(macs), NULL},
 	{"nohostauthenticationforlocalhost", set_flag, AT(trust_localhost),
 	 NULL},

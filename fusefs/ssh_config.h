@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "fusefs/options.h"
+#include "fusefs/talk.h"
 
 /* StrictHostKeyChecking */
 enum ssh_strict {
@@ -39,6 +40,7 @@ struct ssh_config {
 	struct strings send_env; /* patterns */
 	struct strings set_env;	 /* NAME=VALUE */
 	enum ssh_strict strict;
+	enum talk_weight log_level;
 	int family; /* AF_UNSPEC, AF_INET, AF_INET6 */
 	unsigned port;
 	unsigned alive_interval; /* seconds; 0: never */

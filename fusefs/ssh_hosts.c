@@ -185,29 +185,34 @@ static void tell_changed(const struct look *look)
 	const char *changed = file_at(look->config, known->changed.file);
 	const char *first = file_at(look->config, 0);
 
-	talk_tell(talk, "%s", at_signs);
-	talk_tell(talk, "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!"
-			"     @");
-	talk_tell(talk, "%s", at_signs);
-	talk_tell(talk, "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING "
-			"NASTY!");
-	talk_tell(talk, "Someone could be eavesdropping on you right now "
-			"(man-in-the-middle attack)!");
-	talk_tell(talk, "It is also possible that a host key has just been "
-			"changed.");
-	talk_tell(talk,
+	talk_tell(talk, TALK_ERROR, "%s", at_signs);
+	talk_tell(talk, TALK_ERROR,
+		  "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!"
+		  "     @");
+	talk_tell(talk, TALK_ERROR, "%s", at_signs);
+	talk_tell(talk, TALK_ERROR,
+		  "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING "
+		  "NASTY!");
+	talk_tell(talk, TALK_ERROR,
+		  "Someone could be eavesdropping on you right now "
+		  "(man-in-the-middle attack)!");
+	talk_tell(talk, TALK_ERROR,
+		  "It is also possible that a host key has just been "
+		  "changed.");
+	talk_tell(talk, TALK_ERROR,
 		  "The fingerprint for the %s key sent by the remote host is",
 		  look->type);
-	talk_tell(talk, "%s.", look->fingerprint);
-	talk_tell(talk, "Please contact your system administrator.");
-	talk_tell(talk,
+	talk_tell(talk, TALK_ERROR, "%s.", look->fingerprint);
+	talk_tell(talk, TALK_ERROR,
+		  "Please contact your system administrator.");
+	talk_tell(talk, TALK_ERROR,
 		  "Add correct host key in %s to get rid of this message.",
 		  first ? first : "(no file)");
-	talk_tell(talk, "Offending %s key in %s:%u",
+	talk_tell(talk, TALK_ERROR, "Offending %s key in %s:%u",
 		  ssh_type_shown(known->changed_type), changed,
 		  known->changed.line);
-	talk_tell(talk, "  remove with:");
-	talk_tell(talk, "  ssh-keygen -f \"%s\" -R \"%s\"", changed,
+	talk_tell(talk, TALK_ERROR, "  remove with:");
+	talk_tell(talk, TALK_ERROR, "  ssh-keygen -f \"%s\" -R \"%s\"", changed,
 		  look->name);
 }
 
@@ -215,19 +220,22 @@ static void tell_revoked(const struct look *look)
 {
 	const struct talk *talk = look->talk;
 
-	talk_tell(talk, "%s", at_signs);
-	talk_tell(talk, "@       WARNING: REVOKED HOST KEY DETECTED!"
-			"               @");
-	talk_tell(talk, "%s", at_signs);
-	talk_tell(talk, "The %s host key for %s is marked as revoked.",
-		  look->type, look->name);
-	talk_tell(talk, "This could mean that a stolen key is being used to");
-	talk_tell(talk, "impersonate this host.");
+	talk_tell(talk, TALK_ERROR, "%s", at_signs);
+	talk_tell(talk, TALK_ERROR,
+		  "@       WARNING: REVOKED HOST KEY DETECTED!"
+		  "               @");
+	talk_tell(talk, TALK_ERROR, "%s", at_signs);
+	talk_tell(talk, TALK_ERROR,
+		  "The %s host key for %s is marked as revoked.", look->type,
+		  look->name);
+	talk_tell(talk, TALK_ERROR,
+		  "This could mean that a stolen key is being used to");
+	talk_tell(talk, TALK_ERROR, "impersonate this host.");
 }
 
 static enum ssh_hosts_verdict refuse(const struct look *look)
 {
-	talk_tell(look->talk, "Host key verification failed.");
+	talk_tell(look->talk, TALK_FATAL, "Host key verification failed.");
 	return SSH_HOSTS_REFUSED;
 }
 
@@ -238,16 +246,18 @@ static enum ssh_hosts_verdict go_on_anyway(const struct look *look,
 	const struct talk *talk = look->talk;
 
 	if (look->config->strict != SSH_STRICT_NO) {
-		talk_tell(talk, "%s and you have requested strict checking.",
-			  what);
+		talk_tell(talk, TALK_ERROR,
+			  "%s and you have requested strict checking.", what);
 		return refuse(look);
 	}
 	if (look->config->password)
-		talk_tell(talk, "Password authentication is disabled to avoid "
-				"man-in-the-middle attacks.");
+		talk_tell(talk, TALK_ERROR,
+			  "Password authentication is disabled to avoid "
+			  "man-in-the-middle attacks.");
 	if (look->config->keyboard)
-		talk_tell(talk, "Keyboard-interactive authentication is "
-				"disabled to avoid man-in-the-middle attacks.");
+		talk_tell(talk, TALK_ERROR,
+			  "Keyboard-interactive authentication is "
+			  "disabled to avoid man-in-the-middle attacks.");
 	return SSH_HOSTS_DISTRUSTED;
 }
 
@@ -304,12 +314,12 @@ static void remember(const struct look *look)
 	    ssh_known_write(&wr, look->lib, look->name, look->key,
 			    hash ? salt : NULL) != CSFTP_OK ||
 	    !append_line(path, text, wr.len))
-		talk_tell(look->talk,
+		talk_tell(look->talk, TALK_INFO,
 			  "Failed to add the host to the list of known hosts "
 			  "(%s).",
 			  path);
 	else
-		talk_tell(look->talk,
+		talk_tell(look->talk, TALK_INFO,
 			  "Warning: Permanently added '%s' (%s) to the list of "
 			  "known hosts.",
 			  look->name, look->type);
@@ -380,7 +390,7 @@ static enum ssh_hosts_verdict meet(const struct look *look)
 	if (known_without_port(look))
 		return SSH_HOSTS_FINE;
 	if (look->config->strict == SSH_STRICT_YES) {
-		talk_tell(look->talk,
+		talk_tell(look->talk, TALK_ERROR,
 			  "No %s host key is known for %s and you have "
 			  "requested strict checking.",
 			  look->type, look->name);

@@ -121,15 +121,17 @@ static bool is_protected(const struct stat *st, const char *path,
 
 	if (st->st_uid != getuid() || (st->st_mode & 077) == 0)
 		return true;
-	talk_tell(talk, "%s", at_signs);
-	talk_tell(talk, "@         WARNING: UNPROTECTED PRIVATE KEY FILE!"
-			"          @");
-	talk_tell(talk, "%s", at_signs);
-	talk_tell(talk, "Permissions 0%3.3o for '%s' are too open.",
+	talk_tell(talk, TALK_ERROR, "%s", at_signs);
+	talk_tell(talk, TALK_ERROR,
+		  "@         WARNING: UNPROTECTED PRIVATE KEY FILE!"
+		  "          @");
+	talk_tell(talk, TALK_ERROR, "%s", at_signs);
+	talk_tell(talk, TALK_ERROR, "Permissions 0%3.3o for '%s' are too open.",
 		  (unsigned)st->st_mode & 0777, path);
-	talk_tell(talk, "It is required that your private key files are NOT "
-			"accessible by others.");
-	talk_tell(talk, "This private key will be ignored.");
+	talk_tell(talk, TALK_ERROR,
+		  "It is required that your private key files are NOT "
+		  "accessible by others.");
+	talk_tell(talk, TALK_ERROR, "This private key will be ignored.");
 	return false;
 }
 

@@ -47,7 +47,7 @@ static void show_banner(const struct talk *talk, struct csftp_ssh_bytes text)
 		if (len > 0 && at[len - 1] == '\r')
 			len--;
 		talk_clean(line, sizeof(line), at, len);
-		talk_tell(talk, "%s", line);
+		talk_tell(talk, TALK_INFO, "%s", line);
 		at = stop ? stop + 1 : end;
 	}
 }
@@ -253,7 +253,7 @@ static enum outcome by_password(struct ssh_login *login, bool *partial)
 		char *answer;
 
 		if (i > 0)
-			talk_tell(login->talk,
+			talk_tell(login->talk, TALK_ERROR,
 				  "Permission denied, please try again.");
 		login->asked = true;
 		answer = talk_ask(login->talk, prompt, TALK_HIDDEN);
@@ -440,7 +440,7 @@ enum csftp_err ssh_login_run(struct ssh_login *login)
 		return CSFTP_OK;
 	if (outcome == BROKEN && login->err != CSFTP_ERR_DENIED)
 		return login->err;
-	talk_tell(login->talk, "%s@%s: Permission denied (%s).",
+	talk_tell(login->talk, TALK_FATAL, "%s@%s: Permission denied (%s).",
 		  login->config->user, login->config->host, login->methods);
 	login->no_way_in = true;
 	return CSFTP_ERR_DENIED;

@@ -49,10 +49,13 @@ void talk_detail(const struct talk *talk, const char *format, ...)
 	va_end(args);
 }
 
-void talk_tell(const struct talk *talk, const char *format, ...)
+void talk_tell(const struct talk *talk, enum talk_weight weight,
+	       const char *format, ...)
 {
 	va_list args;
 
+	if (weight < talk->least)
+		return;
 	va_start(args, format);
 	put(talk->tell, talk->arg, format, args);
 	va_end(args);

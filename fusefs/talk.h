@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How much of what is told matters: LogLevel of ssh_config(5) leaves it out. */
+enum talk_weight { TALK_INFO, TALK_ERROR, TALK_FATAL, TALK_NOTHING };
+
 /* It outlives whom it is given to. */
 struct talk {
 	/* A sentence of ours, without newline. */
@@ -12,8 +15,9 @@ struct talk {
 	/* A line in ssh's words, as it is, without newline. */
 	void (*tell)(void *arg, const char *line);
 	void *arg;
-	bool ask;     /* somebody can be asked */
-	bool verbose; /* and wants to know what is done, and why */
+	bool ask;		/* somebody can be asked */
+	bool verbose;		/* and wants to know what is done, and why */
+	enum talk_weight least; /* that is told */
 };
 
 __attribute__((format(printf, 2, 3))) void talk_say(const struct talk *talk,
@@ -23,7 +27,8 @@ __attribute__((format(printf, 2, 3))) void talk_say(const struct talk *talk,
 __attribute__((format(printf, 2, 3))) void talk_detail(const struct talk *talk,
 						       const char *format, ...);
 
-__attribute__((format(printf, 2, 3))) void talk_tell(const struct talk *talk,
+__attribute__((format(printf, 3, 4))) void talk_tell(const struct talk *talk,
+						     enum talk_weight weight,
 						     const char *format, ...);
 
 enum talk_echo { TALK_HIDDEN, TALK_SHOWN };

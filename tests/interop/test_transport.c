@@ -311,15 +311,16 @@ static void a_hashed_name_is_known(void **state)
 }
 
 /* What ssh says of the same server, with the same file. */
-static void ask_ssh(struct place *place, const char *strict, char *text)
+static void ask_ssh(struct place *place, const char *strict, const char *level,
+		    char *text)
 {
 	char hosts[PROC_PATH_MAX + 32], checking[64], config[PROC_PATH_MAX];
-	char ssh[] = "ssh", flag[] = "-F", o[] = "-o",
-	     level[] = "-oLogLevel=INFO";
+	char ssh[] = "ssh", flag[] = "-F", o[] = "-o", how_much[64];
 	char host[] = SSHD_HOST, command[] = "true";
-	char *argv[] = {ssh, flag,     config, level,	o,   hosts,
-			o,   checking, host,   command, NULL};
+	char *argv[] = {ssh,   flag, config,   o,    how_much, o,
+			hosts, o,    checking, host, command,  NULL};
 
+	proc_print(how_much, sizeof(how_much), "LogLevel=%s", level);
 	proc_print(config, sizeof(config), "%s", place->mounted.sshd.client);
 	proc_print(hosts, sizeof(hosts), "UserKnownHostsFile=%s", place->hosts);
 	proc_print(checking, sizeof(checking), "StrictHostKeyChecking=%s",
@@ -334,22 +335,78 @@ static void ask_ssh(struct place *place, const char *strict, char *text)
 	}
 }
 
-/* What we say begins with all that ssh says. */
-static void assert_as_ssh(struct place *place, const char *strict)
+/* What we say begins with all that ssh says, and has one line of our own. */
+static void assert_as_ssh_says(struct place *place, const char *strict,
+			       const char *level)
 {
-	char hosts[PROC_PATH_MAX + 32], checking[64];
+	char hosts[PROC_PATH_MAX + 32], checking[64], how_much[64];
 	const char *const options[] = {
 		option(hosts, "UserKnownHostsFile", place->hosts),
-		option(checking, "StrictHostKeyChecking", strict), NULL};
+		option(checking, "StrictHostKeyChecking", strict),
+		option(how_much, "LogLevel", level), NULL};
 	char *theirs = calloc(1, TEXT_MAX);
+	const char *ours;
 
 	assert_non_null(theirs);
-	ask_ssh(place, strict, theirs);
+	ask_ssh(place, strict, level, theirs);
 	assert_fails(place, options);
 	if (strncmp(place->text, theirs, strlen(theirs)) != 0)
 		fail_msg("ssh says:\n%s\nwe say:\n%s", theirs, place->text);
-	assert_true(strlen(theirs) > 0);
+	ours = place->text + strlen(theirs);
+	if (strncmp(ours, "csftpfs: ", 9) != 0 ||
+	    strchr(ours, '\n') != ours + strlen(ours) - 1)
+		fail_msg("at %s we say more: %s", level, ours);
+	assert_true(strcmp(level, "QUIET") == 0 || strlen(theirs) > 0);
 	free(theirs);
+}
+
+static void assert_as_ssh(struct place *place, const char *strict)
+{
+	assert_as_ssh_says(place, strict, "INFO");
+}
+
+static void as_much_is_said_as_by_ssh(void **state)
+{
+	static const char *const levels[] = {"QUIET", "FATAL", "ERROR",
+					     "VERBOSE"};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		known_as(place, "", SSHD_HOST, "user");
+		assert_as_ssh_says(place, "yes", levels[i]);
+		known_as(place, "", "other", "host");
+		assert_as_ssh_says(place, "yes", levels[i]);
+	}
+}
+
+/* A new host is a matter of INFO, as ssh has it. */
+static void a_new_host_is_told_where_that_is_wanted(void **state)
+{
+	static const struct {
+		const char *level;
+		bool tells;
+	} levels[] = {{"LogLevel=INFO", true},
+		      {"LogLevel=DEBUG3", true},
+		      {"LogLevel=ERROR", false},
+		      {"LogLevel=QUIET", false}};
+	struct place *place = *state;
+	char hosts[PROC_PATH_MAX + 32];
+	const char *options[] = {
+		option(hosts, "UserKnownHostsFile", place->hosts),
+		"StrictHostKeyChecking=accept-new", "sftp_server=nothing", NULL,
+		NULL};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++) {
+		must_sh("rm -f '%s'", place->hosts);
+		options[3] = levels[i].level;
+		assert_fails(place, options);
+		if (levels[i].tells)
+			assert_says(place,
+				    "Warning: Permanently added '" SSHD_HOST
+				    "' (ED25519) to the list");
+		else
+			says_not(place, "Permanently");
+	}
 }
 
 static void an_unknown_host_is_refused_as_by_ssh(void **state)
@@ -801,6 +858,8 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(an_unknown_host_is_refused_as_by_ssh),
 	CLAIM(a_changed_key_is_refused_as_by_ssh),
 	CLAIM(a_revoked_key_is_refused_as_by_ssh),
+	CLAIM(as_much_is_said_as_by_ssh),
+	CLAIM(a_new_host_is_told_where_that_is_wanted),
 	CLAIM(a_changed_key_is_gone_on_with_where_that_is_wanted),
 	CLAIM(accept_new_learns_a_host_once),
 	CLAIM(who_is_asked_about_a_host_decides),
