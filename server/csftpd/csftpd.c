@@ -168,7 +168,7 @@ static void write_pid(int fd)
 		(void)dprintf(fd, "%ld\n", (long)getpid());
 }
 
-/* What a sandbox does not let us remove is at least not somebody's number. */
+/* What a sandbox did not let us remove is at least not somebody's number. */
 static void drop_pid(const char *path, int fd)
 {
 	if (fd < 0)

@@ -621,14 +621,35 @@ static bool open_sources(struct daemon *daemon)
 	return err == CSFTP_OK;
 }
 
+/* With a Root, what is outside of it cannot be removed from inside. */
+static void start_sweeper(struct daemon *daemon)
+{
+	const struct settings *settings = daemon->settings;
+	const char *path[SWEEPER_PATHS];
+	size_t count = 0;
+
+	if (settings->sftp.sandbox == SANDBOX_OFF || !settings->sftp.root)
+		return;
+	if (settings->control)
+		path[count++] = settings->control;
+	if (settings->pid_file)
+		path[count++] = settings->pid_file;
+	if (count > 0 && !sweeper_start(&daemon->sweeper, path, count))
+		log_say(&daemon->log, LEVEL_ERROR,
+			"ControlSocket and PidFile stay at the end: %s",
+			strerror(errno));
+}
+
 static bool start(struct daemon *daemon)
 {
 	const struct listening *listening = daemon->config.listening;
 
 	daemon->acceptors = daemon->settings->acceptors;
 	daemon->acceptor = calloc(daemon->acceptors, sizeof(*daemon->acceptor));
-	if (!daemon->acceptor || !open_control(daemon) ||
-	    !open_sources(daemon) || !open_audit(daemon) ||
+	if (!daemon->acceptor || !open_control(daemon))
+		return false;
+	start_sweeper(daemon);
+	if (!open_sources(daemon) || !open_audit(daemon) ||
 	    !open_workers(daemon) || !confine_files(daemon))
 		return false;
 	if (!start_workers(daemon) || !start_acceptors(daemon)) {
@@ -673,6 +694,7 @@ int daemon_run(const struct daemon_config *config)
 		.config = *config,
 		.settings = settings_get(config->settings),
 		.audit_fd = -1,
+		.sweeper = {.fd = -1},
 	};
 	struct log_config log = log_config_of(&daemon);
 	bool good;
@@ -692,6 +714,7 @@ int daemon_run(const struct daemon_config *config)
 		(void)uv_run(&daemon.loop, UV_RUN_DEFAULT);
 	good = stop(&daemon) && good;
 	close_loop(&daemon);
+	sweeper_end(&daemon.sweeper);
 	log_say(&daemon.log, LEVEL_INFO, "ended");
 	log_close(&daemon.log);
 	log_close(&daemon.accept_log);

@@ -8,6 +8,7 @@
 #include "server/csftpd/acceptor.h"
 #include "server/csftpd/control.h"
 #include "server/csftpd/daemon.h"
+#include "server/csftpd/sweeper.h"
 #include "server/csftpd/worker.h"
 
 #define DAEMON_SIGNALS 3
@@ -23,6 +24,7 @@ struct daemon {
 	uv_timer_t drain;
 	uint64_t drain_since_ms;
 	struct control control;
+	struct sweeper sweeper;
 	struct worker *worker;
 	uint32_t workers; /* that were opened */
 	uint32_t places;  /* of each */

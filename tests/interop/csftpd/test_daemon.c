@@ -319,19 +319,42 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 	   "end\n"
 	   "test $ok = 0\n"
 	   "test ! -e control && test ! -e pid\n"
-	   /* A sandbox leaves it empty, and a place that is none is told. */
+	   /* So with a sandbox, and a place that is none is told. */
 	   "mkdir root && : >root/file\n"
 	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/pid -o "
 	   "Root=$dir/root\n"
 	   "pid=$(cat pid)\n"
 	   "echo ls | sftp >said && grep -q file said\n"
 	   "end\n"
-	   "test ! -s pid\n"
+	   "test ! -e pid\n"
 	   "ok=0\n"
 	   "$csftpd -f $of/csftpd_config -o PidFile=$dir/no/pid 2>said || "
 	   "ok=$?\n"
 	   "test $ok = 1\n"
 	   "grep -q 'PidFile.*/no/pid: No such file' said\n");
+}
+
+/* Also what its sandbox does not let it remove, and if it is killed. */
+static void what_it_has_made_goes_with_it(void **state)
+{
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "Root %s\n", all->dir);
+	sh(all, "%s", "test -S $of/control && echo pwd | sftp >said\n");
+	csftpd_end(&all->sshd);
+	sh(all, "%s", "test ! -e $of/control\n");
+	csftpd_restart(&all->sshd, "Root %s\n", all->dir);
+	sh(all,
+	   "test -S $of/control && kill -KILL %d\n"
+	   "while test -e $of/control; do sleep 0.05; done\n",
+	   all->sshd.pid);
+	assert_int_equal(WTERMSIG(proc_wait(all->sshd.pid, QUIET_MS)), SIGKILL);
+	all->sshd.pid = 0;
+	/* What has taken the place is not its own. */
+	csftpd_restart(&all->sshd, "Root %s\n", all->dir);
+	sh(all, "%s", "rm $of/control && echo mine >$of/control\n");
+	csftpd_end(&all->sshd);
+	sh(all, "%s", "test \"$(cat $of/control)\" = mine\n");
 }
 
 /* As systemd does it: LISTEN_FDS, here by a shell's redirection. */
@@ -805,6 +828,7 @@ int main(void)
 		DAEMON_TEST(what_cannot_be_waited_for_is_no_file),
 		DAEMON_TEST(a_descriptor_that_is_none_is_found_at_the_start),
 		DAEMON_TEST(it_goes_to_the_background_once_it_serves),
+		DAEMON_TEST(what_it_has_made_goes_with_it),
 		DAEMON_TEST(it_takes_a_socket_that_is_given),
 		DAEMON_TEST(only_who_is_allowed_gets_in),
 		DAEMON_TEST(a_key_gets_what_its_line_says),
