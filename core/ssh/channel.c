@@ -20,8 +20,11 @@ enum { PIECE_MIN = 4096 };
  */
 enum { GRANT = 1 << 20 };
 
-/* Half a window that is used up in less time could be in the way. */
-enum { WINDOW_GROWS_MS = 500 };
+/*
+ * Half a window that is used up in less time could be in the way: one that is
+ * takes no more than a round trip, and few are as long as this.
+ */
+enum { WINDOW_GROWS_MS = 2000 };
 
 static size_t smaller(size_t a, size_t b)
 {

@@ -339,6 +339,29 @@ static void a_window_that_is_used_up_quickly_grows(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* Half of it goes and is granted anew with each round trip, however long. */
+static void a_window_that_takes_a_long_round_trip_grows(void **state)
+{
+	struct ssh_rig rig;
+	uint32_t channel;
+
+	(void)state;
+	ssh_rig_init(&rig);
+	rig.server.config.window = 65536;
+	rig.server.config.window_max = 1000000;
+	ssh_rig_start(&rig);
+	ssh_rig_login(&rig);
+	channel = ssh_rig_channel(&rig);
+	for (int i = 0; i < 64; i++) {
+		rig.now_ms += 500;
+		(void)ssh_side_send(&rig.client, channel, 16384);
+		(void)ssh_side_send(&rig.client, channel, 16384);
+		ssh_rig_run(&rig);
+	}
+	assert_int_equal(rig.server.ssh->channel[0].window_size, 262144);
+	ssh_rig_stop(&rig);
+}
+
 /* Messages about channels that the other side then has to refuse. */
 static const struct {
 	const char *what;
@@ -618,6 +641,7 @@ int main(void)
 		cmocka_unit_test(a_question_holds_all_until_it_is_answered),
 		cmocka_unit_test(of_a_large_window_little_is_held_back),
 		cmocka_unit_test(a_window_that_is_used_up_quickly_grows),
+		cmocka_unit_test(a_window_that_takes_a_long_round_trip_grows),
 		cmocka_unit_test(broken_rules_of_channels_end_the_session),
 		cmocka_unit_test(
 			data_after_the_end_ends_the_session_and_no_second_end),
