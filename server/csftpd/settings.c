@@ -1,7 +1,6 @@
 #include "server/csftpd/settings.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

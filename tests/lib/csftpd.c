@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -307,25 +306,4 @@ void csftpd_drop(struct sshd *sshd)
 	if (sshd->dir[0])
 		scratch_remove(sshd->dir);
 	sshd->dir[0] = '\0';
-}
-
-int csftpd_rig_make(void **state)
-{
-	struct csftpd_rig *rig = calloc(1, sizeof(*rig));
-
-	assert_non_null(rig);
-	umask(022);
-	scratch_make(rig->dir);
-	*state = rig;
-	return 0;
-}
-
-int csftpd_rig_drop(void **state)
-{
-	struct csftpd_rig *rig = *state;
-
-	csftpd_drop(&rig->sshd);
-	scratch_remove(rig->dir);
-	free(rig);
-	return 0;
 }

@@ -64,15 +64,4 @@ void csftpd_end_well(struct sshd *sshd);
 /* At once, if it runs, without a word; the files go. */
 void csftpd_drop(struct sshd *sshd);
 
-/*
- * For cmocka: the state is one of these, with a daemon that has not been
- * started and an empty directory, and the umask is 022.
- */
-struct csftpd_rig {
-	struct sshd sshd;
-	char dir[PROC_PATH_MAX]; /* for files of the test's */
-};
-int csftpd_rig_make(void **state);
-int csftpd_rig_drop(void **state);
-
 #endif

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "tests/lib/csftpd.h"
+#include "tests/lib/csftpd_rig.h"
 #include "tests/lib/test.h"
 
 /*
@@ -213,18 +213,16 @@ static void curl_speaks_scp(void **state)
 
 int main(void)
 {
-#define CLAIM(name)                                                            \
-	cmocka_unit_test_setup_teardown(name, csftpd_rig_make, csftpd_rig_drop)
 	static const struct CMUnitTest claims[] = {
-		CLAIM(scp_copies_a_tree_both_ways),
-		CLAIM(scp_finds_by_pattern_and_from_home),
-		CLAIM(new_keys_do_not_disturb_a_copy),
-		CLAIM(sums_and_space_are_those_of_this_machine),
-		CLAIM(there_is_no_shell),
-		CLAIM(a_hostile_peer_stays_below_its_target),
-		CLAIM(what_is_read_only_stays_so),
-		CLAIM(a_jail_is_one_for_commands_too),
-		CLAIM(curl_speaks_scp),
+		CSFTPD_CLAIM(scp_copies_a_tree_both_ways),
+		CSFTPD_CLAIM(scp_finds_by_pattern_and_from_home),
+		CSFTPD_CLAIM(new_keys_do_not_disturb_a_copy),
+		CSFTPD_CLAIM(sums_and_space_are_those_of_this_machine),
+		CSFTPD_CLAIM(there_is_no_shell),
+		CSFTPD_CLAIM(a_hostile_peer_stays_below_its_target),
+		CSFTPD_CLAIM(what_is_read_only_stays_so),
+		CSFTPD_CLAIM(a_jail_is_one_for_commands_too),
+		CSFTPD_CLAIM(curl_speaks_scp),
 	};
 
 	return cmocka_run_group_tests(claims, NULL, NULL) != 0;

@@ -1,6 +1,6 @@
 /* The SSH clients of PuTTY and dropbear: SFTP through them, and commands. */
 
-#include "tests/lib/csftpd.h"
+#include "tests/lib/csftpd_rig.h"
 #include "tests/lib/test.h"
 
 /*
@@ -71,11 +71,9 @@ static void dbclient_runs_commands_and_carries_sftp(void **state)
 
 int main(void)
 {
-#define CLAIM(name)                                                            \
-	cmocka_unit_test_setup_teardown(name, csftpd_rig_make, csftpd_rig_drop)
 	static const struct CMUnitTest claims[] = {
-		CLAIM(plink_runs_commands_and_carries_sftp),
-		CLAIM(dbclient_runs_commands_and_carries_sftp),
+		CSFTPD_CLAIM(plink_runs_commands_and_carries_sftp),
+		CSFTPD_CLAIM(dbclient_runs_commands_and_carries_sftp),
 	};
 
 	return cmocka_run_group_tests(claims, NULL, NULL) != 0;
