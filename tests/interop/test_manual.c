@@ -1,4 +1,5 @@
-/* What the documentation lists is what the server announces. */
+/* What the documentation lists is what there is, and the reverse. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,29 +70,85 @@ static void the_readme_has_them_all(void **state)
 	}
 }
 
-/* Keywords stand in their table as {"Keyword", set_... */
-static void the_configuration_s_manual_has_every_keyword(void **state)
+/* Names stand in their table as {"name", set_...; false: it has no more. */
+static bool next_name(const char **at, char name[64])
+{
+	for (*at = strstr(*at, "\t{\""); *at; *at = strstr(*at, "\t{\"")) {
+		int len = 0;
+
+		*at += 3;
+		if (sscanf(*at, "%63[A-Za-z0-9_]\", %n", name, &len) == 1 &&
+		    len > 0)
+			return true;
+	}
+	return false;
+}
+
+static unsigned check_table(const char *table, const char *page)
 {
 	static char source[TEXT_MAX];
 	const char *at = source;
 	unsigned count = 0;
+	char name[64];
+
+	read_page(table);
+	memcpy(source, text, sizeof(source));
+	read_page(page);
+	for (; next_name(&at, name); count++) {
+		if (!strstr(text, name))
+			fail_msg("%s is not in %s", name, page);
+	}
+	return count;
+}
+
+static void the_manuals_have_every_keyword_of_a_table(void **state)
+{
+	(void)state;
+	assert_true(check_table("server/csftpd/settings_words.c",
+				"man/csftpd_config.5") > 50);
+	assert_true(check_table("fusefs/options.c", "man/csftpfs.1") > 60);
+	assert_true(check_table("fusefs/options_sshfs.c", "man/csftpfs.1") >
+		    60);
+}
+
+/* Options begin a line of a help, and are what a ".TP" of a page is of. */
+static void a_manual_and_a_help_have_the_same_options(void **state)
+{
+	static const struct {
+		const char *program;
+		const char *page;
+	} rows[] = {{"csftpfs", "man/csftpfs.1"},
+		    {"csftpd", "man/csftpd.8"},
+		    {"csftp-server", "man/csftp-server.8"}};
+	char dir[PROC_PATH_MAX], program[PROC_PATH_MAX];
 
 	(void)state;
-	read_page("server/csftpd/settings_words.c");
-	memcpy(source, text, sizeof(source));
-	read_page("man/csftpd_config.5");
-	while ((at = strstr(at, "\t{\""))) {
-		char word[64];
-
-		at += 3;
-		if (sscanf(at, "%63[A-Za-z0-9]\", set_", word) != 1 ||
-		    strncmp(at + strlen(word), "\", set_", 7) != 0)
-			continue;
-		count++;
-		if (!strstr(text, word))
-			fail_msg("%s is not in the manual", word);
+	scratch_make(dir);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		read_page(rows[i].page);
+		proc_built(program, rows[i].program);
+		must_sh("page=$PWD/%s\n"
+			"cd '%s'\n"
+			"options() {\n"
+			"\ttr , ' ' | grep -oE '(^| )--?[A-Za-z][-A-Za-z]*' |\n"
+			"\ttr -d ' ' | sort -u\n"
+			"}\n"
+			"'%s' --help >help\n"
+			"options <help >named\n"
+			"sed -n 's/^  -/-/p' help | sed 's/   *[^-A-Z].*//' |\n"
+			"options >shown\n"
+			"sed 's/\\\\f[BIPR]//g; s/\\\\-/-/g; s/\"//g' $page |\n"
+			"awk 'last == \".TP\" { print } { last = $0 }' |\n"
+			"sed -n 's/^\\(\\.[BIR]* \\)*-/-/p' | options "
+			">entries\n"
+			"test $(wc -l <entries) -ge 10\n"
+			"comm -23 shown entries >missing\n"
+			"comm -23 entries named >>missing\n"
+			"cat missing >&2\n"
+			"test ! -s missing\n",
+			rows[i].page, dir, program);
 	}
-	assert_true(count > 50);
+	scratch_remove(dir);
 }
 
 static int set_up(void **state)
@@ -119,7 +176,8 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		cmocka_unit_test(the_manual_lists_what_is_announced_in_order),
 		cmocka_unit_test(the_readme_has_them_all),
-		cmocka_unit_test(the_configuration_s_manual_has_every_keyword),
+		cmocka_unit_test(the_manuals_have_every_keyword_of_a_table),
+		cmocka_unit_test(a_manual_and_a_help_have_the_same_options),
 	};
 
 	return cmocka_run_group_tests(claims, set_up, tear_down) != 0;
