@@ -1,4 +1,4 @@
-# csftp: make, make check, make demo; the other targets are in the README.
+# csftp: make, make check, make demo; make help lists the other targets.
 B       ?= build
 PREFIX  ?= /usr/local
 CC      ?= cc
@@ -205,6 +205,8 @@ bench-ssh: $(B)/csftpd $(B)/csftpfs $(B)/tests/cage
 	$(Q)tests/bench/ssh.sh $(B)
 deps:
 	$(Q)tests/deps.sh
+help:
+	$(Q)sed -n 's/`//g; s/^| \(make.*\) | \(.*\)|$$/\1: \2/p' README.md
 lint:
 	+$(Q)B=$(B) tests/lint/lint.sh
 format:
@@ -238,7 +240,7 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all fast-build check-build asan-build fuzz-build check check-long asan \
-	fuzz record demo bench bench-server bench-ssh deps lint format install \
-	uninstall clean
+	fuzz record demo bench bench-server bench-ssh deps help lint format \
+	install uninstall clean
 -include $(shell find $(addprefix $(B)/,core server fusefs tests) -name '*.d' \
 	2>/dev/null)
