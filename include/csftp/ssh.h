@@ -162,7 +162,7 @@ enum csftp_ssh_alg_kind {
 CSFTP_API const char *csftp_ssh_algorithms(enum csftp_ssh_alg_kind kind,
 					   size_t n);
 
-/* Another trace from now on, for connections that there are as well, or NULL. */
+/* Another trace from now on, also for connections that are there; or NULL. */
 CSFTP_API void
 csftp_ssh_env_set_trace(struct csftp_ssh_env *env,
 			void (*trace)(void *arg, const struct csftp_ssh *ssh,
