@@ -201,9 +201,9 @@ void line_end(struct line *line)
 	if (line->survive)
 		survive_end(line->survive);
 	if (line->state == LINE_UP || line->state == LINE_GREETING)
-		line_drop(line, CSFTP_ERR_EOF);
+		(void)line_drop(line, CSFTP_ERR_EOF);
 	line->state = LINE_OFF;
-	line_hear_no_more(line);
+	(void)line_hear_no_more(line);
 }
 
 /* A wish of 0 is none. */

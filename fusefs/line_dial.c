@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "fusefs/line_impl.h"
 
@@ -40,43 +41,83 @@ static void plan_try(struct line *line)
 	line->state = LINE_DOWN;
 }
 
-/* A process whose connection is dead waits for ever to end in order. */
-static void close_stream(struct line *line)
+/*
+ * A process whose connection is dead waits for ever to end in order.  One that
+ * has closed its end is ending, and is left to say how.
+ */
+static int close_stream(struct line *line, enum csftp_err why)
 {
+	bool ends = why == CSFTP_ERR_EOF && line->state == LINE_GREETING;
+
 	line_poll_close(&line->in);
 	line_poll_close(&line->out);
-	if (line->stream.pid > 0 && !line->stream.ops)
+	if (line->stream.pid > 0 && !line->stream.ops && !ends)
 		(void)kill(line->stream.pid, SIGTERM);
-	(void)csftp_stream_close(&line->stream, LINE_GRACE_MS);
+	return csftp_stream_close(&line->stream, LINE_GRACE_MS);
 }
 
 /* What is out is answered, and waits for another connection. */
-void line_drop(struct line *line, enum csftp_err why)
+int line_drop(struct line *line, enum csftp_err why)
 {
 	bool was_up = line->state == LINE_UP;
+	int status;
 
 	if (!line->remote)
-		return;
+		return 0;
 	csftp_link_close(line_link(line), why);
 	if (line->survive && was_up)
 		survive_detach(line->survive);
-	close_stream(line);
+	status = close_stream(line, why);
 	csftp_remote_free(line->remote);
 	line->remote = NULL;
 	line->ready = false;
 	line->ping.out = false;
 	if (was_up)
 		line->config.down(line->config.counts, line->config.number);
+	return status;
+}
+
+/* Once, as long as it stays the same. */
+static void tell_not_made(struct line *line, const char *text)
+{
+	if (strcmp(text, line->told) == 0)
+		return;
+	(void)snprintf(line->told, sizeof(line->told), "%s", text);
+	line_say(line, "%s: no connection: %s", line->config.host, text);
+}
+
+/* It said nothing about that itself. */
+static void tell_ended(struct line *line, enum csftp_err why, int status,
+		       const char *reason)
+{
+	const char *program = connect_program(line->config.connector);
+	char text[LINE_SAID_MAX];
+
+	if (!program || why != CSFTP_ERR_EOF)
+		(void)snprintf(text, sizeof(text), "%s", reason);
+	else if (WIFSIGNALED(status))
+		(void)snprintf(text, sizeof(text), "%s was ended by signal %d",
+			       program, WTERMSIG(status));
+	else
+		(void)snprintf(text, sizeof(text), "%s exited with status %d",
+			       program, WEXITSTATUS(status));
+	tell_not_made(line, text);
 }
 
 void line_lose(struct line *line, enum csftp_err why)
 {
-	const char *reason =
-		why == CSFTP_ERR_IO ? strerror(errno) : csftp_strerror(why);
 	bool was_up = line->state == LINE_UP;
+	char reason[256];
+	int status;
 
 	if (line->state != LINE_UP && line->state != LINE_GREETING)
 		return;
+	/* The program has ended, however we came to notice. */
+	if (!was_up && why == CSFTP_ERR_IO && errno == EPIPE)
+		why = CSFTP_ERR_EOF;
+	(void)snprintf(reason, sizeof(reason), "%s",
+		       why == CSFTP_ERR_IO ? strerror(errno)
+					   : csftp_strerror(why));
 	if (was_up) {
 		line_say(line, "connection to %s lost: %s", line->config.host,
 			 reason);
@@ -84,8 +125,9 @@ void line_lose(struct line *line, enum csftp_err why)
 		line->wait_ms = 0;
 		line->told[0] = '\0';
 	}
-	line_drop(line, why);
-	line_hear_no_more(line);
+	status = line_drop(line, why);
+	if (!line_hear_no_more(line) && !was_up)
+		tell_ended(line, why, status, reason);
 	if (line->config.once) {
 		line->state = LINE_OFF;
 		survive_end(line->survive);
@@ -197,8 +239,9 @@ static void greet(struct line *line)
 	line->greeting_ms = line_steady_ms(NULL) + GREETING_MS;
 	line_watch_said(line);
 	if (make_remote(line) != CSFTP_OK) {
-		close_stream(line);
-		line_hear_no_more(line);
+		(void)close_stream(line, CSFTP_ERR_NOMEM);
+		if (!line_hear_no_more(line))
+			tell_not_made(line, csftp_strerror(CSFTP_ERR_NOMEM));
 		plan_try(line);
 	} else if (line_watch_stream(line) != 0) {
 		errno = EMFILE;
@@ -208,17 +251,10 @@ static void greet(struct line *line)
 
 static void not_made(struct line *line, enum csftp_err err, int why)
 {
-	char text[256];
-
 	line->denied = err == CSFTP_ERR_DENIED;
-	(void)snprintf(text, sizeof(text), "%s",
-		       err == CSFTP_ERR_IO ? strerror(why)
-					   : csftp_strerror(err));
-	if (!line->denied && strcmp(text, line->told) != 0) {
-		memcpy(line->told, text, sizeof(text));
-		line_say(line, "%s: no connection: %s", line->config.host,
-			 text);
-	}
+	if (!line->denied)
+		tell_not_made(line, err == CSFTP_ERR_IO ? strerror(why)
+							: csftp_strerror(err));
 	plan_try(line);
 }
 
@@ -263,7 +299,7 @@ void line_try(struct line *line)
 		line->connecting = uv_queue_work(line->loop, &line->work,
 						 connect_there, connected) == 0;
 		if (!line->connecting)
-			plan_try(line);
+			not_made(line, CSFTP_ERR_NOMEM, 0);
 		return;
 	}
 	err = connect_open(line->config.connector, &line->stream);

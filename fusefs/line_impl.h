@@ -96,8 +96,11 @@ void line_poll(struct watch *watch, int events, uv_poll_cb cb);
 
 /* Making and losing connections (line_dial.c). */
 void line_lose(struct line *line, enum csftp_err why);
-/* Without a word, and without another try. */
-void line_drop(struct line *line, enum csftp_err why);
+/*
+ * Without a word, and without another try; the wait status of the program that
+ * carried it, 0 where there is none.
+ */
+int line_drop(struct line *line, enum csftp_err why);
 void line_try(struct line *line);
 void line_come_up(struct line *line);
 int line_watch_stream(struct line *line);
@@ -107,6 +110,7 @@ void line_on_stream(uv_poll_t *poll, int status, int events);
 void line_watch_said(struct line *line);
 void line_watch_first(struct line *line); /* what line_listen() was given */
 void line_hear(struct line *line);
-void line_hear_no_more(struct line *line);
+/* Whether it had something to say about a failure. */
+bool line_hear_no_more(struct line *line);
 
 #endif

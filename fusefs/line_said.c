@@ -20,7 +20,7 @@ static void clean(char *text)
 }
 
 /* The same again and again is not worth a line each time. */
-static void tell_said(struct line *line)
+static bool tell_said(struct line *line)
 {
 	char *text = line->said_text;
 
@@ -31,9 +31,10 @@ static void tell_said(struct line *line)
 	line->denied = line->denied || is_denied(text);
 	clean(text);
 	if (!*text || strcmp(text, line->told) == 0)
-		return;
+		return *text;
 	memcpy(line->told, text, strlen(text) + 1);
 	line_say(line, "%s: %s", line->config.host, text);
+	return true;
 }
 
 /* Takes what is there; what is more than fits is dropped. */
@@ -68,14 +69,14 @@ static void on_said(uv_poll_t *poll, int status, int events)
 		line->said->events = 0;
 }
 
-void line_hear_no_more(struct line *line)
+bool line_hear_no_more(struct line *line)
 {
 	line_hear(line);
 	line_poll_close(&line->said);
 	if (line->said_fd >= 0)
 		(void)close(line->said_fd);
 	line->said_fd = -1;
-	tell_said(line);
+	return tell_said(line);
 }
 
 static void watch(struct line *line)
@@ -90,7 +91,7 @@ void line_watch_said(struct line *line)
 {
 	/* Of the first, where there was no session yet. */
 	if (line->said_fd >= 0)
-		line_hear_no_more(line);
+		(void)line_hear_no_more(line);
 	line->said_fd = connect_take_said(line->config.connector);
 	watch(line);
 }

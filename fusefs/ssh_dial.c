@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/stream/lookup.h"
 #include "fusefs/run.h"
 
 /* Between two rounds, as ssh has it. */
@@ -132,9 +133,9 @@ static enum csftp_err dial_tcp(struct csftp_stream *stream,
 	(void)snprintf(port, sizeof(port), "%u", config->port);
 	err = getaddrinfo(config->hostname, port, &hints, &list);
 	if (err) {
-		talk_say(talk, "%s: %s", config->hostname, gai_strerror(err));
-		errno = EHOSTUNREACH;
-		return CSFTP_ERR_IO;
+		talk_detail(talk, "looking up %s: %s", config->hostname,
+			    gai_strerror(err));
+		return stream_lookup_err(err);
 	}
 	for (unsigned round = 0; fd < 0 && round < config->attempts; round++) {
 		if (round > 0)

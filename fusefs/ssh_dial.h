@@ -12,8 +12,8 @@
  * Connects by ProxyCommand, ProxyJump (which is "ssh -W") or TCP, one address
  * after the other, ConnectTimeout for each, ConnectionAttempts times.  peer
  * becomes the address reached, "" where a program made the connection.
- * CSFTP_ERR_IO and errno where nothing was reached; a name that cannot be
- * resolved is said, and is EHOSTUNREACH.
+ * CSFTP_ERR_IO and errno where nothing was reached; CSFTP_ERR_NO_HOST or
+ * CSFTP_ERR_LOOKUP where a name cannot be resolved.
  */
 CSFTP_MUST_CHECK enum csftp_err ssh_dial(struct csftp_stream *stream,
 					 struct ssh_config *config,

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "core/stream/lookup.h"
+
 /*
  * A peer that is gone without a word is noticed within some ten seconds, and
  * one that does not answer at all is not waited for much longer.
@@ -49,17 +51,30 @@ static int connect_one(const struct addrinfo *ai)
 	return fd;
 }
 
+enum csftp_err stream_lookup_err(int err)
+{
+	switch (err) {
+	case EAI_AGAIN:
+		return CSFTP_ERR_LOOKUP;
+	case EAI_MEMORY:
+		return CSFTP_ERR_NOMEM;
+	case EAI_SYSTEM:
+		return CSFTP_ERR_IO;
+	default:
+		return CSFTP_ERR_NO_HOST;
+	}
+}
+
 enum csftp_err csftp_stream_connect(struct csftp_stream *stream,
 				    const char *host, const char *port)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	int fd = -1;
+	int err = getaddrinfo(host, port, &hints, &list);
 
-	if (getaddrinfo(host, port, &hints, &list) != 0) {
-		errno = EHOSTUNREACH;
-		return CSFTP_ERR_IO;
-	}
+	if (err)
+		return stream_lookup_err(err);
 	for (const struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
 		fd = connect_one(ai);
 	freeaddrinfo(list);

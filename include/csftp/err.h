@@ -25,6 +25,8 @@ enum csftp_err {
 	CSFTP_ERR_FORGED,    /* a MAC or a signature does not verify */
 	CSFTP_ERR_DENIED,    /* a key or a passphrase was refused */
 	CSFTP_ERR_CRYPTO,    /* libcrypto could not do it */
+	CSFTP_ERR_NO_HOST,   /* there is no host of that name */
+	CSFTP_ERR_LOOKUP,    /* nobody says whether there is one */
 	CSFTP_ERR_COUNT	     /* how many there are; never returned */
 };
 

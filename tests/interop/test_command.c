@@ -121,6 +121,28 @@ static void a_refused_direct_connection_is_an_error(void **state)
 		"refused");
 }
 
+/* Nor does anything else say it better: there is no route to look for. */
+static void a_host_that_nobody_knows_is_called_so(void **state)
+{
+	static const char *const ways[] = {"transport=native",
+					   "transport=libssh2", "directport=1"};
+	struct mounted *mounted = *state;
+	char program[PROC_PATH_MAX], text[4096], way[64];
+	char option[] = "-o", host[] = "no-such-host.invalid:/";
+	char *argv[] = {program, option, way, host, mounted->point, NULL};
+
+	proc_mounter(program);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		proc_print(way, sizeof(way), "%s", ways[i]);
+		assert_int_not_equal(
+			proc_capture(argv, LIMIT_MS, text, sizeof(text)), 0);
+		assert_non_null(
+			strstr(text, "no-such-host.invalid: connection failed: "
+				     "host name "));
+		assert_null(strstr(text, "route"));
+	}
+}
+
 /* ssh must never see an option where a host is meant. */
 static void a_host_that_looks_like_an_option_is_refused(void **state)
 {
@@ -316,6 +338,7 @@ int main(void)
 		AS_A_COMMAND(a_missing_mount_point_is_named),
 		AS_A_COMMAND(a_server_that_does_not_answer_is_an_error),
 		AS_A_COMMAND(a_refused_direct_connection_is_an_error),
+		AS_A_COMMAND(a_host_that_nobody_knows_is_called_so),
 		AS_A_COMMAND(a_host_that_looks_like_an_option_is_refused),
 		AS_A_COMMAND(an_unknown_option_is_refused),
 		AS_A_COMMAND(the_daemon_is_ready_when_the_command_returns),

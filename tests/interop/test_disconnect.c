@@ -88,7 +88,7 @@ static int release(void **state)
 /* Mounts by way of the proxy; what it says goes to the log. */
 static void mount_by_proxy(struct away *away, const char *options)
 {
-	char list[512];
+	char list[PROC_PATH_MAX + 64];
 	const char *const append[] = {"-f", "-o", list, NULL};
 	char **argv;
 	int fd = open(away->log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -660,6 +660,37 @@ static void a_refusal_is_no_reason_to_try_and_try(void **state)
 	mounted_unmount(&away->mounted);
 }
 
+/* Whatever carries the session may end without a word. */
+static void how_a_silent_ssh_ended_is_said(void **state)
+{
+	struct away *away = *state;
+	char options[PROC_PATH_MAX], path[PROC_PATH_MAX];
+	int fd;
+
+	must_sh("cd '%s' && printf '#!/bin/sh\\ncd \"$(dirname \"$0\")\"\\n"
+		"[ ! -e exits ] || exit 7\\n[ ! -e dies ] || kill -9 $$\\n"
+		"exec ssh \"$@\"\\n' >carry && chmod +x carry",
+		away->mounted.dir);
+	proc_print(options, sizeof(options), "ssh_command=%.2000s/carry",
+		   away->mounted.dir);
+	mount_by_proxy(away, options);
+	fd = open_there(away, "out", O_RDWR | O_CREAT);
+	must_sh("touch '%s/exits'", away->mounted.dir);
+	proxy_cut(&away->proxy);
+	await_log(away, "no connection: ");
+	assert_true(is_logged(away, "carry exited with status 7"));
+	must_sh("cd '%s' && mv exits dies", away->mounted.dir);
+	assert_int_equal(kill(away->mounted.pid, SIGUSR1), 0);
+	await_log(away, "carry was ended by signal 9");
+	path_in(away->mounted.dir, "dies", path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(kill(away->mounted.pid, SIGUSR1), 0);
+	writes(fd, "written");
+	assert_int_equal(close(fd), 0);
+	assert_served(away, "out", "written");
+	mounted_unmount(&away->mounted);
+}
+
 static void a_connection_can_be_made_when_it_is_needed(void **state)
 {
 	struct away *away = *state;
@@ -709,6 +740,7 @@ int main(void)
 		BY_SSH(a_refusal_is_no_reason_to_try_and_try),
 		BY_NATIVE(a_refusal_is_no_reason_to_try_and_try),
 		BY_LIBSSH2(a_refusal_is_no_reason_to_try_and_try),
+		BY_SSH(how_a_silent_ssh_ended_is_said),
 		BY_SSH(a_connection_can_be_made_when_it_is_needed),
 		BY_NATIVE(a_connection_can_be_made_when_it_is_needed),
 		DIRECTLY(a_connection_can_be_made_when_it_is_needed),
