@@ -219,6 +219,16 @@ static void write_finish(struct fuse_op *op)
 	op_free(op);
 }
 
+/*
+ * Of a page it is the kernel that tells whoever asks, by msync(2) or fsync(2)
+ * and whichever descriptor, if it could not be written: so it has to know.
+ */
+static bool is_for_sure(const struct fuse_op *op)
+{
+	return (op->fi.flags & (O_SYNC | O_DSYNC)) || op->fi.writepage ||
+	       op->file != file_from(&op->fi);
+}
+
 static void write_ask(struct fuse_op *op, uint64_t at, uint64_t len)
 {
 	struct csftp_req *req = op_ask(op, CSFTP_OP_WRITE);
@@ -228,7 +238,7 @@ static void write_ask(struct fuse_op *op, uint64_t at, uint64_t len)
 	req->len = len;
 	req->data = op->data + at;
 	req->buf = op->size >= KEPT_FROM ? op->buf : NULL;
-	if (op->fi.flags & (O_SYNC | O_DSYNC))
+	if (is_for_sure(op))
 		req->flags = CSFTP_SYNC;
 	csftp_submit(op->f->fs, req);
 }

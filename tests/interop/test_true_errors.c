@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -196,6 +197,34 @@ static void a_full_disk_is_full(void **state)
 	(void)close(fd);
 }
 
+/* By whichever of the open files the kernel has the pages written. */
+static void what_a_mapping_could_not_write_is_said(void **state)
+{
+	const size_t size = 4096;
+	struct ground *ground = *state;
+	char path[PROC_PATH_MAX];
+	int fd, other;
+	char *map, *second;
+
+	make_memory(ground);
+	mounted_path(ground, "memory/large", path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	other = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0 && other >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	second = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, other, 0);
+	assert_true(map != MAP_FAILED && second != MAP_FAILED);
+	must_sh("head -c 2M /dev/zero >'%s/memory/fill' 2>&1 || :",
+		ground->mounted.served);
+	map[0] = 'x';
+	assert_fails(msync(map, size, MS_SYNC), ENOSPC);
+	munmap(map, size);
+	munmap(second, size);
+	close(fd);
+	close(other);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -205,6 +234,7 @@ int main(void)
 		CLAIM(a_file_has_so_many_links),
 		CLAIM(a_file_is_so_large),
 		CLAIM(a_full_disk_is_full),
+		CLAIM(what_a_mapping_could_not_write_is_said),
 	};
 
 	umask(022);
