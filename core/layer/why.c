@@ -19,8 +19,10 @@
 #define ASK_INSIDE2 0x20U
 #define ASK_NAMES   0x40U /* whether directory path is empty */
 #define ASK_NAMES2  0x80U
-#define ASKS	    8U
-#define OF_SECOND   (ASK_PATH2 | ASK_SPACE2 | ASK_INSIDE2 | ASK_NAMES2)
+#define ASK_DIR	    0x100U /* what the directory is that path is in */
+#define ASK_DIR2    0x200U
+#define ASKS	    10U
+#define OF_SECOND   (ASK_PATH2 | ASK_SPACE2 | ASK_INSIDE2 | ASK_NAMES2 | ASK_DIR2)
 
 /* Names looked through for one; who has more does without. */
 #define NAMES_MAX 200000U
@@ -77,6 +79,14 @@ static const uint32_t asks[CSFTP_OP_COUNT] = {
 	[CSFTP_OP_COPY_RANGE] = ASK_SPACE2,
 };
 
+/* After a refusal that is said to be one of permission. */
+static const uint32_t asks_denied[CSFTP_OP_COUNT] = {
+	[CSFTP_OP_RMDIR] = ASK_PATH | ASK_DIR,
+	[CSFTP_OP_UNLINK] = ASK_PATH | ASK_DIR,
+	[CSFTP_OP_RENAME] = ASK_PATH | ASK_PATH2 | ASK_DIR | ASK_DIR2,
+	[CSFTP_OP_SETATTR] = ASK_PATH,
+};
+
 /* Whoever only reads is refused for reasons that cannot be seen. */
 #define OPEN_CHANGES                                                           \
 	(CSFTP_OPEN_WRITE | CSFTP_OPEN_APPEND | CSFTP_OPEN_TRUNC |             \
@@ -105,8 +115,12 @@ static void count_links(struct inquiry *q);
 /* What is called missing, or malformed, is another thing only if it is so. */
 static int conclude(const struct inquiry *q)
 {
-	int err = why_verdict(&q->facts, q->call->job.asked);
+	const struct csftp_req *up = q->call->job.asked;
+	int err;
 
+	if (q->err == EACCES)
+		return why_not_permitted(&q->facts, up) ? EPERM : EACCES;
+	err = why_verdict(&q->facts, up);
 	if ((q->err == ENOENT && err != ENOTDIR) ||
 	    (q->err == EINVAL && err != ENAMETOOLONG))
 		return q->err;
@@ -154,6 +168,16 @@ static void saw_attr(struct csftp_req *req, const struct csftp_reply *reply)
 		q->facts.has_size = true;
 		q->facts.size = reply->attr->size;
 	}
+	put(q);
+}
+
+static void saw_dir(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct look *look = (struct look *)req;
+	struct inquiry *q = look->inquiry;
+
+	if (!reply->err && reply->attr && (reply->attr->mask & CSFTP_ATTR_MODE))
+		q->facts.around_mode[side(look)] = reply->attr->mode;
 	put(q);
 }
 
@@ -267,6 +291,10 @@ static void look_at(struct inquiry *q, uint32_t bit, const struct csftp_req *up)
 		req->op = CSFTP_OP_GETATTR;
 		req->flags = CSFTP_NOFOLLOW;
 		req->done = saw_attr;
+	} else if (bit & (ASK_DIR | ASK_DIR2)) {
+		req->op = CSFTP_OP_GETATTR;
+		req->done = saw_dir;
+		req->path = parent_of(path, second ? q->path2 : q->path);
 	} else if (bit & (ASK_NAMES | ASK_NAMES2)) {
 		req->op = CSFTP_OP_OPENDIR;
 		req->done = opened;
@@ -362,6 +390,7 @@ static void count_links(struct inquiry *q)
 static void inquire(struct call *call, int err)
 {
 	const struct csftp_req *up = call->job.asked;
+	const uint32_t wanted = (err == EACCES ? asks_denied : asks)[up->op];
 	struct inquiry *q = calloc(1, sizeof(*q));
 
 	if (!q) {
@@ -373,7 +402,7 @@ static void inquire(struct call *call, int err)
 	q->err = err;
 	q->pending = 1;
 	for (uint32_t bit = 1; bit < 1U << ASKS; bit <<= 1) {
-		if (asks[up->op] & bit)
+		if (wanted & bit)
 			look_at(q, bit, up);
 	}
 	put(q);
@@ -408,6 +437,8 @@ static bool is_vague(const struct csftp_req *up, int err)
 	if (asks[up->op] == 0 ||
 	    (up->op == CSFTP_OP_OPEN && !(up->flags & OPEN_CHANGES)))
 		return false;
+	if (err == EACCES)
+		return asks_denied[up->op];
 	return err == EIO || (err == EINVAL && is_rather_long(up)) ||
 	       (err == ENOENT &&
 		(up->op == CSFTP_OP_RMDIR || up->op == CSFTP_OP_RENAME));

@@ -15,7 +15,9 @@
  * text that listings have for people.  The errno that Linux has for what is
  * found is the answer; if nothing explains the refusal it stays EIO.  Servers
  * also call ENOTDIR "no such file" and ENAMETOOLONG a bad message; these are
- * told apart, too.  What cannot be seen is not guessed: EDQUOT for one.
+ * told apart, too, and so is EPERM from EACCES, for which there is one code:
+ * programs that keep owners and modes where they can take the one for a no, and
+ * the other for a fault.  What cannot be seen is not guessed: EDQUOT for one.
  *
  * What is found is as of a moment later, so a reason that has gone meanwhile
  * is not found.  Nothing is asked unless something failed.  Requests that do

@@ -23,12 +23,18 @@ struct why_facts {
 	struct why_space around[2];
 	/* Of what the name leads to. */
 	struct why_space inside[2];
+	/* The mode of the directory that the name is in; 0: not known. */
+	uint32_t around_mode[2];
 	/* Of what would have got one more; 0: not known. */
 	uint64_t links;
 };
 
 /* The errno that POSIX has for that; 0: nothing explains it. */
 int why_verdict(const struct why_facts *facts, const struct csftp_req *req);
+
+/* Whether it is EPERM that was called EACCES. */
+bool why_not_permitted(const struct why_facts *facts,
+		       const struct csftp_req *req);
 
 /* The last name in a path; "" if it ends with a slash. */
 const char *why_name(const char *path);

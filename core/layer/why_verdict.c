@@ -292,6 +292,53 @@ int why_verdict(const struct why_facts *facts, const struct csftp_req *req)
 	return 0;
 }
 
+/* Everybody may write there, but not remove what is another's. */
+static bool is_sticky(const struct why_facts *facts, int which)
+{
+	return (facts->around_mode[which] & 01777) == 01777;
+}
+
+static bool is_open(const struct why_facts *facts, int which)
+{
+	return (facts->around_mode[which] & 0777) == 0777;
+}
+
+static bool same_directory(const char *a, const char *b)
+{
+	size_t len = (size_t)(why_name(a) - a);
+
+	return len == (size_t)(why_name(b) - b) && memcmp(a, b, len) == 0;
+}
+
+/*
+ * Of what can be looked at, only its owner may change mode, owner and times;
+ * but who sets the times to now has to be allowed to write it.
+ */
+static bool is_owners_to_set(const struct why_facts *facts,
+			     const struct csftp_attr *set)
+{
+	const uint32_t now = CSFTP_ATTR_ATIME_NOW | CSFTP_ATTR_MTIME_NOW;
+
+	return facts->exists[0] && !(set->mask & CSFTP_ATTR_SIZE) &&
+	       (set->mask & now) != now;
+}
+
+bool why_not_permitted(const struct why_facts *facts,
+		       const struct csftp_req *req)
+{
+	if (req->op == CSFTP_OP_SETATTR)
+		return is_owners_to_set(facts, req->attr);
+	if (req->op == CSFTP_OP_UNLINK || req->op == CSFTP_OP_RMDIR)
+		return facts->exists[0] && is_sticky(facts, 0);
+	if (req->op != CSFTP_OP_RENAME || !facts->exists[0] ||
+	    !is_open(facts, 0) || !is_open(facts, 1))
+		return false;
+	/* A directory that gets another parent is written to itself. */
+	if (is_dir(facts, 0) && !same_directory(req->path, req->path2))
+		return false;
+	return is_sticky(facts, 0) || (facts->exists[1] && is_sticky(facts, 1));
+}
+
 /*
  * What is said of names
  */

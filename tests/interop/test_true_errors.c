@@ -225,6 +225,40 @@ static void what_a_mapping_could_not_write_is_said(void **state)
 	close(other);
 }
 
+/* A server that is not root's, whose sftp-server ssh_command runs. */
+static void what_is_its_owners_to_do_is_eperm(void **state)
+{
+	const struct timespec times[2] = {{.tv_sec = 5}, {.tv_sec = 6}};
+	struct ground *ground = *state;
+	char path[PROC_PATH_MAX], other[PROC_PATH_MAX];
+
+	skip_without("setpriv");
+	mounted_unmount(&ground->mounted);
+	must_sh("cd '%s' && printf '#!/bin/sh\\nexec setpriv --reuid=65534 "
+		"--regid=65534 --clear-groups %s\\n' >carry && "
+		"chmod 755 carry . served && cd served && mkdir tmp mine && "
+		"chmod 1777 tmp && touch tmp/file mine/file && "
+		"chown 65534 mine",
+		ground->mounted.dir, OPENSSH_SFTP_SERVER);
+	proc_print(path, sizeof(path), "ssh_command=%.2000s/carry",
+		   ground->mounted.dir);
+	mounted_mount(&ground->mounted, path);
+	mounted_path(ground, "tmp/file", path);
+	assert_fails(chmod(path, 0666), EPERM);
+	assert_fails(chown(path, 65534, 65534), EPERM);
+	assert_fails(utimensat(AT_FDCWD, path, times, 0), EPERM);
+	assert_fails(utimensat(AT_FDCWD, path, NULL, 0), EACCES);
+	assert_fails(truncate(path, 0), EACCES);
+	assert_fails(unlink(path), EPERM);
+	mounted_path(ground, "tmp/other", other);
+	assert_fails(rename(path, other), EPERM);
+	mounted_path(ground, "new", other);
+	assert_fails(mkdir(other, 0755), EACCES);
+	mounted_path(ground, "mine/file", path);
+	assert_fails(chmod(path, 0666), EPERM);
+	assert_int_equal(unlink(path), 0);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -234,6 +268,7 @@ int main(void)
 		CLAIM(a_file_has_so_many_links),
 		CLAIM(a_file_is_so_large),
 		CLAIM(a_full_disk_is_full),
+		CLAIM(what_is_its_owners_to_do_is_eperm),
 		CLAIM(what_a_mapping_could_not_write_is_said),
 	};
 

@@ -89,7 +89,10 @@ static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	if (rig->refusal && is_change(up->op)) {
-		csftp_reply_err(up, rig->refusal == EINVAL ? EINVAL : EIO);
+		csftp_reply_err(up,
+				rig->refusal == EINVAL || rig->refusal == EACCES
+					? rig->refusal
+					: EIO);
 		return;
 	}
 	call = malloc(sizeof(*call));
@@ -368,6 +371,42 @@ static void a_size_that_no_file_can_have_is_efbig(void **state)
 	assert_int_equal(fs_close(c, fh), 0);
 }
 
+/* Version 3 has one code for both. */
+static void what_is_its_owners_to_do_is_eperm(void **state)
+{
+	const struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE, .mode = 0600};
+	const struct csftp_attr size = {.mask = CSFTP_ATTR_SIZE};
+	const struct csftp_attr now = {.mask = CSFTP_ATTR_ATIME_NOW |
+					       CSFTP_ATTR_MTIME_NOW};
+	const struct csftp_attr open = {.mask = CSFTP_ATTR_MODE, .mode = 0777};
+	const struct csftp_attr shared = {.mask = CSFTP_ATTR_MODE,
+					  .mode = 01777};
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(fs_put(c, "/empty/file", "", 0), 0);
+	assert_int_equal(fs_mkdir(c, "/full/dir"), 0);
+	assert_int_equal(fs_setattr(c, "/full", &shared), 0);
+	assert_int_equal(fs_setattr(c, "/empty", &open), 0);
+	rig->refusal = EACCES;
+	assert_int_equal(fs_setattr(c, "/file", &mode), EPERM);
+	assert_int_equal(fs_setattr(c, "/file", &size), EACCES);
+	assert_int_equal(fs_setattr(c, "/file", &now), EACCES);
+	assert_int_equal(fs_setattr(c, "/none", &mode), EACCES);
+	assert_int_equal(fs_unlink(c, "/full/file"), EPERM);
+	assert_int_equal(fs_unlink(c, "/full/none"), EACCES);
+	assert_int_equal(fs_unlink(c, "/empty/file"), EACCES);
+	assert_int_equal(fs_rmdir(c, "/full/dir"), EPERM);
+	assert_int_equal(fs_replace(c, "/full/file", "/full/new"), EPERM);
+	assert_int_equal(fs_replace(c, "/full/file", "/empty/new"), EPERM);
+	assert_int_equal(fs_replace(c, "/empty/file", "/full/file"), EPERM);
+	assert_int_equal(fs_replace(c, "/empty/file", "/full/new"), EACCES);
+	assert_int_equal(fs_replace(c, "/full/file", "/new"), EACCES);
+	assert_int_equal(fs_replace(c, "/full/dir", "/full/new"), EPERM);
+	assert_int_equal(fs_replace(c, "/full/dir", "/empty/new"), EACCES);
+	assert_int_equal(fs_mkdir(c, "/full/more"), EACCES);
+}
+
 static void a_name_longer_than_they_are_there_says_so(void **state)
 {
 	struct rig *rig = *state;
@@ -471,6 +510,7 @@ int main(void)
 		WHY_TEST(a_file_on_which_another_is_mounted_is_busy),
 		WHY_TEST(a_file_with_all_the_links_there_can_be_is_emlink),
 		WHY_TEST(a_size_that_no_file_can_have_is_efbig),
+		WHY_TEST(what_is_its_owners_to_do_is_eperm),
 		WHY_TEST(a_name_longer_than_they_are_there_says_so),
 		WHY_TEST(what_nothing_explains_stays_eio),
 		WHY_TEST(a_copy_that_is_refused_for_no_reason_is_the_askers),
