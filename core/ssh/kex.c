@@ -54,13 +54,16 @@ static bool keys_are_old(const struct csftp_ssh *ssh)
 				   ? ssh->to_peer.packets
 				   : ssh->from_peer.packets;
 
-	if (ssh->to_peer.bytes >= config->rekey_bytes ||
-	    ssh->from_peer.bytes >= config->rekey_bytes ||
-	    packets >= PACKETS_MAX)
+	if (packets >= PACKETS_MAX)
 		return true;
-	/* Keys that nobody uses do not age. */
-	return packets > 0 && ssh->phase == SSH_RUN &&
-	       config->now_ms(config->arg) >= csftp_ssh_deadline(ssh);
+	/*
+	 * OpenSSH takes no KEXINIT during a login, and what that sends is
+	 * little.  Keys that nobody uses do not age.
+	 */
+	return ssh->phase == SSH_RUN && packets > 0 &&
+	       (ssh->to_peer.bytes >= config->rekey_bytes ||
+		ssh->from_peer.bytes >= config->rekey_bytes ||
+		config->now_ms(config->arg) >= csftp_ssh_deadline(ssh));
 }
 
 bool ssh_kex_due(const struct csftp_ssh *ssh)

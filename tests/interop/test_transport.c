@@ -118,6 +118,15 @@ static void assert_mounts(struct place *place, const char *const options[])
 	mounted_unmount(&place->mounted);
 }
 
+static void start_mount(struct place *place, const char *const options[])
+{
+	char **argv = argv_with(place, "-f", options);
+
+	place->mounted.pid = proc_start(argv, -1, -1, -1);
+	mounted_argv_free(argv);
+	mounted_await(&place->mounted);
+}
+
 /* It does not, and what it says is in place->text. */
 static void assert_fails(struct place *place, const char *const options[])
 {
@@ -581,19 +590,16 @@ static void it_works_where_there_is_no_ssh(void **state)
 static void data_survives_many_changes_of_keys(void **state)
 {
 	static const char *const options[] = {"RekeyLimit=1M", NULL};
+	static const char *const least[] = {"RekeyLimit=16", NULL};
 	struct place *place = *state;
-	char **argv;
 
 	if (place->mounted.transport == LIBSSH2_OPENSSH) {
 		assert_fails(place, options);
 		assert_says(place, "only transport=ssh can do: rekeylimit");
 		return;
 	}
-	argv = argv_with(place, "-f", options);
-
-	place->mounted.pid = proc_start(argv, -1, -1, -1);
-	mounted_argv_free(argv);
-	mounted_await(&place->mounted);
+	assert_mounts(place, least);
+	start_mount(place, options);
 	must_sh("cd '%s'\n"
 		"head -c 32M /dev/urandom >data\n"
 		"cp data '%s/copy'\n"
@@ -740,15 +746,6 @@ static void use_two_and_lose_both(struct place *place)
 		"test $(cat point/file) = hello",
 		place->mounted.dir, place->mounted.sshd.pid,
 		place->mounted.sshd.pid, place->mounted.sshd.pid);
-}
-
-static void start_mount(struct place *place, const char *const options[])
-{
-	char **argv = argv_with(place, "-f", options);
-
-	place->mounted.pid = proc_start(argv, -1, -1, -1);
-	mounted_argv_free(argv);
-	mounted_await(&place->mounted);
 }
 
 static void a_further_connection_has_the_password(void **state)

@@ -211,6 +211,30 @@ static unsigned count_lines(const struct ssh_side *side, const char *text)
 	return n;
 }
 
+/* With a limit that each packet reaches: one after the other. */
+static void keys_wait_for_the_login_and_data_for_no_end_of_keys(void **state)
+{
+	struct ssh_rig rig;
+	const char *in, *again;
+
+	(void)state;
+	for (int who = 0; who < 3; who++) {
+		ssh_rig_init(&rig);
+		rig.client.config.rekey_bytes = who != 1 ? 16 : 0;
+		rig.server.config.rekey_bytes = who != 0 ? 16 : 0;
+		rig.server.traces = true;
+		ssh_rig_start(&rig);
+		ssh_rig_login(&rig);
+		assert_echo(&rig, 3000);
+		in = strstr((char *)rig.server.lines, "USERAUTH_SUCCESS");
+		again = strstr((char *)rig.server.lines, "< 20 KEXINIT");
+		assert_true(in && again && again < in);
+		again = strstr(again + 1, "< 20 KEXINIT");
+		assert_true(again && again > in);
+		ssh_rig_stop(&rig);
+	}
+}
+
 /* RFC 4253, 9: by age as well; but keys that nobody uses are left alone. */
 static void old_keys_are_replaced_once_they_are_used(void **state)
 {
@@ -624,6 +648,8 @@ int main(void)
 		cmocka_unit_test(any_split_of_the_stream_is_as_good),
 		cmocka_unit_test(
 			bulk_data_flows_both_ways_while_both_sides_rekey),
+		cmocka_unit_test(
+			keys_wait_for_the_login_and_data_for_no_end_of_keys),
 		cmocka_unit_test(old_keys_are_replaced_once_they_are_used),
 		cmocka_unit_test(
 			requests_during_an_exchange_are_sent_after_it_in_order),

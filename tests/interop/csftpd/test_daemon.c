@@ -422,6 +422,23 @@ static void sessions_share_a_connection(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* As few as sshd takes: not before the login, and then after each packet. */
+static void the_smallest_limit_of_keys_is_one(void **state)
+{
+	struct csftpd_rig *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "RekeyLimit 16\n");
+	csftpd_rig_sh(
+		all, "%s",
+		"head -c 100000 /dev/urandom >file\n"
+		"printf \"put file $dir/there\\nget $dir/there back\\n\" | "
+		"sftp\n"
+		"cmp file back\n"
+		"printf \"get $dir/there again\\n\" | sftp -o RekeyLimit=16\n"
+		"cmp file again\n");
+	csftpd_end_well(&all->sshd);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest claims[] = {
@@ -440,6 +457,7 @@ int main(void)
 		CSFTPD_CLAIM(who_vanishes_is_looked_for),
 		CSFTPD_CLAIM(guessing_has_its_price),
 		CSFTPD_CLAIM(sessions_share_a_connection),
+		CSFTPD_CLAIM(the_smallest_limit_of_keys_is_one),
 	};
 
 	cmocka_set_test_filter(getenv("CSFTP_TEST_CLAIM"));
