@@ -286,8 +286,11 @@ static void pump(struct disk *disk)
 			list_at_desk(disk);
 }
 
-/* Each that waits for a job has a turn, while there are some. */
-static void serve_listed(struct disk_desk *desk)
+/*
+ * Each that waits for a job has a turn, while there are some.  What could not
+ * be handed over was answered with that; `told` will hear of it in any case.
+ */
+static void serve_listed(struct disk_desk *desk, const struct disk *told)
 {
 	while (desk->first && pool_has(&desk->jobs)) {
 		struct disk *disk = desk->first;
@@ -299,6 +302,9 @@ static void serve_listed(struct disk_desk *desk)
 		desk->served = disk;
 		pump(disk);
 		desk->served = NULL;
+		/* The last: nobody may need it any more. */
+		if (disk != told)
+			disk->config.answered(disk->config.arg);
 	}
 }
 
@@ -331,7 +337,7 @@ void disk_desk_collect(struct disk_desk *desk)
 		next = done->next_done;
 		disk_job_end(done);
 		pump(disk);
-		serve_listed(desk);
+		serve_listed(desk, disk);
 		disk->config.answered(disk->config.arg);
 	}
 }

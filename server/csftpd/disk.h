@@ -46,8 +46,8 @@ struct disk_config {
 	struct csftp_fs *files;
 	struct disk_desk *desk;
 	/*
-	 * Some of what waited was answered; called when all that follows of it
-	 * was done, so that the layer may be closed in here.
+	 * Some of what waited may have been answered; called when all that
+	 * follows of it was done, so that the layer may be closed in here.
 	 */
 	void (*answered)(void *arg);
 	void *arg;

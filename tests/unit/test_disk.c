@@ -311,6 +311,28 @@ static void sessions_take_turns(void **state)
 	place_free(place);
 }
 
+/* It waited for a job, and takes none in the end: its owner hears of that. */
+static void what_cannot_be_handed_over_is_told(void **state)
+{
+	struct place *place = by_hand(1);
+	struct csftp_req syncing;
+	struct call *mine, *other;
+
+	(void)state;
+	syncing = req_fh(CSFTP_OP_FSYNC, make(place, "f", "text"));
+	mine = ask(place, &syncing);
+	syncing.fh = 77;
+	other = ask_of(place, &place->disk[1], &syncing);
+	assert_int_equal(other->answered, 0);
+	assert_true(run_task(place));
+	assert_int_equal(mine->err, 0);
+	assert_int_equal(other->answered, 2);
+	assert_int_equal(other->err, EBADF);
+	assert_int_equal(place->told, 2);
+	assert_true(disk_is_idle(&place->disk[1]));
+	place_free(place);
+}
+
 static void after_slow_requests_others_go_to_threads_for_a_while(void **state)
 {
 	struct place *place = by_hand(JOBS);
@@ -586,6 +608,7 @@ int main(void)
 		cmocka_unit_test(another_session_is_answered_meanwhile),
 		cmocka_unit_test(a_session_takes_at_most_half_of_the_threads),
 		cmocka_unit_test(sessions_take_turns),
+		cmocka_unit_test(what_cannot_be_handed_over_is_told),
 		cmocka_unit_test(
 			after_slow_requests_others_go_to_threads_for_a_while),
 		cmocka_unit_test(a_listing_from_a_thread_is_whole),
