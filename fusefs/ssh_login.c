@@ -52,6 +52,18 @@ static void show_banner(const struct talk *talk, struct csftp_ssh_bytes text)
 	}
 }
 
+/*
+ * Who has tried too often is not to come again at once: it would be the same.
+ * OpenSSH has a text for it and not the reason of RFC 4250, 4.2.2.
+ */
+static bool is_sent_away(const struct ssh_login *login,
+			 const struct csftp_ssh_event *event, const char *text)
+{
+	return login->begun &&
+	       (event->reason == CSFTP_SSH_NO_MORE_AUTH_METHODS ||
+		strstr(text, "Too many authentication failures"));
+}
+
 static enum csftp_err closed(struct ssh_login *login,
 			     const struct csftp_ssh_event *event)
 {
@@ -60,9 +72,15 @@ static enum csftp_err closed(struct ssh_login *login,
 	if (event->by_peer && event->text.len > 0) {
 		talk_clean(text, sizeof(text), event->text.ptr,
 			   event->text.len);
-		talk_say(login->talk, "%s ends: %s", login->config->hostname,
-			 text);
+		talk_tell(login->talk, TALK_ERROR,
+			  "Received disconnect from %s port %u:%u: %s",
+			  login->peer[0] ? login->peer
+					 : login->config->hostname,
+			  login->config->port, event->reason, text);
+		login->sent_away = is_sent_away(login, event, text);
 	}
+	if (login->sent_away)
+		return CSFTP_ERR_DENIED;
 	return event->err == CSFTP_OK ? CSFTP_ERR_EOF : event->err;
 }
 
@@ -427,6 +445,7 @@ enum csftp_err ssh_login_run(struct ssh_login *login)
 		    csftp_ssh_in_use(ssh, CSFTP_SSH_ALG_KEX, true),
 		    csftp_ssh_in_use(ssh, CSFTP_SSH_ALG_HOSTKEY, true),
 		    csftp_ssh_in_use(ssh, CSFTP_SSH_ALG_CIPHER, true));
+	login->begun = true;
 	outcome = await_end(
 		login, csftp_ssh_auth_none(ssh, login->config->user), &partial);
 	while (outcome == OUT && (method = choose(login, &left))) {
@@ -438,7 +457,8 @@ enum csftp_err ssh_login_run(struct ssh_login *login)
 	}
 	if (outcome == IN)
 		return CSFTP_OK;
-	if (outcome == BROKEN && login->err != CSFTP_ERR_DENIED)
+	if (outcome == BROKEN &&
+	    (login->err != CSFTP_ERR_DENIED || login->sent_away))
 		return login->err;
 	talk_tell(login->talk, TALK_FATAL, "%s@%s: Permission denied (%s).",
 		  login->config->user, login->config->host, login->methods);

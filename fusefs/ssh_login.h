@@ -18,6 +18,8 @@ struct ssh_login {
 
 	bool asked;	 /* for a password, or what the server wanted to know */
 	bool no_way_in;	 /* all that we could do was not enough */
+	bool begun;	 /* something was tried to get in */
+	bool sent_away;	 /* and that was too much for the server */
 	bool distrusted; /* the host is not who it was: no passwords for it */
 	char methods[512]; /* that can go on, with commas */
 	enum csftp_err err;

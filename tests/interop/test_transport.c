@@ -266,6 +266,35 @@ static void an_agent_signs_with_keys_of_each_type(void **state)
 	must_sh("cd '%s'; mv user.old user.pub; mv user.away user", dir);
 }
 
+/* Six is what sshd takes; as with ssh, the right one comes too late. */
+static void too_many_keys_of_an_agent_are_refused_once(void **state)
+{
+	struct place *place = *state;
+	char path[PROC_PATH_MAX] = "", agent[PROC_PATH_MAX + 32];
+	const char *dir = place->mounted.sshd.dir;
+	const char *const options[] = {option(agent, "IdentityAgent", path),
+				       "IdentitiesOnly=no", NULL};
+	const char *const only[] = {agent, NULL};
+
+	start_agent(place, path);
+	option(agent, "IdentityAgent", path);
+	must_sh("cd '%s'\n"
+		"for i in 1 2 3 4 5 6 7; do\n"
+		"	rm -f agent.key*\n"
+		"	ssh-keygen -q -t ed25519 -N '' -f agent.key\n"
+		"	SSH_AUTH_SOCK='%s' ssh-add -q agent.key\n"
+		"done",
+		dir, path);
+	assert_fails(place, options);
+	if (place->mounted.transport == NATIVE_OPENSSH) {
+		assert_says(place, "Received disconnect from 127.0.0.1 port ");
+		assert_says(place, "Too many authentication failures\n");
+		assert_says(place, "connection failed: refused\n");
+		says_not(place, "Permission denied");
+	}
+	assert_mounts(place, only);
+}
+
 static void identities_only_keeps_the_agents_other_keys_back(void **state)
 {
 	struct place *place = *state;
@@ -850,6 +879,7 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(an_encrypted_key_is_asked_for_its_passphrase),
 	CLAIM(a_key_that_others_can_read_is_refused_as_by_ssh),
 	CLAIM(an_agent_signs_with_keys_of_each_type),
+	CLAIM(too_many_keys_of_an_agent_are_refused_once),
 	CLAIM(identities_only_keeps_the_agents_other_keys_back),
 	CLAIM(a_hashed_name_is_known),
 	CLAIM(an_unknown_host_is_refused_as_by_ssh),
