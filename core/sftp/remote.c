@@ -74,6 +74,7 @@ static void answer(struct csftp_remote *remote, struct csftp_req *req,
 		   const struct csftp_reply *reply)
 {
 	remote->pending--;
+	remote->timed -= req->deadline_ms > 0;
 	csftp_reply(req, reply);
 }
 
@@ -274,6 +275,7 @@ static void submit(struct csftp_fs *fs, struct csftp_req *req)
 		return;
 	}
 	remote->pending++;
+	remote->timed += req->deadline_ms > 0;
 	if (is_behind_bulk(remote, req)) {
 		bulk_add(remote, req);
 	} else if (!remote->queue.first && may_send(remote, req)) {
@@ -698,6 +700,9 @@ static struct csftp_req *find_late(const struct csftp_remote *remote,
 				   uint64_t now_ms, uint64_t *next)
 {
 	*next = 0;
+	/* Mostly nobody has one; it is looked for after each event. */
+	if (remote->timed == 0)
+		return NULL;
 	for (uint32_t i = 0; i < remote->config.slots; i++) {
 		const struct remote_slot *slot = &remote->slots[i];
 

@@ -88,6 +88,7 @@ struct csftp_remote {
 	uint32_t extensions;
 	uint32_t logged; /* lines */
 	uint32_t pending;
+	uint32_t timed; /* of these, those that have a deadline */
 	/* Requests that have no slot yet, in order. */
 	struct remote_queue queue;
 	/* Bulk, and what is about the same handles: they go after those. */
