@@ -53,6 +53,7 @@ struct file {
 	UT_hash_handle hh;
 	csftp_fh fh;
 	struct chunk *first;
+	struct chunk *last;
 	struct file *next_active; /* those that have chunks */
 	struct file *prev_active;
 	bool active;
@@ -187,6 +188,7 @@ static void drop_all(struct readahead *readahead, struct file *file)
 	struct chunk *chunk = file->first;
 
 	file->first = NULL;
+	file->last = NULL;
 	file->end = 0;
 	file->streak = 0;
 	file->size = UINT64_MAX;
@@ -203,15 +205,19 @@ static void drop_all(struct readahead *readahead, struct file *file)
 static void drop_passed(struct readahead *readahead, struct file *file)
 {
 	struct chunk **at = &file->first;
+	struct chunk *before = NULL;
 
 	while (*at && (*at)->off + (*at)->len <= file->next) {
 		struct chunk *chunk = *at;
 
 		if (chunk->waiting) {
+			before = chunk;
 			at = &chunk->next;
 			continue;
 		}
 		*at = chunk->next;
+		if (file->last == chunk)
+			file->last = before;
 		chunk_drop(chunk);
 	}
 	if (!file->first)
@@ -293,7 +299,6 @@ static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 static bool chunk_ask(struct readahead *readahead, struct file *file)
 {
 	uint32_t len = readahead->config.chunk;
-	struct chunk **at = &file->first;
 	struct chunk *chunk;
 	uint8_t *data;
 
@@ -320,9 +325,11 @@ static bool chunk_ask(struct readahead *readahead, struct file *file)
 		.len = len,
 		.pending = true,
 	};
-	while (*at)
-		at = &(*at)->next;
-	*at = chunk;
+	if (file->last)
+		file->last->next = chunk;
+	else
+		file->first = chunk;
+	file->last = chunk;
 	file->end += len;
 	activate(readahead, file);
 	readahead->counts.bytes += len;
