@@ -351,14 +351,19 @@ static void say_bytes(const struct ssh_io *io, const char *prefix,
 		io->config.say(io->config.arg, text);
 }
 
-/* The link gets what it has room for. */
+/*
+ * The link gets what it has room for: first the head alone of a packet whose
+ * payload may have a place, so that this is copied there and nowhere before.
+ */
 static enum csftp_err hand_on(struct ssh_io *io, struct csftp_link *link)
 {
 	while (io->held.len > 0) {
 		enum csftp_err err;
 		size_t room;
-		uint8_t *in = csftp_link_in(link, &room);
+		uint8_t *in = csftp_link_place(link, io->held.len, &room);
 
+		if (room == 0)
+			in = csftp_link_in(link, &room);
 		if (room == 0)
 			return csftp_link_error(link);
 		if (room > io->held.len)
