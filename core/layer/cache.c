@@ -142,12 +142,22 @@ static void learn_clock(struct cache *cache, const struct cache_node *node,
 	cache->clock_ms = now;
 }
 
+static bool shows_top(const struct cache *cache, const struct cache_node *node)
+{
+	return cache->held && node == cache->top &&
+	       (node->attr.mask & CSFTP_ATTR_MODE);
+}
+
 static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
 	struct cache_node *node = call->node;
 	bool news = node && cache_is_news(cache, node, call->since);
 
+	if (reply->err && shows_top(cache, node)) {
+		*reply = (struct csftp_reply){.attr = &node->attr};
+		return;
+	}
 	if (!reply->err && reply->attr && node)
 		learn_clock(cache, node, reply->attr);
 	if (!reply->err && reply->attr && node &&
@@ -258,8 +268,7 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	sight = cache_look(cache, up->path, &node);
-	if (cache->held && node == cache->top && sight == CACHE_KNOWN &&
-	    (node->attr.mask & CSFTP_ATTR_MODE)) {
+	if (sight == CACHE_KNOWN && shows_top(cache, node)) {
 		cache->counts.answered++;
 		csftp_reply_attr(up, &node->attr);
 		return;
@@ -428,9 +437,34 @@ void cache_quiet(struct cache *cache)
 	cache->quiet = true;
 }
 
+/* The first that asks for the top and has not been told to come back. */
+static struct cache_call *asker_of_top(struct cache *cache)
+{
+	struct relay_job *job = cache->relay.busy;
+
+	for (; job; job = job->next) {
+		struct cache_call *call = (struct cache_call *)job;
+
+		if (call->after == getattr_after && !call->called_back &&
+		    call->node == cache->top)
+			return call;
+	}
+	return NULL;
+}
+
 void cache_hold(struct cache *cache, bool on)
 {
+	struct cache_call *call;
+
+	if (cache->held == on)
+		return;
 	cache->held = on;
+	/* Those that asked before nobody answered are shown it, too. */
+	while (shows_top(cache, cache->top) &&
+	       (call = asker_of_top(cache)) != NULL) {
+		call->called_back = true;
+		csftp_cancel(cache->relay.under, &call->job.req);
+	}
 }
 
 size_t cache_bytes(const struct cache *cache)

@@ -50,6 +50,7 @@ struct cache_call {
 	char *path;		/* instead of a handle that is ours alone */
 	uint64_t since;		/* the last change before it was asked */
 	bool unplain;		/* a change that may be of anything */
+	bool called_back;	/* it need not be asked any more */
 	bool refreshes;		/* who asks for the node's attributes waits */
 	struct csftp_attr attr; /* SETATTR: what is sent below */
 };

@@ -225,19 +225,26 @@ void survive_attach(struct survive *survive, struct csftp_fs *under)
 	survive_phase_put(survive);
 }
 
-static void close_what_can_be(struct survive *survive)
+/* What had been asked before would be answered so by now. */
+static void answer_what_can_be(struct survive *survive)
 {
 	struct survive_job *job = survive->first;
 
 	while (job) {
-		bool closes = closes_at_once(job);
+		bool known = is_known(survive, job->job.asked);
 
-		if (!closes) {
+		if (!known && !closes_at_once(job)) {
 			job = job->next;
 			continue;
 		}
 		survive_unlist(job);
-		survive_complete_err(job, 0);
+		if (known)
+			survive_complete(job,
+					 &(struct csftp_reply){
+						 .statfs = &survive->statfs,
+					 });
+		else
+			survive_complete_err(job, 0);
 		job = survive->first; /* who was answered may have asked */
 	}
 }
@@ -251,7 +258,7 @@ void survive_detach(struct survive *survive)
 	if (!survive->lost_once)
 		survive->lost_ms = now_ms(survive);
 	survive->lost_once = true;
-	close_what_can_be(survive);
+	answer_what_can_be(survive);
 	if (survive->config.fail)
 		survive_refuse(survive);
 }

@@ -258,11 +258,16 @@ static void statfs_is_known_while_it_is_down(void **state)
 				      .path = "/other",
 				      .done = burst_done},
 			      .err = -1};
+	struct burst waiting = other;
 	uint64_t blocks;
 
 	assert_int_equal(fs_statfs(c, "/"), 0);
 	blocks = c->statfs.blocks;
+	waiting.req.path = "/";
+	csftp_submit(c->fs, &waiting.req);
+	assert_int_equal(waiting.err, -1);
 	down(rig);
+	assert_int_equal(waiting.err, 0);
 	assert_int_equal(fs_statfs(c, "/"), 0);
 	assert_int_equal(c->statfs.blocks, blocks);
 	csftp_submit(c->fs, &other.req);
