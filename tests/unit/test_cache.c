@@ -363,7 +363,7 @@ static void asker_done(struct csftp_req *req, const struct csftp_reply *reply)
 /* It took a while to see that nobody answers any more. */
 static void who_waits_for_the_top_is_shown_it_then(void **state)
 {
-	struct rig *rig = *state;
+	struct far *far = *state;
 	struct asker top = {.req = {.op = CSFTP_OP_GETATTR,
 				    .flags = CSFTP_NOFOLLOW,
 				    .path = "/",
@@ -371,18 +371,18 @@ static void who_waits_for_the_top_is_shown_it_then(void **state)
 			    .err = -1};
 	struct asker other = top;
 
-	make_tree(rig);
-	assert_int_equal(fs_lgetattr(&rig->far.caller, "/"), 0);
-	rig->far.now_ms += 1000000;
+	make_tree(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
+	far->now_ms += 1000000;
 	other.req.path = "/d";
-	csftp_submit(rig->far.caller.fs, &top.req);
-	csftp_submit(rig->far.caller.fs, &other.req);
+	csftp_submit(far->caller.fs, &top.req);
+	csftp_submit(far->caller.fs, &other.req);
 	assert_int_equal(top.err, -1);
-	cache_hold(rig->cache, true);
+	cache_hold(far->cache, true);
 	assert_int_equal(top.err, 0);
 	assert_int_equal(other.err, -1);
-	cache_hold(rig->cache, false);
-	far_settle(&rig->far);
+	cache_hold(far->cache, false);
+	far_settle(far);
 	assert_int_equal(other.err, 0);
 }
 
