@@ -42,7 +42,8 @@
  *   sent; only what is missing is sent again.
  *   MKDIR, SYMLINK, LINK, UNLINK, RMDIR, RENAME and OPEN with EXCL are asked
  *   again; where the server says that it is so already, and it looks as this
- *   request would have left it (an empty file for OPEN), that is success.
+ *   request would have left it (an empty file for OPEN, two names of one kind,
+ *   owner, size and time for LINK), that is success.
  *   So is then what was no success before, such as UNLINK of what was never
  *   there: who asks had better look first, as kernels do.
  *   COPY_RANGE to a file opened with APPEND fails with EIO.

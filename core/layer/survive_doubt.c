@@ -68,6 +68,51 @@ static void saw_no_name(struct csftp_req *req, const struct csftp_reply *reply)
 		settled(job, reply->err == ENOENT);
 }
 
+static bool look_at(struct survive_job *job, int err, const char *path,
+		    survive_step *then)
+{
+	job->err = err;
+	job->job.req = (struct csftp_req){
+		.op = CSFTP_OP_GETATTR,
+		.flags = CSFTP_NOFOLLOW,
+		.path = path,
+	};
+	survive_ask(job, then);
+	return true;
+}
+
+/* Two names of one file have the same in all that there is to see. */
+static bool looks_same(const struct csftp_attr *a, const struct csftp_attr *b)
+{
+	return a->mask == b->mask && a->mode == b->mode && a->uid == b->uid &&
+	       a->gid == b->gid && a->size == b->size &&
+	       a->mtime.sec == b->mtime.sec && a->mtime.nsec == b->mtime.nsec;
+}
+
+static void saw_old_name(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_job *job = (struct survive_job *)req;
+
+	if (!again(job, reply))
+		settled(job, !reply->err && reply->attr &&
+				     looks_same(reply->attr, &job->found));
+}
+
+/* It may be another's: a link is how some programs make a lock. */
+static void saw_new_name(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct survive_job *job = (struct survive_job *)req;
+
+	if (again(job, reply))
+		return;
+	if (reply->err || !reply->attr) {
+		settled(job, false);
+		return;
+	}
+	job->found = *reply->attr;
+	(void)look_at(job, job->err, job->job.asked->path, saw_old_name);
+}
+
 static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
@@ -93,19 +138,6 @@ static void saw_made(struct csftp_req *req, const struct csftp_reply *reply)
 	survive_ask(job, opened);
 }
 
-static bool look_at(struct survive_job *job, int err, const char *path,
-		    survive_step *then)
-{
-	job->err = err;
-	job->job.req = (struct csftp_req){
-		.op = CSFTP_OP_GETATTR,
-		.flags = CSFTP_NOFOLLOW,
-		.path = path,
-	};
-	survive_ask(job, then);
-	return true;
-}
-
 static bool read_link(struct survive_job *job, int err)
 {
 	job->err = err;
@@ -128,7 +160,7 @@ bool survive_doubt(struct survive_job *job, int err)
 	if (asked->op == CSFTP_OP_SYMLINK && exists)
 		return read_link(job, err);
 	if (asked->op == CSFTP_OP_LINK && exists)
-		return look_at(job, err, asked->path2, saw_name);
+		return look_at(job, err, asked->path2, saw_new_name);
 	if (asked->op == CSFTP_OP_OPEN && exists &&
 	    (asked->flags & exclusive) == exclusive)
 		return look_at(job, err, asked->path, saw_made);

@@ -114,7 +114,9 @@ struct survive_job {
 	uint64_t done;	       /* WRITE: so many bytes are acknowledged */
 	uint64_t appended;     /* ... of which the file's size counts so many */
 	struct csftp_slice parts[CSFTP_PARTS_MAX]; /* WRITE: what is left */
-	int err; /* while it is looked whether it was done all the same */
+	/* While it is looked whether it was done all the same. */
+	int err;
+	struct csftp_attr found; /* LINK: what has the new name */
 	bool waiting;
 	bool counted;  /* among those that a phase waits for */
 	bool doubtful; /* it was sent once */

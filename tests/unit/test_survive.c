@@ -358,18 +358,37 @@ static void what_others_made_is_not_taken_for_ours(void **state)
 				     .path2 = "ours",
 				     .done = burst_done},
 			     .err = -1};
+	struct burst hard = {.req = {.op = CSFTP_OP_LINK,
+				     .path = "/ours",
+				     .path2 = "/held",
+				     .done = burst_done},
+			     .err = -1};
+	struct burst same = {.req = {.op = CSFTP_OP_LINK,
+				     .path = "/ours",
+				     .path2 = "/done",
+				     .done = burst_done},
+			     .err = -1};
 
+	/* As mail programs lock: whoever has made the link has the lock. */
+	assert_int_equal(fs_put(&rig->other, "/ours", "our pid", 7), 0);
+	rig->now_ms += 5000;
+	csftp_submit(c->fs, &hard.req);
+	csftp_submit(c->fs, &same.req);
 	csftp_submit(c->fs, &made.req);
 	csftp_submit(c->fs, &dir.req);
 	csftp_submit(c->fs, &link.req);
 	cut_now(&rig->cut);
 	assert_int_equal(fs_put(&rig->other, "/lock", "pid", 3), 0);
 	assert_int_equal(fs_put(&rig->other, "/d", "", 0), 0);
+	assert_int_equal(fs_put(&rig->other, "/held", "my pid!", 7), 0);
+	assert_int_equal(fs_link(&rig->other, "/ours", "/done"), 0);
 	assert_int_equal(fs_symlink(&rig->other, "/s", "theirs"), 0);
 	rig_settle(rig);
 	assert_int_equal(made.err, EEXIST);
 	assert_int_equal(dir.err, EEXIST);
 	assert_int_equal(link.err, EEXIST);
+	assert_int_equal(hard.err, EEXIST);
+	assert_int_equal(same.err, 0);
 	/* Nor is it, where the first was answered. */
 	assert_int_equal(fs_mkdir(c, "/once"), 0);
 	assert_int_equal(fs_mkdir(c, "/once"), EEXIST);
