@@ -364,6 +364,8 @@ static const struct csftp_fs_ops ops = {
 void disk_open(struct disk *disk, const struct disk_config *config)
 {
 	*disk = (struct disk){.config = *config};
+	if (disk->config.names_max == 0)
+		disk->config.names_max = DISK_NAMES_MAX;
 	disk->fs.ops = &ops;
 	disk->fs.max_read = config->tree->max_read;
 	disk->fs.max_write = config->tree->max_write;

@@ -46,6 +46,11 @@ struct disk_config {
 	struct csftp_fs *files;
 	struct disk_desk *desk;
 	/*
+	 * Bytes of names that READDIRs have no room for, of all directories
+	 * together; one that would be beyond ends with ENOMEM.  0: 4 MiB.
+	 */
+	size_t names_max;
+	/*
 	 * Some of what waited may have been answered; called when all that
 	 * follows of it was done, so that the layer may be closed in here.
 	 */
@@ -63,6 +68,7 @@ struct disk {
 	struct csftp_req *last;
 	struct disk_job *jobs;	  /* under way */
 	struct disk_names *names; /* that a READDIR had no room for */
+	size_t names_len;	  /* bytes of these */
 	uint32_t job_count;
 	uint32_t waiting;
 	uint8_t slow[DISK_KINDS];    /* so many more go to a thread */

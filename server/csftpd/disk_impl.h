@@ -9,6 +9,9 @@
 /* Names of a READDIR in a thread, with what is known of each. */
 #define DISK_NAMES_ROOM (48U * 1024U)
 
+/* disk_config.names_max: some eighty of the longest. */
+#define DISK_NAMES_MAX (4U << 20)
+
 /* What keeps a worker for so long is slow. */
 #define DISK_SLOW_US 1000U
 

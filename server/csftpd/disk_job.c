@@ -162,7 +162,9 @@ static void answer_names(struct disk_job *job)
 		csftp_reply(job->asked, &job->reply);
 		return;
 	}
-	rest = malloc(sizeof(*rest) + job->names_len - used);
+	rest = job->names_len - used <= disk->config.names_max - disk->names_len
+		       ? malloc(sizeof(*rest) + job->names_len - used)
+		       : NULL;
 	if (!rest) {
 		csftp_reply_err(job->asked, ENOMEM);
 		return;
@@ -173,6 +175,7 @@ static void answer_names(struct disk_job *job)
 				    .len = job->names_len - used};
 	memcpy(rest->bytes, job->names + used, rest->len);
 	disk->names = rest;
+	disk->names_len += rest->len;
 	csftp_reply(job->asked, &(struct csftp_reply){.eof = false});
 }
 
@@ -202,6 +205,7 @@ bool disk_names_answer(struct disk *disk, struct csftp_req *req)
 		return true;
 	}
 	eof = names->eof;
+	disk->names_len -= names->len;
 	free(names);
 	csftp_reply(req, &(struct csftp_reply){.eof = eof});
 	return true;
@@ -215,6 +219,7 @@ void disk_names_drop(struct disk *disk, csftp_fh fh)
 	if (!names)
 		return;
 	*at = names->next;
+	disk->names_len -= names->len;
 	free(names);
 }
 

@@ -420,6 +420,39 @@ static void a_listing_from_a_thread_is_whole(void **state)
 	place_free(place);
 }
 
+/* Directories that nobody reads to the end do not add up without one. */
+static void names_that_are_kept_have_a_ceiling(void **state)
+{
+	struct place *place = by_hand(JOBS);
+	struct fs_caller *c = &place->c;
+	csftp_fh first, second;
+
+	(void)state;
+	place->disk[0].config.names_max = 1000;
+	for (int i = 0; i < 5; i++) {
+		char name[80];
+
+		proc_print(name, sizeof(name), "%060d", i);
+		assert_int_equal(fs_mkdir(c, name), 0);
+	}
+	for (int i = 0; i < 3; i++) {
+		place->disk[0].slow[DISK_NAMES] = 100;
+		assert_int_equal(fs_opendir(c, ""), 0);
+		first = c->fh;
+		assert_int_equal(fs_readdir(c, first, &(struct fs_names){0}, 0),
+				 0);
+		assert_true(place->disk[0].names_len > 400);
+		assert_int_equal(fs_opendir(c, ""), 0);
+		second = c->fh;
+		assert_int_equal(fs_readdir(c, second, &(struct fs_names){0}, 0),
+				 ENOMEM);
+		assert_int_equal(fs_close(c, second), 0);
+		assert_int_equal(fs_close(c, first), 0);
+		assert_int_equal(place->disk[0].names_len, 0);
+	}
+	place_free(place);
+}
+
 static void what_waits_for_others_can_be_cancelled(void **state)
 {
 	struct place *place = by_hand(JOBS);
@@ -612,6 +645,7 @@ int main(void)
 		cmocka_unit_test(
 			after_slow_requests_others_go_to_threads_for_a_while),
 		cmocka_unit_test(a_listing_from_a_thread_is_whole),
+		cmocka_unit_test(names_that_are_kept_have_a_ceiling),
 		cmocka_unit_test(what_waits_for_others_can_be_cancelled),
 		cmocka_unit_test(a_file_that_finds_no_handle_is_closed_again),
 		cmocka_unit_test(a_handle_that_is_none_is_ebadf),
