@@ -3,6 +3,9 @@
 /* Over a shorter way a window that is tried is soon judged. */
 #define LONG_MS 16U
 
+/* Of a shorter way: in 16 ms this is 500 MiB a second. */
+#define SHORT_MOST (8U << 20)
+
 void ramp_begin(struct ramp *ramp, uint64_t now_ms)
 {
 	ramp->begun_ms = now_ms;
@@ -35,4 +38,11 @@ uint64_t ramp_count(struct ramp *ramp, uint64_t len, uint64_t window,
 		rate = ramp->bytes * 1000 / ms;
 	ramp_begin(ramp, now_ms);
 	return rate;
+}
+
+uint64_t ramp_most(const struct ramp *ramp, uint64_t max)
+{
+	bool is_short = ramp->least_ms > 0 && ramp->least_ms <= LONG_MS;
+
+	return is_short && max > SHORT_MOST ? SHORT_MOST : max;
 }

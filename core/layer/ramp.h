@@ -34,4 +34,11 @@ void ramp_answer(struct ramp *ramp, uint64_t asked_ms, uint64_t now_ms);
 uint64_t ramp_count(struct ramp *ramp, uint64_t len, uint64_t window,
 		    uint64_t now_ms);
 
+/*
+ * The largest window that can be of use, and no more than max: over a short way
+ * a few MiB are more than any wire brings there and back, and on a busy machine
+ * a larger one seems to bring more by luck alone.
+ */
+uint64_t ramp_most(const struct ramp *ramp, uint64_t max);
+
 #endif

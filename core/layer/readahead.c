@@ -369,7 +369,7 @@ static void probe(struct readahead *readahead, struct file *file, uint64_t rate,
 {
 	uint64_t bytes = window_bytes(readahead, file);
 
-	if (2 * bytes > readahead->config.window_max) {
+	if (2 * bytes > ramp_most(&file->ramp, readahead->config.window_max)) {
 		settle(file, now);
 		return;
 	}

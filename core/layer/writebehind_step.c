@@ -292,7 +292,8 @@ static void window_begin(struct writebehind *wb)
 
 static void probe(struct writebehind *wb, uint64_t rate, uint64_t now)
 {
-	wb->probing = wb->window * 2 <= wb->config.bytes_max;
+	wb->probing =
+		wb->window * 2 <= ramp_most(&wb->ramp, wb->config.bytes_max);
 	if (!wb->probing) {
 		wb->settled_ms = now;
 		return;
@@ -418,7 +419,8 @@ static void write_done(struct writebehind *wb, struct wb_step *step)
 
 	wb->flying_bytes -= step->len;
 	wb->counts.bytes -= step->len;
-	if (!ramp_up(wb, step))
+	/* How soon it failed says nothing of the way. */
+	if (step->err || !ramp_up(wb, step))
 		window_count(wb, step->len);
 	payload_drop(step);
 	if (!step->err && !(step->handle->flags & CSFTP_OPEN_APPEND) &&
