@@ -38,12 +38,6 @@ struct control {
  * The name
  */
 
-struct device {
-	unsigned major;
-	unsigned minor;
-	uid_t owner;
-};
-
 /* mountinfo writes blanks and the like as three octal digits. */
 static bool is_path(const char *field, size_t len, const char *path)
 {
@@ -63,7 +57,8 @@ static bool is_path(const char *field, size_t len, const char *path)
 }
 
 /* proc(5): number parent major:minor root point ... - type source options */
-static bool read_line(const char *line, const char *path, struct device *device)
+static bool read_line(const char *line, const char *path,
+		      struct control_device *device)
 {
 	const char *point = line;
 	const char *type = strstr(line, " - ");
@@ -85,10 +80,10 @@ static bool read_line(const char *line, const char *path, struct device *device)
 }
 
 /* stat(2) would ask the very process that may not answer. */
-static bool find_device(const char *path, struct device *device)
+bool control_find(const char *path, struct control_device *device)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	struct device there;
+	struct control_device there;
 	char *line = NULL;
 	size_t size = 0;
 	bool found = false;
@@ -109,7 +104,7 @@ static bool find_device(const char *path, struct device *device)
 	return found;
 }
 
-static socklen_t make_name(const struct device *device,
+static socklen_t make_name(const struct control_device *device,
 			   struct sockaddr_un *name)
 {
 	int len;
@@ -252,7 +247,7 @@ static void called(uv_stream_t *listener, int status)
 		client_close(client);
 }
 
-static int listen_at(const struct device *device)
+static int listen_at(const struct control_device *device)
 {
 	struct sockaddr_un name;
 	socklen_t len = make_name(device, &name);
@@ -271,10 +266,10 @@ static int listen_at(const struct device *device)
 struct control *control_open(const struct control_config *config)
 {
 	struct control *control = NULL;
-	struct device device;
+	struct control_device device;
 	int fd = -1;
 
-	if (find_device(config->mountpoint, &device))
+	if (control_find(config->mountpoint, &device))
 		fd = listen_at(&device);
 	if (fd < 0)
 		return NULL;
@@ -313,7 +308,7 @@ void control_close(struct control *control)
  * In the process that asks
  */
 
-static int call(const struct device *device)
+static int call(const struct control_device *device)
 {
 	const struct timeval patience = {.tv_sec = ANSWER_SECONDS};
 	struct sockaddr_un name;
@@ -356,7 +351,7 @@ static int hear(int fd, FILE *to)
 
 int control_ask(const char *mountpoint, const char *order, FILE *to)
 {
-	struct device device;
+	struct control_device device;
 	char line[CONTROL_ORDER_MAX];
 	int len = snprintf(line, sizeof(line), "%s\n", order);
 	int err = 0;
@@ -364,7 +359,7 @@ int control_ask(const char *mountpoint, const char *order, FILE *to)
 
 	if (len < 0 || (size_t)len >= sizeof(line))
 		return EINVAL;
-	if (!find_device(mountpoint, &device))
+	if (!control_find(mountpoint, &device))
 		return errno;
 	errno = 0;
 	fd = call(&device);

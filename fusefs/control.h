@@ -3,6 +3,7 @@
 #define CSFTP_FUSEFS_CONTROL_H
 
 #include <stdio.h>
+#include <sys/types.h>
 #include <uv.h>
 
 /*
@@ -32,6 +33,19 @@ struct control *control_open(const struct control_config *config);
 
 /* The loop's next turns close its handles and free it.  NULL is fine. */
 void control_close(struct control *control);
+
+/* What the kernel calls a mount, and whose it is. */
+struct control_device {
+	unsigned major;
+	unsigned minor;
+	uid_t owner;
+};
+
+/*
+ * The mount at exactly that absolute path, without touching it; false and errno
+ * (ENODEV: there is none by FUSE).
+ */
+bool control_find(const char *path, struct control_device *device);
 
 /*
  * Asks the process of the mount at that path and writes the answer to `to`.

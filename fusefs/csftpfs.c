@@ -20,6 +20,7 @@
 #include "fusefs/charset.h"
 #include "fusefs/connect.h"
 #include "fusefs/fusefs.h"
+#include "fusefs/guard.h"
 #include "fusefs/layers.h"
 #include "fusefs/line.h"
 #include "fusefs/lines.h"
@@ -44,6 +45,7 @@ struct mount {
 	struct csftp_req space;	 /* see learn_space() */
 	char root[CSFTP_PATH_MAX + 1];
 	struct background background;
+	struct guard guard;
 	bool to_syslog; /* standard error is gone */
 	int password;	/* the descriptor; -1: there is none */
 	uint32_t lost_errors;
@@ -602,6 +604,34 @@ static bool hold_signals(struct mount *m)
 	return false;
 }
 
+/* A mount that somebody made before, as mount.fuse3 does: "/dev/fd/N". */
+static bool is_descriptor(const char *path)
+{
+	const char *digits = path + sizeof("/dev/fd/") - 1;
+
+	return !strncmp(path, "/dev/fd/", sizeof("/dev/fd/") - 1) && *digits &&
+	       digits[strspn(digits, "0123456789")] == '\0';
+}
+
+/*
+ * Root's mounts are unmounted by fusermount3 itself.  A descriptor's mount is
+ * for who made it.
+ */
+static bool guard_it(struct mount *m)
+{
+	const struct strings *flags = &m->options.mount_flags;
+	bool wanted = false;
+
+	for (size_t i = 0; i < flags->count; i++)
+		wanted |= !strcmp(flags->item[i], "auto_unmount");
+	if (!wanted || geteuid() == 0 || is_descriptor(m->options.mountpoint))
+		return true;
+	if (guard_start(&m->guard, m->options.mountpoint))
+		return true;
+	say(m, "auto_unmount: %s", strerror(errno));
+	return false;
+}
+
 /* In the process that starts ssh, as it is where the password is. */
 static bool offer_password(struct mount *m)
 {
@@ -640,6 +670,7 @@ static void release(struct mount *m)
 	else if (m->line)
 		line_end(m->line);
 	fusefs_free(m->f);
+	guard_end(&m->guard);
 	layers_free(m->layers);
 	lines_free(m->lines);
 	line_free(m->line);
@@ -656,25 +687,17 @@ static int run(struct mount *m)
 	ok = open_charset(m) && offer_password(m) && make_line(m) &&
 	     (m->options.delay_connect ? take_root(m) : connect_now(m)) &&
 	     begin_line(m) && make_layers(m) && hold_signals(m) &&
-	     mount_it(m) && leave_terminal(m) && serve(m);
+	     mount_it(m) && leave_terminal(m) && guard_it(m) && serve(m);
 	/* A thread that tries to connect has no end that can be waited for. */
 	if (m->lines && lines_are_connecting(m->lines)) {
 		lines_end(m->lines);
 		fusefs_unmount(m->f);
+		guard_end(&m->guard);
 		(void)fflush(NULL);
 		_exit(ok ? 0 : 1);
 	}
 	release(m);
 	return ok ? 0 : 1;
-}
-
-/* A mount that somebody made before, as mount.fuse3 does: "/dev/fd/N". */
-static bool is_descriptor(const char *path)
-{
-	const char *digits = path + sizeof("/dev/fd/") - 1;
-
-	return !strncmp(path, "/dev/fd/", sizeof("/dev/fd/") - 1) && *digits &&
-	       digits[strspn(digits, "0123456789")] == '\0';
 }
 
 /*
@@ -749,6 +772,7 @@ int main(int argc, char *argv[])
 	struct mount m = {
 		.background = {-1, -1},
 		.password = -1,
+		.guard = {.fd = -1},
 	};
 	char why[OPTIONS_WHY_MAX];
 	int status = 1;

@@ -327,6 +327,37 @@ static void a_killed_server_gives_errors(void **state)
 	assert_int_not_equal(err, ENOENT);
 }
 
+/*
+ * Of a user who is not root, whose mount root cannot look at.  The device is
+ * for all in a namespace that only these processes see.
+ */
+static void auto_unmount_is_for_those_who_are_not_root_too(void **state)
+{
+	struct mounted mounted = {0};
+	char path[PROC_PATH_MAX];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip_because("root is needed to be another user");
+	mounted_serve(&mounted, DIRECT_CSFTP);
+	proc_mounter(path);
+	must_sh("timeout 60 unshare -m sh -ec '"
+		"mount -t tmpfs none /mnt\n"
+		"mkdir /mnt/point && chown 65534 /mnt/point\n"
+		"cp \"%s\" /mnt/csftpfs\n"
+		"mknod -m 666 /mnt/fuse c 10 229\n"
+		"mount --bind /mnt/fuse /dev/fuse\n"
+		"exec setpriv --reuid=65534 --clear-groups sh -ec \"\n"
+		"/mnt/csftpfs -f -o auto_unmount,directport=%d "
+		"127.0.0.1:%s /mnt/point &\n"
+		"until mountpoint -q /mnt/point; do sleep 0.05; done\n"
+		"kill -9 \\$!\n"
+		"while grep -q /mnt/point /proc/mounts; do sleep 0.05; done\n"
+		"\"'",
+		path, mounted.direct.port, mounted.served);
+	mounted_stop(&mounted);
+}
+
 #define AS_A_COMMAND(claim) cmocka_unit_test_teardown(claim, drop)
 
 int main(void)
@@ -346,6 +377,7 @@ int main(void)
 		AS_A_COMMAND(a_passive_mount_speaks_on_its_standard_files),
 		AS_A_COMMAND(an_interrupt_of_the_whole_job_loses_nothing),
 		AS_A_COMMAND(a_killed_server_gives_errors),
+		AS_A_COMMAND(auto_unmount_is_for_those_who_are_not_root_too),
 	};
 
 	return cmocka_run_group_tests(claims, start, stop) != 0;
