@@ -2,6 +2,7 @@
 #ifndef CSFTP_FUSEFS_CONTROL_H
 #define CSFTP_FUSEFS_CONTROL_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 #include <uv.h>
