@@ -245,6 +245,7 @@ void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 	if (!op)
 		return;
 	attr_from(st, set, &op->in);
+	op->node->changes += flags != 0;
 	if (op->node->type == S_IFREG && (fi || !op->node->name))
 		file = handle_for(op, fi, flags);
 	if (file)

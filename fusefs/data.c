@@ -256,6 +256,7 @@ static void write_go(struct fuse_op *op, int err)
 		return;
 	}
 	op->file->written = true;
+	same_note(op->file, op->off, op->data, op->size);
 	for (uint64_t at = 0; at < op->size; at += piece)
 		write_ask(op, at,
 			  piece < op->size - at ? piece : op->size - at);
@@ -350,6 +351,7 @@ static void copy_go(struct fuse_op *op, int err)
 		return;
 	}
 	op->file2->written = true;
+	op->file2->node->changes++;
 	req = op_ask(op, CSFTP_OP_COPY_RANGE);
 	req->fh = op->file->fh;
 	req->off = op->off;

@@ -202,26 +202,54 @@ static void file_close(struct file *file)
 	csftp_submit(file->f->fs, &file->req);
 }
 
-static void reopen_done(struct csftp_req *req, const struct csftp_reply *reply)
+static void reopen_end(struct file *file, int err)
 {
-	struct file *file = (struct file *)req;
-	int err = reply->err;
-
 	file->f->closings--;
 	free(file->path);
 	file->path = NULL;
 	if (err) {
 		file->state = FILE_CLOSED;
 		file->dead = true;
-		err = err == ENOENT ? ESTALE : err;
 		file->busy++; /* it stays while others are told */
 		file_wake(file, err);
 		file->busy--;
 	} else {
 		file->state = FILE_OPEN;
-		file->fh = reply->fh;
+		file->lived_on = true;
 	}
 	file_settle(file);
+}
+
+static void other_closed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	(void)reply; /* nothing was written to it */
+	reopen_end((struct file *)req, ESTALE);
+}
+
+static void judged(struct file *file)
+{
+	if (file->same) {
+		reopen_end(file, 0);
+		return;
+	}
+	file->req = (struct csftp_req){
+		.op = CSFTP_OP_CLOSE,
+		.done = other_closed,
+		.fh = file->fh,
+	};
+	csftp_submit(file->f->fs, &file->req);
+}
+
+static void reopen_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct file *file = (struct file *)req;
+
+	if (reply->err) {
+		reopen_end(file, reply->err == ENOENT ? ESTALE : reply->err);
+		return;
+	}
+	file->fh = reply->fh;
+	same_check(file, judged);
 }
 
 /* An errno if it cannot be tried; otherwise reopen_done is called. */
@@ -469,6 +497,7 @@ void fusefs_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	op->fi = *fi;
 	op->flags = fi->flags & O_TRUNC ? CSFTP_OPEN_TRUNC : 0;
+	op->node->changes += op->flags != 0;
 	open_again(op);
 }
 
@@ -545,11 +574,15 @@ void fusefs_create(fuse_req_t req, fuse_ino_t parent, const char *name,
 	op_put(op);
 }
 
-/* Whether this FLUSH is to close: it could be opened again if need be. */
+/*
+ * Whether this FLUSH is to close: it could be opened again if need be.  Where
+ * that was so once, as in a shell that has it open, it will be again.
+ */
 static bool closes_at_flush(const struct file *file, const struct fuse_op *op)
 {
-	return file->busy == 0 && !file->err && !file->pinned && !file->dead &&
-	       file->node->name && fusefs_same_process(op->pid, file->opener);
+	return file->busy == 0 && !file->err && !file->lived_on &&
+	       !file->pinned && !file->dead && file->node->name &&
+	       fusefs_same_process(op->pid, file->opener);
 }
 
 static void flush_finish(struct fuse_op *op)

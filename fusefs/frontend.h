@@ -232,8 +232,18 @@ enum file_state {
 	FILE_REOPENING, /* OPEN is on its way */
 };
 
+/* The end of what was written last, and when (same.c). */
+#define SAME_MAX 64U
+
+struct mark {
+	uint64_t off;
+	uint64_t changes; /* of the node, by then */
+	uint32_t len;	  /* 0: none */
+	char bytes[SAME_MAX];
+};
+
 struct file {
-	struct csftp_req req; /* CLOSE, or OPEN to open again */
+	struct csftp_req req; /* CLOSE, or what opens it again */
 	struct fusefs *f;
 	struct inode *node; /* pinned */
 	struct file *next;  /* of the node */
@@ -253,7 +263,17 @@ struct file {
 	bool released; /* the kernel has let go of it */
 	bool pinned;   /* could not be opened again */
 	bool dead;     /* was tried to be opened again, in vain */
+	bool lived_on; /* was closed, and opened again */
+	struct mark mark;
+	bool same;
+	void (*judged)(struct file *file);
 };
+
+/* WRITE: what the file is known by, should it have to be opened again. */
+void same_note(struct file *file, uint64_t off, const char *data, uint64_t len);
+
+/* It was opened again, by file->path: file->same says whether it is it. */
+void same_check(struct file *file, void (*then)(struct file *file));
 
 /* Runs go with the handle open and in use by op; now or later. */
 void file_use(struct fuse_op *op, struct file *file,

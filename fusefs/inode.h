@@ -41,8 +41,9 @@ struct inode {
 	char *name;	    /* NULL: the root, or detached */
 	uint32_t children;
 	uint32_t pins;
-	uint32_t type; /* S_IFREG and the like */
-	uint64_t size; /* bytes, as far as the kernel knows */
+	uint32_t type;	  /* S_IFREG and the like */
+	uint64_t size;	  /* bytes, as far as the kernel knows */
+	uint64_t changes; /* of its content that were asked for */
 };
 
 /* The root is there from the beginning, and stays. */

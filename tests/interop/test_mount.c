@@ -632,6 +632,71 @@ static void appends_go_to_the_end_of_the_file(void **state)
 		    "BEGIN them both they only those both ");
 }
 
+static void write_dup(int fd, const char *text)
+{
+	int copy = dup(fd);
+
+	assert_true(copy >= 0);
+	assert_int_equal(write(copy, text, strlen(text)), strlen(text));
+	assert_int_equal(close(copy), 0);
+}
+
+/* As a shell does that has it open: each echo closes a copy. */
+static void a_descriptor_that_lives_on_stays_with_its_file(void **state)
+{
+	struct place *place = *state;
+	int fd = openat(place->here, "one", O_WRONLY | O_CREAT | O_CLOEXEC,
+			0644);
+	int other =
+		openat(place->here, "two", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0 && other >= 0);
+	write_dup(fd, "first ");
+	write_dup(fd, "second ");
+	write_dup(other, "first ");
+	serve_text(place, "new", "another file, and a larger one");
+	assert_int_equal(renameat(place->served, "new", place->served, "one"),
+			 0);
+	serve_text(place, "new", "another file, and a larger one");
+	assert_int_equal(renameat(place->served, "new", place->served, "two"),
+			 0);
+	/* It is open by now, as its like were used once. */
+	write_dup(fd, "third ");
+	assert_int_equal(close(fd), 0);
+	/* It was opened again by its name alone. */
+	assert_true(write(other, "second ", 7) < 0 && errno == ESTALE);
+	assert_int_equal(close(other), 0);
+	assert_text(place->served, "one", "another file, and a larger one");
+	assert_text(place->served, "two", "another file, and a larger one");
+}
+
+static void a_descriptor_that_lives_on_writes_on(void **state)
+{
+	struct place *place = *state;
+	char got[32] = "";
+	int fd = openat(place->here, "one", O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	int log = openat(place->here, "log",
+			 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	int theirs;
+
+	assert_true(fd >= 0 && log >= 0);
+	write_dup(fd, "first ");
+	write_dup(log, "first ");
+	theirs = openat(place->served, "one", O_WRONLY | O_APPEND | O_CLOEXEC);
+	assert_int_equal(write(theirs, "theirs ", 7), 7);
+	close(theirs);
+	assert_int_equal(pwrite(fd, "FIRST", 5, 0), 5);
+	write_dup(log, "second ");
+	assert_int_equal(fsync(fd), 0);
+	assert_int_equal(pread(fd, got, 31, 0), 13);
+	assert_string_equal(got, "FIRST theirs ");
+	write_dup(fd, "second ");
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(close(log), 0);
+	assert_text(place->served, "one", "FIRST second ");
+	assert_text(place->served, "log", "first second ");
+}
+
 static void what_is_appended_to_can_be_mapped(void **state)
 {
 	struct place *place = *state;
@@ -695,6 +760,8 @@ static const struct CMUnitTest claims[] = {
 	ON_A_MOUNT(eight_writers_do_not_mix),
 	ON_A_MOUNT(memory_maps_write_and_read_the_file),
 	ON_A_MOUNT(appends_go_to_the_end_of_the_file),
+	ON_A_MOUNT(a_descriptor_that_lives_on_stays_with_its_file),
+	ON_A_MOUNT(a_descriptor_that_lives_on_writes_on),
 	ON_A_MOUNT(what_is_appended_to_can_be_mapped),
 	ON_A_MOUNT(what_others_make_is_seen_after_a_remount),
 	ON_A_MOUNT(a_file_can_be_copied_into_itself),
