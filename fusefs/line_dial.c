@@ -113,7 +113,9 @@ void line_lose(struct line *line, enum csftp_err why)
 	if (line->state != LINE_UP && line->state != LINE_GREETING)
 		return;
 	/* The program has ended, however we came to notice. */
-	if (!was_up && why == CSFTP_ERR_IO && errno == EPIPE)
+	if (!was_up && why == CSFTP_ERR_IO &&
+	    (errno == EPIPE || errno == ECONNRESET) &&
+	    connect_program(line->config.connector))
 		why = CSFTP_ERR_EOF;
 	(void)snprintf(reason, sizeof(reason), "%s",
 		       why == CSFTP_ERR_IO ? strerror(errno)
