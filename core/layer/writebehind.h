@@ -17,8 +17,8 @@
  * What is not done yet is bounded, in bytes and in number; above that, writers
  * wait.  How much of it is under way below at a time (the window) doubles as
  * long as that brings a quarter more bytes in a time, or answers take no longer
- * than they did: so others do not wait behind more bulk than the connection
- * asks for.
+ * than they did; over a short way up to 8 MiB.  So others do not wait behind
+ * more bulk than the connection asks for.
  *
  * An error is reported once, by the next WRITE, FSYNC, FLUSH or CLOSE of the
  * handle that was written with.  CLOSE goes right behind the last write, and
