@@ -263,15 +263,6 @@ static void it_works_where_there_is_no_ssh(void **state)
  * What is carried
  */
 
-static void start_mount(struct login *login, const char *const options[])
-{
-	char **argv = login_argv(login, "-f", options);
-
-	login->mounted.pid = proc_start(argv, -1, -1, -1);
-	mounted_argv_free(argv);
-	mounted_await(&login->mounted);
-}
-
 static void data_survives_many_changes_of_keys(void **state)
 {
 	static const char *const options[] = {"RekeyLimit=1M", NULL};
@@ -284,7 +275,7 @@ static void data_survives_many_changes_of_keys(void **state)
 		return;
 	}
 	login_works(login, least);
-	start_mount(login, options);
+	login_start(login, options);
 	must_sh("cd '%s'\n"
 		"head -c 32M /dev/urandom >data\n"
 		"cp data '%s/copy'\n"
@@ -444,7 +435,7 @@ static void a_further_connection_has_the_password(void **state)
 
 	serve_with(login, &with);
 	asker_answers(login->mounted.dir, "open sesame\\n");
-	start_mount(login, options);
+	login_start(login, options);
 	use_two_and_lose_both(login);
 	mounted_unmount(&login->mounted);
 }
@@ -461,7 +452,7 @@ static void a_further_connection_has_the_key(void **state)
 		"ssh-keygen -q -p -P '' -N 'so secret' -f '%s' >/dev/null",
 		key, key, key);
 	asker_answers(login->mounted.dir, "so secret\\nwrong\\n");
-	start_mount(login, options);
+	login_start(login, options);
 	asker_was_asked(login->mounted.dir, "Enter passphrase for key '");
 	must_sh("mv '%s' '%s.away'", key, key);
 	use_two_and_lose_both(login);

@@ -59,15 +59,6 @@ configure(struct sshd *sshd, const char *lines, va_list args)
 	file_write(path, text, strlen(text));
 }
 
-void csftpd_configure(struct sshd *sshd, const char *lines, ...)
-{
-	va_list args;
-
-	va_start(args, lines);
-	configure(sshd, lines, args);
-	va_end(args);
-}
-
 /* Where it says that it is ready; the path is short as it has to be. */
 static int open_notify(const struct sshd *sshd, char path[PROC_PATH_MAX])
 {

@@ -24,10 +24,6 @@ csftpd_restart(struct sshd *sshd, const char *lines, ...);
 /* The daemon: csftpd, or what CSFTP_TEST_DAEMON names. */
 void csftpd_program(char path[PROC_PATH_MAX]);
 
-/* Writes the configuration, to be read again. */
-__attribute__((format(printf, 2, 3))) void
-csftpd_configure(struct sshd *sshd, const char *lines, ...);
-
 /* The whole log. */
 void csftpd_log(const struct sshd *sshd, char *text, size_t size);
 

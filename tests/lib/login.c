@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/lib/asker.h"
+#include "tests/lib/proc.h"
 #include "tests/lib/test.h"
 
 static int start_by(void **state, enum transport transport)
@@ -59,12 +60,8 @@ int login_clean_up(void **state)
 	return 0;
 }
 
-/*
- * Words of a command line, each behind -o, up to NULL.
- */
-
-char **login_argv(struct login *login, const char *foreground,
-		  const char *const options[])
+static char **argv_with(struct login *login, const char *foreground,
+			const char *const options[])
 {
 	const char *append[64] = {NULL};
 	size_t n = 0;
@@ -80,15 +77,20 @@ char **login_argv(struct login *login, const char *foreground,
 			    login->mounted.point, append);
 }
 
-/* It mounts, a file can be read, and it unmounts in order. */
-void login_works(struct login *login, const char *const options[])
+void login_start(struct login *login, const char *const options[])
 {
-	char path[PROC_PATH_MAX], program[PROC_PATH_MAX], text[16] = "";
-	char **argv = login_argv(login, "-f", options);
+	char **argv = argv_with(login, "-f", options);
 
 	login->mounted.pid = proc_start(argv, -1, -1, -1);
 	mounted_argv_free(argv);
 	mounted_await(&login->mounted);
+}
+
+void login_works(struct login *login, const char *const options[])
+{
+	char path[PROC_PATH_MAX], program[PROC_PATH_MAX], text[16] = "";
+
+	login_start(login, options);
 	proc_print(path, sizeof(path), "%.4000s/file", login->mounted.point);
 	assert_int_equal(file_read(path, text, sizeof(text)), 6);
 	assert_string_equal(text, "hello\n");
@@ -100,10 +102,9 @@ void login_works(struct login *login, const char *const options[])
 	mounted_unmount(&login->mounted);
 }
 
-/* It does not, and what it says is in login->text. */
 void login_fails(struct login *login, const char *const options[])
 {
-	char **argv = login_argv(login, NULL, options);
+	char **argv = argv_with(login, NULL, options);
 	int status = proc_capture(argv, LOGIN_MS, login->text, LOGIN_TEXT_MAX);
 
 	mounted_argv_free(argv);

@@ -32,11 +32,11 @@ int login_clean_up(void **state);
 void login_forget(void);
 
 /*
- * The words of a command line; each option is behind -o, up to NULL.
- * mounted_argv_free() them.  foreground may be NULL.
+ * Options are words for behind -o, up to NULL.
  */
-char **login_argv(struct login *login, const char *foreground,
-		  const char *const options[]);
+
+/* A mount that stays; mounted_unmount() it. */
+void login_start(struct login *login, const char *const options[]);
 
 /* It mounts, a file can be read, and it unmounts in order. */
 void login_works(struct login *login, const char *const options[]);

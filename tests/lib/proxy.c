@@ -115,33 +115,13 @@ struct proxy_counts proxy_counts(struct proxy *proxy)
 	return order(proxy, (struct proxy_order){.op = PROXY_COUNT});
 }
 
-static bool enough(struct proxy *proxy, const uint64_t *accepted,
-		   const uint64_t *open)
-{
-	struct proxy_counts counts = proxy_counts(proxy);
-
-	return (!accepted || counts.accepted >= *accepted) &&
-	       (!open || counts.open == *open);
-}
-
-static void await(struct proxy *proxy, const uint64_t *accepted,
-		  const uint64_t *open)
+void proxy_await_open(struct proxy *proxy, uint64_t count)
 {
 	int64_t until = proc_now_ms() + PATIENCE_MS;
 	const struct timespec nap = {.tv_nsec = 1000000};
 
-	while (!enough(proxy, accepted, open)) {
+	while (proxy_counts(proxy).open != count) {
 		assert_true(proc_now_ms() < until);
 		(void)nanosleep(&nap, NULL);
 	}
-}
-
-void proxy_await_accepted(struct proxy *proxy, uint64_t count)
-{
-	await(proxy, &count, NULL);
-}
-
-void proxy_await_open(struct proxy *proxy, uint64_t count)
-{
-	await(proxy, NULL, &count);
 }

@@ -61,8 +61,7 @@ void proxy_random(struct proxy *proxy, uint64_t seed, uint64_t mean);
 
 struct proxy_counts proxy_counts(struct proxy *proxy);
 
-/* Wait until so many connections were accepted; until so many are there. */
-void proxy_await_accepted(struct proxy *proxy, uint64_t count);
+/* Waits until so many connections are there. */
 void proxy_await_open(struct proxy *proxy, uint64_t count);
 
 #endif

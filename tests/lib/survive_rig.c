@@ -26,7 +26,8 @@ static void reconnect(struct rig *rig)
 	survive_attach(rig->survive, &rig->cut.relay.fs);
 }
 
-bool rig_drive(void *arg)
+/* One step, which may be a new connection; false: nothing is left to do. */
+static bool rig_drive(void *arg)
 {
 	struct rig *rig = arg;
 

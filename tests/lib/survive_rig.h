@@ -32,8 +32,7 @@ struct rig {
 struct rig *rig_new(const struct survive_config *wish);
 void rig_free(struct rig *rig);
 
-/* One step, which may be a new connection; false: nothing is left to do. */
-bool rig_drive(void *rig);
+/* Until nothing is left to do; that may be a new connection. */
 void rig_settle(struct rig *rig);
 
 /* Cuts once all that was asked is done. */

@@ -90,7 +90,7 @@ void told_done(struct csftp_req *req, const struct csftp_reply *reply)
 		ask->attr = *reply->attr;
 }
 
-bool told_entry(struct csftp_req *req, const struct csftp_entry *entry)
+static bool told_entry(struct csftp_req *req, const struct csftp_entry *entry)
 {
 	(void)entry;
 	((struct told_ask *)req)->entries++;

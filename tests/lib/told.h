@@ -47,7 +47,6 @@ struct told_ask {
 };
 
 void told_done(struct csftp_req *req, const struct csftp_reply *reply);
-bool told_entry(struct csftp_req *req, const struct csftp_entry *entry);
 void told_ask(struct told *session, struct told_ask *ask, struct csftp_req req);
 
 /* OPEN or OPENDIR, and the server gives a handle. */
