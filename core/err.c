@@ -17,7 +17,7 @@ const char *csftp_strerror(enum csftp_err err)
 		[CSFTP_ERR_IO] = "connection broken",
 		[CSFTP_ERR_ALGORITHM] = "no algorithm in common",
 		[CSFTP_ERR_FORGED] = "MAC or signature does not verify",
-		[CSFTP_ERR_DENIED] = "key or passphrase refused",
+		[CSFTP_ERR_DENIED] = "refused",
 		[CSFTP_ERR_CRYPTO] = "libcrypto failed",
 		[CSFTP_ERR_NO_HOST] = "host name not known",
 		[CSFTP_ERR_LOOKUP] = "host name cannot be looked up now",

@@ -14,6 +14,13 @@ uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise)
 		       : otherwise;
 }
 
+uint32_t fusefs_mode(int32_t mask, int32_t otherwise)
+{
+	int32_t bits = mask >= 0 ? mask : otherwise;
+
+	return bits >= 0 ? FUSEFS_MODE_SET | (0777U & ~(uint32_t)bits) : 0;
+}
+
 static uint32_t shown_mode(const struct fusefs *f,
 			   const struct csftp_attr *attr)
 {

@@ -494,14 +494,6 @@ static bool make_layers(struct mount *m)
 	return !err;
 }
 
-/* As libfuse takes masks: what is not masked is there.  -1: no mask. */
-static uint32_t shown_mode(int32_t mask, int32_t otherwise)
-{
-	int32_t bits = mask >= 0 ? mask : otherwise;
-
-	return bits >= 0 ? FUSEFS_MODE_SET | (0777U & ~(uint32_t)bits) : 0;
-}
-
 static bool mount_it(struct mount *m)
 {
 	const struct options *options = &m->options;
@@ -516,8 +508,8 @@ static bool mount_it(struct mount *m)
 		.local_gid = getgid(),
 		.uid = options->uid,
 		.gid = options->gid,
-		.file_mode = shown_mode(options->fmask, options->umask),
-		.dir_mode = shown_mode(options->dmask, options->umask),
+		.file_mode = fusefs_mode(options->fmask, options->umask),
+		.dir_mode = fusefs_mode(options->dmask, options->umask),
 		.max_write = options->max_write,
 		.max_readahead = options->max_readahead,
 		.max_background = options->max_background,
@@ -619,14 +611,11 @@ static bool is_descriptor(const char *path)
  */
 static bool guard_it(struct mount *m)
 {
-	const struct strings *flags = &m->options.mount_flags;
-	bool wanted = false;
+	const char *point = m->options.mountpoint;
 
-	for (size_t i = 0; i < flags->count; i++)
-		wanted |= !strcmp(flags->item[i], "auto_unmount");
-	if (!wanted || geteuid() == 0 || is_descriptor(m->options.mountpoint))
-		return true;
-	if (guard_start(&m->guard, m->options.mountpoint))
+	if (!strings_have(&m->options.mount_flags, "auto_unmount") ||
+	    geteuid() == 0 || is_descriptor(point) ||
+	    guard_start(&m->guard, point))
 		return true;
 	say(m, "auto_unmount: %s", strerror(errno));
 	return false;

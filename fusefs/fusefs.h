@@ -82,6 +82,12 @@ struct fusefs_config {
 };
 
 /*
+ * file_mode or dir_mode for a mask, or for the other one if that is -1, or for
+ * none.  As libfuse takes masks: what is not masked is there.
+ */
+uint32_t fusefs_mode(int32_t mask, int32_t otherwise);
+
+/*
  * argv is for libfuse: a program name and mount options ("-oro"), then NULL.
  * The strings in config have to live as long as the frontend.
  * CSFTP_ERR_ARG: libfuse did not accept argv, and has said why.

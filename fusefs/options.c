@@ -26,6 +26,15 @@ bool strings_add(struct strings *list, const char *text)
 	return true;
 }
 
+bool strings_have(const struct strings *list, const char *text)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (!strcmp(list->item[i], text))
+			return true;
+	}
+	return false;
+}
+
 void strings_release(struct strings *list)
 {
 	for (size_t i = 0; i < list->count; i++)

@@ -138,6 +138,7 @@ const char *options_name(size_t index);
 
 /* False: no memory; the list is as it was. */
 bool strings_add(struct strings *list, const char *text);
+bool strings_have(const struct strings *list, const char *text);
 void strings_release(struct strings *list);
 
 #endif

@@ -23,7 +23,7 @@ enum csftp_err {
 	CSFTP_ERR_IO,	     /* the stream broke; errno is the adapter's */
 	CSFTP_ERR_ALGORITHM, /* no algorithm in common with the peer */
 	CSFTP_ERR_FORGED,    /* a MAC or a signature does not verify */
-	CSFTP_ERR_DENIED,    /* a key or a passphrase was refused */
+	CSFTP_ERR_DENIED,    /* a key, a passphrase or a wish was refused */
 	CSFTP_ERR_CRYPTO,    /* libcrypto could not do it */
 	CSFTP_ERR_NO_HOST,   /* there is no host of that name */
 	CSFTP_ERR_LOOKUP,    /* nobody says whether there is one */
