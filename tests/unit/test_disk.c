@@ -444,8 +444,9 @@ static void names_that_are_kept_have_a_ceiling(void **state)
 		assert_true(place->disk[0].names_len > 400);
 		assert_int_equal(fs_opendir(c, ""), 0);
 		second = c->fh;
-		assert_int_equal(fs_readdir(c, second, &(struct fs_names){0}, 0),
-				 ENOMEM);
+		assert_int_equal(
+			fs_readdir(c, second, &(struct fs_names){0}, 0),
+			ENOMEM);
 		assert_int_equal(fs_close(c, second), 0);
 		assert_int_equal(fs_close(c, first), 0);
 		assert_int_equal(place->disk[0].names_len, 0);
