@@ -22,7 +22,8 @@
 #define ASK_DIR	    0x100U /* what the directory is that path is in */
 #define ASK_DIR2    0x200U
 #define ASKS	    10U
-#define OF_SECOND   (ASK_PATH2 | ASK_SPACE2 | ASK_INSIDE2 | ASK_NAMES2 | ASK_DIR2)
+
+#define OF_SECOND (ASK_PATH2 | ASK_SPACE2 | ASK_INSIDE2 | ASK_NAMES2 | ASK_DIR2)
 
 /* Names looked through for one; who has more does without. */
 #define NAMES_MAX 200000U

@@ -1,6 +1,6 @@
 /*
- * csftpfs with SSH of its own: who the server is, by known_hosts.  What ssh says
- * of the same server is what csftpfs says.
+ * csftpfs with SSH of its own: who the server is, by known_hosts.  What ssh
+ * says of the same server is what csftpfs says.
  */
 #include <stdlib.h>
 #include <string.h>
