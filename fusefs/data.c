@@ -327,6 +327,13 @@ void fusefs_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		file_use(op, file_from(fi), fsync_go);
 }
 
+/*
+ * A server does one thing after the other, and nobody is answered during a
+ * copy: so it takes no longer than what a disk writes in a moment.  Whoever
+ * copies more calls again.
+ */
+#define COPY_MAX ((size_t)16 << 20)
+
 static void copy_finish(struct fuse_op *op)
 {
 	int err = op_err(op);
@@ -388,6 +395,6 @@ void fusefs_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	op->fi = *fi_out;
 	op->off = (uint64_t)off_in;
 	op->off2 = (uint64_t)off_out;
-	op->size = len;
+	op->size = len < COPY_MAX ? len : COPY_MAX;
 	file_use(op, file_from(fi_in), copy_to);
 }

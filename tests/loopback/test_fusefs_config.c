@@ -215,6 +215,28 @@ static void sync_read_asks_for_one_piece_at_a_time(void **state)
 	assert_int_equal(rig->tap.held_most, 1);
 }
 
+static void copy_body(void)
+{
+	const off_t size = 20 << 20;
+	int from = rig_open("f", "");
+	int to = rig_open("g", "");
+
+	NEED(ftruncate(from, size) == 0);
+	NEED(copy_file_range(from, NULL, to, NULL, (size_t)size, 0) ==
+	     16 << 20);
+	NEED(copy_file_range(from, NULL, to, NULL, (size_t)size, 0) == 4 << 20);
+	NEED(lseek(to, 0, SEEK_END) == size);
+	NEED(close(from) == 0 && close(to) == 0);
+}
+
+static void a_copy_leaves_room_for_others(void **state)
+{
+	struct rig *rig = rig_with(state);
+
+	rig_run(rig, copy_body);
+	assert_int_equal(rig->tap.count[CSFTP_OP_COPY_RANGE], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +247,7 @@ int main(void)
 		RIG_TEST(direct_io_asks_each_time),
 		RIG_TEST(the_kernel_is_told_its_limits),
 		RIG_TEST(sync_read_asks_for_one_piece_at_a_time),
+		RIG_TEST(a_copy_leaves_room_for_others),
 		RIG_TEST(what_grew_elsewhere_is_not_cut_after_an_open),
 	};
 
