@@ -67,17 +67,11 @@ static struct file *file_new(struct fuse_op *op, struct inode *node)
 	return file;
 }
 
-/* One that no descriptor belongs to goes with its last user. */
-struct file *file_for_places(struct file *file)
+/* No descriptor belongs to it; it goes with its last user. */
+static struct file *places_new(struct file *file)
 {
-	struct file *other = file->node->files;
+	struct file *other = file_alloc(file->f, file->node);
 
-	while (other && (other->dead || !(other->flags & CSFTP_OPEN_WRITE) ||
-			 (other->flags & CSFTP_OPEN_APPEND)))
-		other = other->next;
-	if (other)
-		return other;
-	other = file_alloc(file->f, file->node);
 	if (other) {
 		other->flags = CSFTP_OPEN_WRITE;
 		other->state = FILE_CLOSED;
@@ -86,9 +80,22 @@ struct file *file_for_places(struct file *file)
 	return other;
 }
 
+struct file *file_for_places(struct file *file)
+{
+	struct file *other = file->node->files;
+
+	if (file->places)
+		return file->places;
+	while (other && (other->dead || !(other->flags & CSFTP_OPEN_WRITE) ||
+			 (other->flags & CSFTP_OPEN_APPEND)))
+		other = other->next;
+	return other ? other : places_new(file);
+}
+
 static void file_free(struct file *file)
 {
 	struct fusefs *f = file->f;
+	struct file *places = file->places;
 
 	if (file->prev)
 		file->prev->next = file->next;
@@ -105,6 +112,8 @@ static void file_free(struct file *file)
 	inodes_unpin(f->inodes, file->node);
 	free(file->path);
 	free(file);
+	if (places)
+		file_unuse(places);
 }
 
 /* The last that can be done about an error: nobody is left to be told. */
@@ -359,14 +368,33 @@ static void rescued(struct fuse_op *op, int err)
 	op->rescue(op, err);
 }
 
+/* One that appends and can be mapped: pages have a place without a name, too. */
+static struct file *needs_places(const struct inode *node)
+{
+	const uint32_t both = CSFTP_OPEN_READ | CSFTP_OPEN_APPEND;
+	struct file *file = node->files;
+
+	while (file && (file->released || file->dead || file->places ||
+			(file->flags & both) != both))
+		file = file->next;
+	return file;
+}
+
 bool file_rescue(struct fuse_op *op, struct inode *node,
 		 void (*go)(struct fuse_op *op, int err))
 {
 	struct file *file = node ? node->files : NULL;
+	struct file *owner;
 
 	while (file &&
 	       (file->state == FILE_OPEN || file->released || file->dead))
 		file = file->next;
+	owner = node && !file ? needs_places(node) : NULL;
+	if (owner) {
+		file = owner->places = places_new(owner);
+		if (file)
+			file->busy++; /* the owner's */
+	}
 	if (!file)
 		return false;
 	op->rescue = go;

@@ -252,6 +252,7 @@ struct file {
 	struct file *all_prev;
 	struct fuse_op *waiting;
 	struct fuse_op *flush; /* those who wait for CLOSE */
+	struct file *places;   /* its own of file_for_places(), or NULL */
 	char *path;	       /* of the OPEN on its way */
 	csftp_fh fh;
 	enum file_state state;
@@ -292,13 +293,14 @@ struct file *file_of(const struct inode *node, uint32_t flags);
 /*
  * A file to write through what has a place, such as pages of a mapping, where
  * the one at hand is open for appending, and would ignore it.  Made if need be,
- * for which the node has to have a name yet; NULL: no memory.
+ * for which the node has to have a name yet; one that can be mapped has got its
+ * own when the name goes, see file_rescue().  NULL: no memory.
  */
 struct file *file_for_places(struct file *file);
 
 /*
- * True: a file of the node has to be opened again before the node loses its
- * name; go is called when that is done or has failed.
+ * True: a file of the node has to be opened, again or for places, before the
+ * node loses its name; go is called when that is done or has failed.
  */
 bool file_rescue(struct fuse_op *op, struct inode *node,
 		 void (*go)(struct fuse_op *op, int err));

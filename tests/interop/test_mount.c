@@ -716,6 +716,26 @@ static void what_is_appended_to_can_be_mapped(void **state)
 	assert_text(place->served, "f", "01xyz56789more");
 }
 
+static void it_can_be_so_after_its_name_is_gone(void **state)
+{
+	struct place *place = *state;
+	char *map, got[10];
+	int fd;
+
+	put_text(place->here, "f", "0123456789");
+	fd = openat(place->here, "f", O_RDWR | O_APPEND | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(unlinkat(place->here, "f", 0), 0);
+	map = mmap(NULL, 10, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_true(map != MAP_FAILED);
+	memcpy(map + 2, "xyz", 3);
+	assert_int_equal(msync(map, 10, MS_SYNC), 0);
+	munmap(map, 10);
+	assert_int_equal(pread(fd, got, 10, 0), 10);
+	assert_memory_equal(got, "01xyz56789", 10);
+	close(fd);
+}
+
 static void what_others_make_is_seen_after_a_remount(void **state)
 {
 	struct place *place = *state;
@@ -763,6 +783,7 @@ static const struct CMUnitTest claims[] = {
 	ON_A_MOUNT(a_descriptor_that_lives_on_stays_with_its_file),
 	ON_A_MOUNT(a_descriptor_that_lives_on_writes_on),
 	ON_A_MOUNT(what_is_appended_to_can_be_mapped),
+	ON_A_MOUNT(it_can_be_so_after_its_name_is_gone),
 	ON_A_MOUNT(what_others_make_is_seen_after_a_remount),
 	ON_A_MOUNT(a_file_can_be_copied_into_itself),
 };
