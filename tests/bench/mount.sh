@@ -12,7 +12,9 @@
 # CSFTP_BENCH_ONLY     a pattern of measurements: "*"
 # CSFTP_BENCH_WAYS     "sshfs:sftp rclone:sftp csftpfs:sftp csftpfs:csftp";
 #                      csftpfs-ssh:sftp has transport=ssh, and
-#                      csftpfs-native:csftpd is to our daemon
+#                      csftpfs-native:csftpd is to our daemon;
+#                      csftpfs-async:sftp and rclone-deferred:sftp write behind
+#                      close(2), and only what is before it counts
 # CSFTP_BENCH_MIB      of the large file: 256
 # CSFTP_BENCH_FILES    small files that are made and read: 1000
 # CSFTP_BENCH_CIPHER   aes128-gcm@openssh.com
@@ -180,17 +182,22 @@ mount_it()
 	*) options+=(-o "sftp_server=${1#*:}") ;;
 	esac
 	case $program in
-	rclone)
+	rclone*)
 		# Without a cache of files what is written is written at its
 		# close, as with the others.
+		options=(--vfs-cache-mode off)
+		[ "$program" = rclone ] || options=(--vfs-cache-mode writes
+			--vfs-write-back 1s --cache-dir "$dir/cache")
 		rclone mount ":sftp:$dir/served" "$point" --daemon \
 			--config /dev/null --sftp-host 127.0.0.1 \
 			--sftp-port "$far_port" --sftp-user "$(id -un)" \
 			--sftp-key-file "$dir/user" \
-			--sftp-set-modtime=false --log-file "$dir/rclone.log"
+			--sftp-set-modtime=false --log-file "$dir/rclone.log" \
+			"${options[@]}"
 		return
 		;;
-	csftpfs-*) options+=(-o "transport=${program#*-}") ;;&
+	csftpfs-async) options+=(-o durability=async) ;;&
+	csftpfs-ssh | csftpfs-native) options+=(-o "transport=${program#*-}") ;;&
 	csftpfs*) program=$build/csftpfs ;;
 	esac
 	"$program" -F "$dir/far_config" "${options[@]}" \
@@ -285,6 +292,18 @@ verify()
 	esac
 }
 
+# What is written behind close(2): rclone does so as long as it is mounted, and
+# csftpfs ends when all is.
+await()
+{
+	local attempt
+	for attempt in {1..300}; do
+		! verify "$1" >/dev/null 2>&1 || return 0
+		sleep 1
+	done
+	: "$attempt"
+}
+
 median()
 {
 	sort -n | awk '{ v[NR] = $1 }
@@ -337,7 +356,7 @@ measure_one()
 {
 	local rtt=$1 way=$2 what=$3
 	rm -rf "$dir/out" "$dir/served/copy" "$dir/served/large.copy" \
-		"$dir/large.back"
+		"$dir/large.back" "$dir/cache"
 	[ "$what" != remove ] || cp -r "$dir/tree" "$dir/served/copy"
 	mount_it "$way"
 	memory "$way" VmRSS
@@ -346,7 +365,9 @@ measure_one()
 	fi
 	timed "$what" >>"$dir/$rtt.$way.$what"
 	memory "$way" VmHWM
+	case $way in rclone-deferred:*) await "$what" ;; esac
 	unmount_it
+	case $way in csftpfs-async:*) await "$what" ;; esac
 	verify "$what" >/dev/null ||
 		echo "bench: $way $what is not what it should be" >&2
 }
