@@ -368,7 +368,7 @@ static void rescued(struct fuse_op *op, int err)
 	op->rescue(op, err);
 }
 
-/* One that appends and can be mapped: pages have a place without a name, too. */
+/* It appends and can be mapped: pages have a place without a name, too. */
 static struct file *needs_places(const struct inode *node)
 {
 	const uint32_t both = CSFTP_OPEN_READ | CSFTP_OPEN_APPEND;
