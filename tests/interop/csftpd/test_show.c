@@ -4,13 +4,22 @@
 #include "tests/lib/csftpd.h"
 #include "tests/lib/test.h"
 
-/* A script in the directory, with $dir for it and $csftpd. */
+/*
+ * A script in the directory, with $dir for it and $csftpd; and begin, which
+ * starts it where nobody can listen.
+ */
 static void sh(const char *dir, const char *script)
 {
 	char program[PROC_PATH_MAX];
 
 	csftpd_program(program);
 	must_sh("cd '%s' && dir=$PWD csftpd='%s'\n"
+		"begin() {\n"
+		"\tok=0\n"
+		"\t$csftpd -D -e -o ListenAddress=192.0.2.1 \"$@\" || "
+		"ok=$?\n"
+		"\ttest $ok = 1\n"
+		"}\n"
 		"%s",
 		dir, program, script);
 }
@@ -32,7 +41,7 @@ static int drop(void **state)
 
 static void a_host_key_is_made_where_there_is_none(void **state)
 {
-	sh(*state, "$csftpd -t -o Port=1 -h new/place/key 2>said\n"
+	sh(*state, "begin -h new/place/key 2>said\n"
 		   "grep -q 'made the host key new/place/key' said\n"
 		   "test \"$(stat -c %a new/place/key)\" = 600\n"
 		   "test \"$(stat -c %a new/place)\" = 700\n"
@@ -71,15 +80,20 @@ static void a_host_key_that_is_not_named_has_its_place(void **state)
 	   "echo \"some:x:12345:12345::$dir/home:/bin/sh\" >/etc/passwd\n"
 	   "cp \"$csftpd\" own\n"
 	   "./own -T >shown 2>said\n"
+	   "grep -q 'would make the host key /etc' said\n"
+	   "test ! -e /etc/csftp\n"
+	   "listen=ListenAddress=192.0.2.1\n"
+	   "if ./own -D -e -o $listen 2>said; then exit 9; fi\n"
 	   "grep -qx 'hostkey /etc/csftp/ssh_host_ed25519_key' shown\n"
 	   "grep -q 'made the host key /etc/csftp/ssh_host_ed25519_key' said\n"
 	   "test -s /etc/csftp/ssh_host_ed25519_key.pub\n"
-	   "own=$dir/home/.config/csftp/ssh_host_ed25519_key\n"
-	   "setpriv --reuid 12345 --regid 12345 --clear-groups "
-	   "./own -T >shown 2>said\n"
-	   "grep -qx \"hostkey $own\" shown\n"
-	   "grep -q \"made the host key $own\" said\n"
-	   "test \"$(stat -c '%u %a' $own)\" = '12345 600'\n"
+	   "key=$dir/home/.config/csftp/ssh_host_ed25519_key\n"
+	   "as='setpriv --reuid 12345 --regid 12345 --clear-groups'\n"
+	   "$as ./own -T >shown 2>said\n"
+	   "grep -qx \"hostkey $key\" shown\n"
+	   "if $as ./own -D -e -o $listen 2>said; then exit 9; fi\n"
+	   "grep -q \"made the host key $key\" said\n"
+	   "test \"$(stat -c '%u %a' $key)\" = '12345 600'\n"
 	   "END\n"
 	   "dir=$dir csftpd=$csftpd unshare -m sh inside\n");
 }
@@ -90,7 +104,7 @@ static void starts_at_the_same_time_make_one_key(void **state)
 	sh(*state, "for round in 1 2 3 4 5 6 7 8; do\n"
 		   "\tpids=\n"
 		   "\tfor i in 1 2 3; do\n"
-		   "\t\t$csftpd -t -h $round/key 2>/dev/null &\n"
+		   "\t\tbegin -h $round/key 2>/dev/null &\n"
 		   "\t\tpids=\"$pids $!\"\n"
 		   "\tdone\n"
 		   "\tfor pid in $pids; do wait $pid; done\n"
