@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "server/descriptor.h"
 #include "server/events.h"
 #include "server/json.h"
 
@@ -46,17 +46,6 @@ static int open_file(const char *path)
 	return fd;
 }
 
-/* Nothing can be written there, whatever it was opened for. */
-static bool is_listening(int fd)
-{
-	socklen_t len = sizeof(int);
-	int listening = 0;
-
-	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
-		       0 &&
-	       listening != 0;
-}
-
 /* A descriptor that we were started with, and may write to. */
 static int check_fd(const char *digits)
 {
@@ -73,7 +62,7 @@ static int check_fd(const char *digits)
 	if (flags < 0)
 		return -1;
 	if ((flags & O_ACCMODE) == O_RDONLY || (flags & O_PATH) ||
-	    is_listening((int)number)) {
+	    descriptor_listens((int)number)) {
 		errno = EBADF;
 		return -1;
 	}

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "core/wire.h"
-#include "server/regular.h"
+#include "server/descriptor.h"
 
 enum { TEXT_MAX = 64 * 1024, SEED = 32, POINT = 32 };
 
@@ -268,7 +268,7 @@ static bool load(struct hostkey *key, const char *path,
 {
 	const char *wrong;
 	struct stat st;
-	int fd = regular_open(path, &st, &wrong);
+	int fd = descriptor_of_file(path, &st, &wrong);
 	bool good;
 
 	if (fd < 0)

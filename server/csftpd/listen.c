@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/descriptor.h"
+
 enum { FIRST_GIVEN = 3, BACKLOG = 1024 };
 
 static void name_it(struct listening *listening, size_t i)
@@ -38,28 +40,19 @@ static bool add(struct listening *listening, int fd)
 	return true;
 }
 
-static bool is_listening(int fd)
-{
-	socklen_t len = sizeof(int);
-	int listening = 0;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
-		return false;
-	errno = EINVAL;
-	return listening;
-}
-
-/* Takes it over; false: errno. */
-static bool take(struct listening *listening, int fd)
+/* Takes it over; or a sentence that says why not. */
+static const char *take(struct listening *listening, int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || !is_listening(fd) ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+	if (flags < 0)
+		return "is not open";
+	if (!descriptor_listens(fd))
+		return "is no socket that listens";
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
 	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return false;
-	errno = EMFILE;
-	return add(listening, fd);
+		return strerrordesc_np(errno);
+	return add(listening, fd) ? NULL : "is one too many";
 }
 
 /*
@@ -78,12 +71,12 @@ static bool take_given(struct listening *listening, char why[SETTINGS_WHY_MAX])
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
 	for (int fd = FIRST_GIVEN; count > 0; count--, fd++) {
-		if (take(listening, fd))
+		const char *wrong = take(listening, fd);
+
+		if (!wrong)
 			continue;
 		(void)snprintf(why, SETTINGS_WHY_MAX,
-			       "LISTEN_FDS: descriptor %d is no socket that "
-			       "listens: %s",
-			       fd, strerror(errno));
+			       "LISTEN_FDS: descriptor %d %s", fd, wrong);
 		return false;
 	}
 	listening->given = listening->count > 0;

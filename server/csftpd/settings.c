@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "server/csftpd/settings_impl.h"
-#include "server/regular.h"
+#include "server/descriptor.h"
 
 bool settings_wrong(struct settings_reader *reader, const char *format, ...)
 {
@@ -167,7 +167,7 @@ static bool read_file(struct settings_reader *reader, const char *path)
 {
 	const char *why, *kept = settings_keep(reader, path);
 	struct stat st;
-	int fd = regular_open(path, &st, &why);
+	int fd = descriptor_of_file(path, &st, &why);
 	char *text;
 
 	reader->source = 2;

@@ -1,9 +1,9 @@
-#include "server/regular.h"
+#include "server/descriptor.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -17,7 +17,7 @@ static bool is_fine(const struct stat *st)
 		st->st_rdev == makedev(MEMORY_DEVICES, NULL_DEVICE));
 }
 
-int regular_open(const char *path, struct stat *st, const char **why)
+int descriptor_of_file(const char *path, struct stat *st, const char **why)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
@@ -29,4 +29,14 @@ int regular_open(const char *path, struct stat *st, const char **why)
 	if (*why && fd >= 0)
 		(void)close(fd);
 	return *why ? -1 : fd;
+}
+
+bool descriptor_listens(int fd)
+{
+	socklen_t len = sizeof(int);
+	int listening = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) ==
+		       0 &&
+	       listening != 0;
 }
