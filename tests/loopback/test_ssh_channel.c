@@ -319,18 +319,24 @@ static void of_a_large_window_little_is_held_back(void **state)
 	ssh_rig_stop(&rig);
 }
 
+/* A channel whose server grants 64 KiB at first and may grant 1 MB. */
+static uint32_t small_window(struct ssh_rig *rig)
+{
+	ssh_rig_init(rig);
+	rig->server.config.window = 65536;
+	rig->server.config.window_max = 1000000;
+	ssh_rig_start(rig);
+	ssh_rig_login(rig);
+	return ssh_rig_channel(rig);
+}
+
 static void a_window_that_is_used_up_quickly_grows(void **state)
 {
 	struct ssh_rig rig;
 	uint32_t channel;
 
 	(void)state;
-	ssh_rig_init(&rig);
-	rig.server.config.window = 65536;
-	rig.server.config.window_max = 1000000;
-	ssh_rig_start(&rig);
-	ssh_rig_login(&rig);
-	channel = ssh_rig_channel(&rig);
+	channel = small_window(&rig);
 	for (int i = 0; i < 2000; i++) {
 		(void)ssh_side_send(&rig.client, channel, 16384);
 		ssh_rig_run(&rig);
@@ -346,12 +352,7 @@ static void a_window_that_takes_a_long_round_trip_grows(void **state)
 	uint32_t channel;
 
 	(void)state;
-	ssh_rig_init(&rig);
-	rig.server.config.window = 65536;
-	rig.server.config.window_max = 1000000;
-	ssh_rig_start(&rig);
-	ssh_rig_login(&rig);
-	channel = ssh_rig_channel(&rig);
+	channel = small_window(&rig);
 	for (int i = 0; i < 64; i++) {
 		rig.now_ms += 500;
 		(void)ssh_side_send(&rig.client, channel, 16384);

@@ -134,7 +134,8 @@ static void many_little_writes_are_bounded_too(void **state)
 	assert_int_equal(fs_close(world->c, fh), 0);
 }
 
-static void the_window_grows_where_that_brings_more(void **state)
+/* So many pieces, by a window of two at first over 100 ms. */
+static csftp_fh written_far_away(void **state, uint64_t pieces)
 {
 	struct behind *world = *state;
 	csftp_fh fh;
@@ -143,8 +144,19 @@ static void the_window_grows_where_that_brings_more(void **state)
 	world->far.trip_ms = 100;
 	behind_ready(state);
 	fh = behind_open(world, "/f", BEHIND_NEW);
-	for (uint64_t at = 0; at < 64 * BEHIND_PIECE; at += BEHIND_PIECE)
-		assert_int_equal(behind_put(world, fh, at, BEHIND_PIECE), 0);
+	for (uint64_t i = 0; i < pieces; i++)
+		assert_int_equal(
+			behind_put(world, fh, i * BEHIND_PIECE, BEHIND_PIECE),
+			0);
+	return fh;
+}
+
+static void the_window_grows_where_that_brings_more(void **state)
+{
+	struct behind *world = *state;
+	csftp_fh fh;
+
+	fh = written_far_away(state, 64);
 	assert_true(world->far.later.most <= 4);
 	world->far.trips = 0;
 	assert_int_equal(fs_close(world->c, fh), 0);
@@ -159,12 +171,7 @@ static void over_a_long_way_it_doubles_with_each_round_trip(void **state)
 	struct behind *world = *state;
 	csftp_fh fh;
 
-	world->config.window_first = 2 * BEHIND_PIECE;
-	world->far.trip_ms = 100;
-	behind_ready(state);
-	fh = behind_open(world, "/f", BEHIND_NEW);
-	for (uint64_t at = 0; at < 126 * BEHIND_PIECE; at += BEHIND_PIECE)
-		assert_int_equal(behind_put(world, fh, at, BEHIND_PIECE), 0);
+	fh = written_far_away(state, 126);
 	world->far.trips = 0;
 	assert_int_equal(fs_close(world->c, fh), 0);
 	/* And CLOSE, which waits for nobody. */
