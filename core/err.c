@@ -1,5 +1,7 @@
 #include "csftp/err.h"
 
+#include <string.h>
+
 const char *csftp_strerror(enum csftp_err err)
 {
 	static const char *const text[CSFTP_ERR_COUNT] = {
@@ -24,4 +26,13 @@ const char *csftp_strerror(enum csftp_err err)
 	};
 
 	return (unsigned)err < CSFTP_ERR_COUNT ? text[err] : "unknown error";
+}
+
+const char *csftp_strerror_io(enum csftp_err err, int errnum)
+{
+	const char *text = NULL;
+
+	if (err == CSFTP_ERR_IO && errnum > 0)
+		text = strerrordesc_np(errnum);
+	return text ? text : csftp_strerror(err);
 }

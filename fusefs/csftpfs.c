@@ -186,9 +186,7 @@ static void say_failed(struct mount *m, enum csftp_err err)
 		    host_name(m), carrier, WTERMSIG(status));
 	else
 		say(m, "%s: connection failed: %s", host_name(m),
-		    err == CSFTP_ERR_IO	      ? strerror(why)
-		    : err == CSFTP_ERR_DENIED ? "refused"
-					      : csftp_strerror(err));
+		    csftp_strerror_io(err, why));
 }
 
 static bool make_line(struct mount *m)

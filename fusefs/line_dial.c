@@ -118,8 +118,7 @@ void line_lose(struct line *line, enum csftp_err why)
 	    connect_program(line->config.connector))
 		why = CSFTP_ERR_EOF;
 	(void)snprintf(reason, sizeof(reason), "%s",
-		       why == CSFTP_ERR_IO ? strerror(errno)
-					   : csftp_strerror(why));
+		       csftp_strerror_io(why, errno));
 	if (was_up) {
 		line_say(line, "connection to %s lost: %s", line->config.host,
 			 reason);
@@ -255,8 +254,7 @@ static void not_made(struct line *line, enum csftp_err err, int why)
 {
 	line->denied = err == CSFTP_ERR_DENIED;
 	if (!line->denied)
-		tell_not_made(line, err == CSFTP_ERR_IO ? strerror(why)
-							: csftp_strerror(err));
+		tell_not_made(line, csftp_strerror_io(err, why));
 	plan_try(line);
 }
 

@@ -33,8 +33,7 @@ static bool open_audit(struct session *session, const char *target)
 	err = audit_open(&session->audit, &config);
 	if (err != CSFTP_OK) {
 		log_fatal(session->log, "audit to %s: %s", config.target,
-			  err == CSFTP_ERR_IO ? strerror(errno)
-					      : csftp_strerror(err));
+			  csftp_strerror_io(err, errno));
 		return false;
 	}
 	err = audit_session(session->audit, "session-open") == 0 ? CSFTP_OK

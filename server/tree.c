@@ -104,7 +104,7 @@ static bool open_files(struct tree *tree, uint32_t handles)
 		return true;
 	log_fatal(tree->log, "%s%s: %s", config.root ? config.root : "/",
 		  options->view_count > 0 ? ", or the top of a view" : "",
-		  err == CSFTP_ERR_IO ? strerror(errno) : csftp_strerror(err));
+		  csftp_strerror_io(err, errno));
 	return false;
 }
 

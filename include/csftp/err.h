@@ -36,4 +36,7 @@ enum csftp_err {
 /* A short English text without a full stop; static, never NULL. */
 CSFTP_API const char *csftp_strerror(enum csftp_err err);
 
+/* The same; for CSFTP_ERR_IO that of errnum, the errno which came with it. */
+CSFTP_API const char *csftp_strerror_io(enum csftp_err err, int errnum);
+
 #endif

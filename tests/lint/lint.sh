@@ -143,7 +143,7 @@ engines()
 			BEGIN {
 				n = split("memcpy memmove memset memcmp memchr " \
 				"strlen strcmp strncmp strchr strrchr strnlen " \
-				"strspn strcspn qsort " \
+				"strspn strcspn strerrordesc_np qsort " \
 				"nettle_sha256 nettle_sha384 nettle_sha512 " \
 				"nettle_sha224 nettle_sha1 nettle_md5 " \
 				"malloc calloc realloc aligned_alloc free " \

@@ -1,6 +1,7 @@
 #include "core/errmap.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "csftp/err.h"
@@ -108,6 +109,19 @@ static void every_error_has_its_own_text(void **state)
 	assert_string_equal(csftp_strerror(CSFTP_ERR_COUNT), "unknown error");
 }
 
+static void of_a_broken_stream_errno_tells_why(void **state)
+{
+	(void)state;
+	assert_string_equal(csftp_strerror_io(CSFTP_ERR_IO, ECONNREFUSED),
+			    "Connection refused");
+	assert_string_equal(csftp_strerror_io(CSFTP_ERR_IO, 0),
+			    csftp_strerror(CSFTP_ERR_IO));
+	assert_string_equal(csftp_strerror_io(CSFTP_ERR_IO, INT_MAX),
+			    csftp_strerror(CSFTP_ERR_IO));
+	assert_string_equal(csftp_strerror_io(CSFTP_ERR_EOF, ECONNREFUSED),
+			    csftp_strerror(CSFTP_ERR_EOF));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +132,7 @@ int main(void)
 		cmocka_unit_test(a_text_of_another_status_is_not_believed),
 		cmocka_unit_test(statuses_are_those_of_openssh),
 		cmocka_unit_test(every_error_has_its_own_text),
+		cmocka_unit_test(of_a_broken_stream_errno_tells_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
