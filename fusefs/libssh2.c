@@ -13,6 +13,7 @@
 #include "core/wire.h"
 #include "fusefs/ssh_dial.h"
 #include "fusefs/ssh_hosts.h"
+#include "fusefs/ssh_methods.h"
 
 #define GRACE_MS    1000U
 #define PATIENCE_MS 120000
@@ -23,7 +24,6 @@
 #define OUT_BYTES (256U * 1024U)
 
 /* The order of ssh_config(5), without what we do not have. */
-#define PREFERRED "publickey,keyboard-interactive,password"
 
 enum { SLICES = 32 };
 
@@ -334,54 +334,13 @@ static int by_keyboard(struct session *s)
 	return code;
 }
 
-struct method {
-	const char *name;
-	int (*run)(struct session *s);
+typedef int method_run(struct session *s);
+
+static method_run *const methods[] = {
+	[SSH_METHOD_PUBLICKEY] = by_keys,
+	[SSH_METHOD_KEYBOARD] = by_keyboard,
+	[SSH_METHOD_PASSWORD] = by_password,
 };
-
-static const struct method methods[] = {
-	{"publickey", by_keys},
-	{"keyboard-interactive", by_keyboard},
-	{"password", by_password},
-};
-
-static bool list_has(const char *list, const char *name, size_t len)
-{
-	while (*list) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && !strncmp(list, name, n))
-			return true;
-		list += n + (list[n] ? 1 : 0);
-	}
-	return false;
-}
-
-static const struct method *choose(const struct session *s, const char *offered,
-				   unsigned *left)
-{
-	const bool wanted[] = {s->config->pubkey, s->config->keyboard,
-			       s->config->password};
-	const char *at =
-		s->config->preferred ? s->config->preferred : PREFERRED;
-
-	while (*at) {
-		size_t len = strcspn(at, ",");
-
-		for (size_t i = 0; i < sizeof(methods) / sizeof(*methods);
-		     i++) {
-			if (strlen(methods[i].name) != len ||
-			    strncmp(methods[i].name, at, len) != 0 ||
-			    !(*left & 1U << i) || !wanted[i] ||
-			    !list_has(offered, at, len))
-				continue;
-			*left &= ~(1U << i);
-			return &methods[i];
-		}
-		at += len + (at[len] ? 1 : 0);
-	}
-	return NULL;
-}
 
 /* The methods that can go on now, by asking with none. */
 static bool ask_methods(struct session *s, char *out, size_t size)
@@ -399,27 +358,27 @@ static bool ask_methods(struct session *s, char *out, size_t size)
  * What was tried may have been right and not enough, which libssh2 does not
  * tell: then the server offers something else by now.
  */
-static const struct method *next_method(struct session *s, char *offered,
-					size_t size, unsigned *left)
+static bool next_method(struct session *s, char *offered, size_t size,
+			unsigned *left, enum ssh_method *method)
 {
-	const struct method *method = choose(s, offered, left);
+	bool found = ssh_method_next(s->config, offered, left, method);
 	char *before;
 
-	if (method)
-		return method;
+	if (found)
+		return true;
 	before = strdup(offered);
 	if (before && ask_methods(s, offered, size) && *offered &&
 	    strcmp(before, offered) != 0)
-		method = choose(s, offered, left);
+		found = ssh_method_next(s->config, offered, left, method);
 	free(before);
-	return method;
+	return found;
 }
 
 static enum csftp_err log_in(struct session *s)
 {
-	const struct method *method;
+	enum ssh_method method;
 	char offered[512];
-	unsigned left = UINT32_MAX;
+	unsigned left = SSH_METHODS_ALL;
 	int code = LIBSSH2_ERROR_AUTHENTICATION_FAILED;
 
 	if (!ask_methods(s, offered, sizeof(offered)))
@@ -427,9 +386,10 @@ static enum csftp_err log_in(struct session *s)
 			       ? CSFTP_OK
 			       : err_of(s, "authentication");
 	while (is_refusal(code) &&
-	       (method = next_method(s, offered, sizeof(offered), &left))) {
-		talk_detail(s->talk, "authentication by %s", method->name);
-		code = method->run(s);
+	       next_method(s, offered, sizeof(offered), &left, &method)) {
+		talk_detail(s->talk, "authentication by %s",
+			    ssh_method_name(method));
+		code = methods[method](s);
 	}
 	if (code == 0 || libssh2_userauth_authenticated(s->ssh))
 		return CSFTP_OK;

@@ -9,6 +9,7 @@
 
 #include "fusefs/connect.h"
 #include "fusefs/run.h"
+#include "fusefs/ssh_methods.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -569,13 +570,8 @@ static void check_identity(struct ssh_config *config, const char *path)
 
 static bool knows_method(const char *preferred)
 {
-	static const char *const methods[] = {"publickey", "password",
-					      "keyboard-interactive"};
-
-	if (!preferred)
-		return true;
-	for (size_t i = 0; i < ARRAY_LEN(methods); i++)
-		if (strstr(preferred, methods[i]))
+	for (unsigned i = 0; i < SSH_METHOD_COUNT; i++)
+		if (ssh_method_is_in(preferred, i))
 			return true;
 	return false;
 }

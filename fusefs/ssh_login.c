@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "fusefs/ssh_hosts.h"
+#include "fusefs/ssh_methods.h"
 
 /* The order of ssh_config(5), without what we do not have. */
-#define PREFERRED "publickey,keyboard-interactive,password"
 
 /* How long one answer may take: PAM can be slow. */
 #define PATIENCE_MS 120000U
@@ -144,18 +144,6 @@ static enum outcome await_end(struct ssh_login *login, enum csftp_err err,
 	return outcome;
 }
 
-static bool list_has(const char *list, const char *name, size_t len)
-{
-	while (*list) {
-		size_t n = strcspn(list, ",");
-
-		if (n == len && !strncmp(list, name, n))
-			return true;
-		list += n + (list[n] ? 1 : 0);
-	}
-	return false;
-}
-
 /*
  * Keys
  */
@@ -222,7 +210,8 @@ static enum outcome by_keys(struct ssh_login *login, bool *partial)
 		if (!identity->in_agent && !identity->has_private)
 			continue;
 		outcome = try_key(login, identity, partial);
-		if (*partial || !list_has(login->methods, "publickey", 9))
+		if (*partial ||
+		    !ssh_method_is_in(login->methods, SSH_METHOD_PUBLICKEY))
 			break;
 	}
 	ssh_keyring_end(login->keys);
@@ -373,50 +362,13 @@ static enum outcome by_keyboard(struct ssh_login *login, bool *partial)
  * All of it
  */
 
-struct method {
-	const char *name;
-	enum outcome (*run)(struct ssh_login *login, bool *partial);
+typedef enum outcome method_run(struct ssh_login *login, bool *partial);
+
+static method_run *const methods[] = {
+	[SSH_METHOD_PUBLICKEY] = by_keys,
+	[SSH_METHOD_KEYBOARD] = by_keyboard,
+	[SSH_METHOD_PASSWORD] = by_password,
 };
-
-static const struct method methods[] = {
-	{"publickey", by_keys},
-	{"keyboard-interactive", by_keyboard},
-	{"password", by_password},
-};
-
-static bool is_wanted(const struct ssh_config *config, size_t method)
-{
-	const bool wanted[] = {config->pubkey, config->keyboard,
-			       config->password};
-
-	return wanted[method];
-}
-
-/* The first in the order of preference that is left and that can go on. */
-static const struct method *choose(const struct ssh_login *login,
-				   unsigned *left)
-{
-	const char *at =
-		login->config->preferred ? login->config->preferred : PREFERRED;
-
-	while (*at) {
-		size_t len = strcspn(at, ",");
-
-		for (size_t i = 0; i < sizeof(methods) / sizeof(*methods);
-		     i++) {
-			if (strlen(methods[i].name) != len ||
-			    strncmp(methods[i].name, at, len) != 0 ||
-			    !(*left & 1U << i) ||
-			    !is_wanted(login->config, i) ||
-			    !list_has(login->methods, at, len))
-				continue;
-			*left &= ~(1U << i);
-			return &methods[i];
-		}
-		at += len + (at[len] ? 1 : 0);
-	}
-	return NULL;
-}
 
 static enum csftp_err await_ready(struct ssh_login *login)
 {
@@ -432,8 +384,8 @@ static enum csftp_err await_ready(struct ssh_login *login)
 enum csftp_err ssh_login_run(struct ssh_login *login)
 {
 	struct csftp_ssh *ssh = ssh_io_engine(login->io);
-	const struct method *method;
-	unsigned left = UINT32_MAX;
+	enum ssh_method method;
+	unsigned left = SSH_METHODS_ALL;
 	unsigned factors = 0;
 	bool partial = false;
 	enum outcome outcome;
@@ -448,12 +400,14 @@ enum csftp_err ssh_login_run(struct ssh_login *login)
 	login->begun = true;
 	outcome = await_end(
 		login, csftp_ssh_auth_none(ssh, login->config->user), &partial);
-	while (outcome == OUT && (method = choose(login, &left))) {
-		talk_detail(login->talk, "authentication by %s", method->name);
-		outcome = method->run(login, &partial);
+	while (outcome == OUT &&
+	       ssh_method_next(login->config, login->methods, &left, &method)) {
+		talk_detail(login->talk, "authentication by %s",
+			    ssh_method_name(method));
+		outcome = methods[method](login, &partial);
 		/* One is not enough for this server: all of them once more. */
 		if (partial && ++factors < FACTORS_MAX)
-			left = UINT32_MAX;
+			left = SSH_METHODS_ALL;
 	}
 	if (outcome == IN)
 		return CSFTP_OK;
