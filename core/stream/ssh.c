@@ -255,19 +255,26 @@ static enum csftp_err wait_for(struct ssh_io *io, uint64_t until_ms)
 	return fds[0].revents ? take_in(io, &more) : CSFTP_OK;
 }
 
-/* Sends what there is, and waits; what breaks is an event. */
-static enum csftp_err turn(struct ssh_io *io, uint64_t until_ms)
+/* What breaks is an event. */
+static enum csftp_err end_if(struct ssh_io *io, enum csftp_err err,
+			     uint64_t until_ms)
 {
-	enum csftp_err err = send_out(io);
-
-	if (err == CSFTP_OK)
-		err = wait_for(io, until_ms);
 	if (err == CSFTP_ERR_IO && errno == ETIMEDOUT &&
 	    until_ms <= ssh_io_now())
 		return err;
 	if (err != CSFTP_OK)
 		csftp_ssh_close(io->ssh, err);
 	return CSFTP_OK;
+}
+
+/* Sends what there is, and waits. */
+static enum csftp_err turn(struct ssh_io *io, uint64_t until_ms)
+{
+	enum csftp_err err = send_out(io);
+
+	if (err == CSFTP_OK)
+		err = wait_for(io, until_ms);
+	return end_if(io, err, until_ms);
 }
 
 enum csftp_err ssh_io_next(struct ssh_io *io, struct csftp_ssh_event *event,
@@ -300,6 +307,23 @@ static size_t send_some(struct ssh_io *io, uint32_t channel,
 	return csftp_ssh_send(io->ssh, channel, room) == CSFTP_OK ? room : 0;
 }
 
+/*
+ * By sending, room may have come, and nobody else would tell of that: there is
+ * a wait only where none has.
+ */
+static enum csftp_err await_room(struct ssh_io *io, uint32_t channel,
+				 enum csftp_ssh_data which)
+{
+	enum csftp_err err = send_out(io);
+	size_t room = 0;
+
+	if (err == CSFTP_OK)
+		(void)csftp_ssh_room(io->ssh, channel, which, &room);
+	if (err == CSFTP_OK && room == 0)
+		err = wait_for(io, UINT64_MAX);
+	return end_if(io, err, UINT64_MAX);
+}
+
 enum csftp_err ssh_io_send(struct ssh_io *io, uint32_t channel,
 			   enum csftp_ssh_data which, const void *data,
 			   size_t len, size_t *sent)
@@ -320,7 +344,7 @@ enum csftp_err ssh_io_send(struct ssh_io *io, uint32_t channel,
 		/* Of a channel that has gone no room will come. */
 		err = csftp_ssh_consumed(io->ssh, channel, 0);
 		if (err == CSFTP_OK)
-			err = turn(io, UINT64_MAX);
+			err = await_room(io, channel, which);
 	}
 	*sent = total;
 	return err == CSFTP_OK ? send_out(io) : err;

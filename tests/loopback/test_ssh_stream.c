@@ -14,6 +14,9 @@
 #include "tests/lib/ssh_pump.h"
 #include "tests/lib/test.h"
 
+/* Of which no test uses up so much that more of it is granted. */
+enum { WINDOW = 8 << 20 };
+
 /* Nobody speaks SFTP here. */
 struct line {
 	struct ssh_serve serve;
@@ -39,6 +42,7 @@ static int start(void **state)
 	line->serve.side.config.key_count = 1;
 	line->serve.side.config.auth_methods = CSFTP_SSH_AUTH_PASSWORD;
 	line->serve.password = "secret";
+	line->serve.side.config.window = WINDOW;
 	line->server = fork();
 	assert_true(line->server >= 0);
 	if (line->server == 0) {
@@ -200,6 +204,24 @@ static void bytes_go_both_ways(void **state)
 	csftp_remote_free(remote);
 }
 
+/* All that the window allows, more than is held for the kernel at a time. */
+static void room_that_came_by_sending_is_used(void **state)
+{
+	enum { BYTES = 1 << 20 };
+	struct line *line = *state;
+	uint8_t *data = calloc(1, BYTES);
+	size_t sent = 0;
+
+	assert_non_null(data);
+	make_io(line, 0);
+	run_command(line, "cat >/dev/null");
+	assert_int_equal(ssh_io_send(line->io, line->channel, CSFTP_SSH_STDOUT,
+				     data, BYTES, &sent),
+			 CSFTP_OK);
+	assert_int_equal(sent, BYTES);
+	free(data);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -209,6 +231,7 @@ int main(void)
 		CLAIM(a_peer_that_is_not_there_any_more_is_noticed),
 		CLAIM(the_end_of_the_program_is_the_end_of_the_stream),
 		CLAIM(bytes_go_both_ways),
+		CLAIM(room_that_came_by_sending_is_used),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
