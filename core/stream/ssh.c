@@ -527,19 +527,21 @@ static enum csftp_err io_write(struct csftp_stream *stream,
 	struct ssh_io *io = stream->own;
 	enum csftp_err err = CSFTP_OK;
 	bool again = true;
-	size_t left;
+	size_t held, left;
 
 	while (err == CSFTP_OK && again) {
-		again = false;
 		while ((csftp_link_wants(link) & CSFTP_WANT_OUT) &&
 		       fill_packet(io, link, &err))
-			again = true;
+			;
+		(void)csftp_ssh_out(io->ssh, &held);
 		if (err == CSFTP_OK)
 			err = send_out(io);
 		(void)csftp_ssh_out(io->ssh, &left);
 		/* The kernel is full. */
 		if (left > 0)
 			break;
+		/* Where some has gone there is room, for data as well. */
+		again = held > 0;
 		if (go_on(io, link, &err))
 			again = true;
 	}

@@ -3,16 +3,33 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/sftp/link.h"
 #include "core/stream/ssh.h"
 #include "csftp/remote.h"
 #include "tests/lib/fs_call.h"
 #include "tests/lib/ssh_pump.h"
 #include "tests/lib/test.h"
+
+/* A socket that is full so many times. */
+static struct {
+	unsigned full;
+} kernel;
+
+ssize_t write(int fd, const void *bytes, size_t len)
+{
+	if (kernel.full == 0)
+		return syscall(SYS_write, fd, bytes, len);
+	kernel.full--;
+	errno = EAGAIN;
+	return -1;
+}
 
 /* Of which no test uses up so much that more of it is granted. */
 enum { WINDOW = 8 << 20 };
@@ -222,6 +239,61 @@ static void room_that_came_by_sending_is_used(void **state)
 	free(data);
 }
 
+static enum link_take take_none(struct csftp_link *link, uint8_t *body,
+				size_t len)
+{
+	(void)link;
+	(void)body;
+	(void)len;
+	return LINK_TAKEN;
+}
+
+static void do_nothing(struct csftp_link *link)
+{
+	(void)link;
+}
+
+static void put(struct csftp_link *link, size_t len)
+{
+	struct wire_wr wr = link_writer(link, len);
+
+	memset(wr.base, 0, len);
+	wr.len = len;
+	link_put(link, &wr);
+}
+
+/*
+ * Whoever watches the socket is told of all that can be sent.  The first bytes
+ * are so many that what is held for the kernel ends with too little room for
+ * data, though there is some for a message.
+ */
+static void output_that_waited_for_the_kernel_goes_on(void **state)
+{
+	static const struct link_ops ops = {.packet = take_none,
+					    .closed = do_nothing,
+					    .drained = do_nothing};
+	enum { FIRST = 62000, BYTES = 1 << 20 };
+	struct line *line = *state;
+	struct csftp_link link = {.ops = &ops};
+
+	assert_int_equal(link_init(&link, 4096, 4096, FIRST + BYTES, 2),
+			 CSFTP_OK);
+	make_io(line, 0);
+	run_command(line, "cat >/dev/null");
+	assert_int_equal(csftp_stream_read(&line->stream, &link, 1), CSFTP_OK);
+	kernel.full = 2;
+	put(&link, FIRST);
+	assert_int_equal(csftp_stream_write(&line->stream, &link), CSFTP_OK);
+	put(&link, BYTES);
+	do {
+		assert_int_equal(csftp_stream_write(&line->stream, &link),
+				 CSFTP_OK);
+	} while (csftp_stream_wants(&line->stream, &link) & CSFTP_WANT_OUT);
+	assert_int_equal(kernel.full, 0);
+	assert_false(csftp_link_wants(&link) & CSFTP_WANT_OUT);
+	link_release(&link);
+}
+
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -232,6 +304,7 @@ int main(void)
 		CLAIM(the_end_of_the_program_is_the_end_of_the_stream),
 		CLAIM(bytes_go_both_ways),
 		CLAIM(room_that_came_by_sending_is_used),
+		CLAIM(output_that_waited_for_the_kernel_goes_on),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
