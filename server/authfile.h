@@ -28,7 +28,7 @@ struct authfile {
 	const char *home; /* NULL: none */
 	/*
 	 * Takes what the log should hear of the file, or of one line where
-	 * that is not 0, without a full stop; may be NULL.
+	 * that is not 0, a static text without a full stop; may be NULL.
 	 */
 	void (*say)(void *arg, const char *path, unsigned line,
 		    const char *text);

@@ -75,6 +75,7 @@ static const char *status(struct daemon *daemon, const char *argument,
 	report_number(report, "disk_waits",
 		      atomic_load(&daemon->threads.tasks));
 	report_number(report, "disk_slow", sum(daemon, slow));
+	report_number(report, "door_busy", atomic_load(&daemon->door.busy));
 	report_number(report, "places",
 		      (uint64_t)daemon->places * daemon->workers);
 	report_number(report, "connections", sum(daemon, placed));
@@ -185,6 +186,7 @@ static const char *list_pools(struct daemon *daemon, const char *argument,
 		add_pool(report, i, &worker->engines);
 		add_pool(report, i, &worker->privates);
 		add_pool(report, i, &worker->commands);
+		add_pool(report, i, &worker->askers);
 		if (worker->config.threads)
 			add_pool(report, i, &worker->desk.jobs);
 	}

@@ -89,7 +89,8 @@ static void forget(struct conn *conn)
 
 void conn_settle(struct conn *conn)
 {
-	if (conn->closing && conn->handles == 0 && !conn->channels)
+	if (conn->closing && conn->handles == 0 && !conn->channels &&
+	    !conn->login)
 		forget(conn);
 }
 
@@ -116,6 +117,7 @@ static void close_conn(struct conn *conn)
 		next = channel->next;
 		channel_free(channel);
 	}
+	login_leave(conn);
 	csftp_ssh_release(conn->ssh);
 	unlink_conn(conn);
 	uv_close((uv_handle_t *)&conn->poll, on_closed);
@@ -171,12 +173,13 @@ static void log_end(struct conn *conn, const struct csftp_ssh_event *event)
 			conn->address, conn->port, quoted);
 }
 
-static void on_auth(struct conn *conn, const struct csftp_ssh_event *event)
+void conn_answer_login(struct conn *conn, enum csftp_ssh_answer answer,
+		       bool query)
 {
-	enum csftp_ssh_answer answer = login_judge(conn, event);
-
-	(void)!csftp_ssh_answer(conn->ssh, answer);
-	if (answer != CSFTP_SSH_YES || event->query)
+	/* It may have come to its end meanwhile, and lets nobody in then. */
+	if (csftp_ssh_answer(conn->ssh, answer) != CSFTP_OK)
+		return;
+	if (answer != CSFTP_SSH_YES || query)
 		return;
 	pthread_mutex_lock(&conn->worker->lock);
 	conn->logged_in = conn->named = true;
@@ -227,7 +230,7 @@ static void on_event(struct conn *conn, const struct csftp_ssh_event *event)
 
 	switch ((int)event->kind) {
 	case CSFTP_SSH_AUTH:
-		on_auth(conn, event);
+		login_ask(conn, event);
 		break;
 	case CSFTP_SSH_CHANNEL_OPEN:
 		good = channel_open(conn, event->channel);

@@ -106,10 +106,11 @@ struct conn {
 	char address[INET6_ADDRSTRLEN];
 	uint16_t port;
 	char user[CSFTP_SSH_USER_MAX + 1];
-	bool sftp_only;	    /* the key may do nothing else */
-	unsigned arg_count; /* and with these options of csftp-server */
-	bool tried;	    /* to authenticate */
-	bool timed_out;	    /* before it was logged in */
+	bool sftp_only;	     /* the key may do nothing else */
+	unsigned arg_count;  /* and with these options of csftp-server */
+	bool tried;	     /* to authenticate */
+	struct login *login; /* that is looked into; see login.c */
+	bool timed_out;	     /* before it was logged in */
 	sources_ticket ticket;
 	struct conn *next_waiting; /* of those that are not logged in */
 	struct csftp_ssh *ssh;
@@ -124,7 +125,8 @@ void conn_open(struct worker *worker, const struct mail *mail);
 uint8_t *conn_place(struct csftp_ssh *ssh, uint32_t channel, size_t left,
 		    size_t *room);
 
-/* A channel is gone: of a connection that is closed, that may be the end. */
+/* Something that it waited for is gone: once it is closed, that may be the end.
+ */
 void conn_settle(struct conn *conn);
 
 /* Goes on with all that can be gone on with. */
@@ -132,6 +134,10 @@ void conn_turn(struct conn *conn);
 
 /* Ends it without a word. */
 void conn_drop(struct conn *conn);
+
+/* The answer to its question; the connection goes on at its next turn. */
+void conn_answer_login(struct conn *conn, enum csftp_ssh_answer answer,
+		       bool query);
 
 /* Tells the peer, if it can, and ends it. */
 void conn_end(struct conn *conn, enum csftp_ssh_reason reason,
@@ -177,8 +183,18 @@ bool channel_is_quiet(const struct channel *channel);
 /* It is none any more; the object goes once nothing is under way. */
 void channel_free(struct channel *channel);
 
-/* login.c: whether who asks may enter. */
-enum csftp_ssh_answer login_judge(struct conn *conn,
-				  const struct csftp_ssh_event *event);
+/*
+ * login.c: whether who asks may enter.  A key may take long to be found, or for
+ * ever: so it is a thread that looks, where there are some, and the engine's
+ * question is answered by conn_answer_login(), in here or later.
+ */
+void login_ask(struct conn *conn, const struct csftp_ssh_event *event);
+void login_collect(struct worker *worker); /* what threads have found */
+size_t login_size(void);
+/*
+ * The connection has closed.  What a thread is at goes on; until it comes back
+ * conn->login stays.
+ */
+void login_leave(struct conn *conn);
 
 #endif

@@ -554,6 +554,7 @@ static bool open_workers(struct daemon *daemon)
 		.settings = daemon->settings,
 		.log = log_config_of(daemon),
 		.threads = settings->disk_threads > 0 ? &daemon->threads : NULL,
+		.door = settings->disk_threads > 0 ? &daemon->door : NULL,
 		.parse_lock = &daemon->parse_lock,
 		.confine = confine_thread,
 		.audit_to = daemon->audit_fd >= 0 ? daemon->audit_to : NULL,
@@ -578,8 +579,10 @@ static bool open_workers(struct daemon *daemon)
 
 static bool start_workers(struct daemon *daemon)
 {
-	if (!threads_start(&daemon->threads, daemon->settings->disk_threads,
-			   confine_thread, daemon))
+	uint32_t waiting = daemon->settings->disk_threads;
+
+	if (!threads_start(&daemon->threads, waiting, confine_thread, daemon) ||
+	    !threads_start(&daemon->door, waiting, confine_thread, daemon))
 		return false;
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		if (!worker_start(&daemon->worker[i]))
@@ -657,7 +660,8 @@ static bool start(struct daemon *daemon)
 		return false;
 	}
 	if (!confine_wait(daemon, daemon->workers + daemon->acceptors +
-					  daemon->threads.count))
+					  daemon->threads.count +
+					  daemon->door.count))
 		return false;
 	for (size_t i = 0; i < listening->count; i++)
 		log_say(&daemon->log, LEVEL_INFO, "Server listening on %s.",
@@ -677,6 +681,7 @@ static bool stop(struct daemon *daemon)
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		worker_join(&daemon->worker[i]);
 	threads_stop(&daemon->threads);
+	threads_stop(&daemon->door);
 	for (uint32_t i = 0; i < daemon->acceptors && daemon->acceptor; i++)
 		acceptor_close(&daemon->acceptor[i]);
 	for (uint32_t i = 0; i < daemon->workers; i++)
@@ -705,6 +710,7 @@ int daemon_run(const struct daemon_config *config)
 	log_open(&daemon.accept_log, &log);
 	(void)uv_sem_init(&daemon.confined, 0);
 	threads_init(&daemon.threads);
+	threads_init(&daemon.door);
 	good = open_loop(&daemon);
 	if (!good)
 		log_fatal(&daemon.log, "cannot make an event loop");

@@ -29,6 +29,7 @@ struct daemon {
 	uint32_t workers; /* that were opened */
 	uint32_t places;  /* of each */
 	struct threads threads;
+	struct threads door; /* see worker.h */
 	struct acceptor *acceptor;
 	uint32_t acceptors;
 	_Atomic uint64_t next_id;

@@ -4,9 +4,49 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/ssh/key.h"
 #include "core/ssh/match.h"
 #include "server/authfile.h"
 #include "server/csftpd/conn.h"
+
+/* What the log hears of one look at files of keys; the rest it does not. */
+enum { SAID_MAX = 16 };
+
+struct said {
+	size_t file; /* of the settings' */
+	unsigned line;
+	const char *text;
+};
+
+/*
+ * One who asks to be let in.  Files of keys are read in a thread, as they may
+ * lie where nothing answers; meanwhile nobody else touches this, and of its
+ * connection only what stays as it is: address and serving.
+ */
+struct login {
+	struct threads_task task; /* first */
+	struct login *next_done;
+	struct conn *conn;
+	char user[CSFTP_SSH_USER_MAX + 1];
+	bool allowed; /* the user is, whatever the key says */
+	uint32_t method;
+	bool query;
+	bool touched;
+	bool verified;
+	size_t key_len;
+	uint8_t key[SSH_KEY_BLOB_MAX];
+
+	bool good;
+	struct ssh_authkeys_grant grant; /* filled if it is good */
+	size_t file;			 /* that is looked at */
+	size_t said_count;
+	struct said said[SAID_MAX];
+};
+
+size_t login_size(void)
+{
+	return sizeof(struct login);
+}
 
 static struct wire_bytes bytes_of(const char *text)
 {
@@ -51,29 +91,56 @@ static bool path_of(const struct serving *serving, const char *text,
 	return len > 0 && len < 4096;
 }
 
-static void say(void *arg, const char *path, unsigned line, const char *text)
+/* The files that are looked into: a user who may not enter gets the others'. */
+static const char *whose(const struct login *login)
 {
-	struct conn *conn = arg;
-	char quoted[512];
-
-	(void)log_quote(quoted, sizeof(quoted), path);
-	if (line > 0)
-		log_say(&conn->worker->log, LEVEL_INFO, "%s:%u: %s", quoted,
-			line, text);
-	else
-		log_say(&conn->worker->log, LEVEL_INFO,
-			"Authentication refused: %s: %s", quoted, text);
+	return login->allowed ? login->user : login->conn->serving->tree.user;
 }
 
-static bool key_is_known(struct conn *conn, const char *user,
-			 const struct csftp_ssh_event *event,
-			 struct ssh_authkeys_grant *grant)
+/* authfile.say, perhaps in a thread, where there is no log. */
+static void keep_said(void *arg, const char *path, unsigned line,
+		      const char *text)
 {
+	struct login *login = arg;
+
+	(void)path;
+	if (login->said_count < SAID_MAX)
+		login->said[login->said_count++] =
+			(struct said){login->file, line, text};
+}
+
+static void tell_said(struct login *login)
+{
+	const struct serving *serving = login->conn->serving;
+	struct log *log = &login->conn->worker->log;
+	char path[4096], quoted[512];
+
+	for (size_t i = 0; i < login->said_count; i++) {
+		const struct said *said = &login->said[i];
+
+		if (!path_of(serving, serving->settings->keys_file[said->file],
+			     whose(login), path))
+			continue;
+		(void)log_quote(quoted, sizeof(quoted), path);
+		if (said->line > 0)
+			log_say(log, LEVEL_INFO, "%s:%u: %s", quoted,
+				said->line, said->text);
+		else
+			log_say(log, LEVEL_INFO,
+				"Authentication refused: %s: %s", quoted,
+				said->text);
+	}
+}
+
+/* Waits for disks. */
+static bool key_is_known(struct login *login)
+{
+	const struct conn *conn = login->conn;
 	const struct settings *settings = conn->serving->settings;
 	struct ssh_authkeys_peer peer = {
-		.key = {event->key.ptr, event->key.len},
-		.touched = event->touched,
-		.verified = event->verified,
+		.key = {login->key, login->key_len},
+		.touched = login->touched,
+		.verified = login->verified,
 		.address = bytes_of(conn->address),
 	};
 	char path[4096];
@@ -82,68 +149,165 @@ static bool key_is_known(struct conn *conn, const char *user,
 		.strict = settings->strict_modes,
 		.uid = geteuid(),
 		.home = conn->serving->tree.home,
-		.say = say,
-		.arg = conn,
+		.say = keep_said,
+		.arg = login,
 	};
+	bool known = false;
 
 	authfile_set_time(&peer, time(NULL));
-	for (size_t i = 0; i < settings->keys_file_count; i++)
-		if (path_of(conn->serving, settings->keys_file[i], user,
-			    path) &&
-		    authfile_grants(&file, &peer, grant))
-			return true;
-	return false;
+	for (login->file = 0; !known && login->file < settings->keys_file_count;
+	     login->file++)
+		known = path_of(conn->serving, settings->keys_file[login->file],
+				whose(login), path) &&
+			authfile_grants(&file, &peer, &login->grant);
+	return known;
 }
 
 /* What the key may do goes for the connection. */
-static void let_in(struct conn *conn, const char *user,
-		   const struct ssh_authkeys_grant *grant)
+static void let_in(const struct login *login)
 {
-	memcpy(conn->user, user, strlen(user) + 1);
+	const struct ssh_authkeys_grant *grant = &login->grant;
+	struct conn *conn = login->conn;
+
+	memcpy(conn->user, login->user, strlen(login->user) + 1);
 	conn->sftp_only = grant->sftp_only;
 	conn->arg_count = grant->arg_count;
 	if (grant->arg_count > 0)
 		memcpy(conn->args, grant->args, sizeof(conn->args));
 }
 
+/* The answer, and what the log hears of it. */
+static enum csftp_ssh_answer judge(struct login *login)
+{
+	bool good = login->good && login->allowed;
+	struct conn *conn = login->conn;
+	char quoted[4 * sizeof(login->user)];
+
+	tell_said(login);
+	(void)log_quote(quoted, sizeof(quoted), login->user);
+	if (!login->allowed && !conn->tried)
+		log_say(&conn->worker->log, LEVEL_INFO,
+			"Invalid user %s from %s port %u", quoted,
+			conn->address, conn->port);
+	if (good && login->query)
+		return CSFTP_SSH_YES;
+	if (good)
+		let_in(login);
+	conn->tried = true;
+	if (!login->query)
+		log_say(&conn->worker->log, LEVEL_INFO,
+			"%s %s for %s%s from %s port %u ssh2",
+			good ? "Accepted" : "Failed",
+			login->method == CSFTP_SSH_AUTH_NONE ? "none"
+							     : "publickey",
+			login->allowed ? "" : "invalid user ", quoted,
+			conn->address, conn->port);
+	return good ? CSFTP_SSH_YES : CSFTP_SSH_NO;
+}
+
+/* Takes the object back first, as the connection may end by its answer. */
+static void answer(struct login *login)
+{
+	enum csftp_ssh_answer answer = judge(login);
+	struct conn *conn = login->conn;
+	bool query = login->query;
+
+	conn->login = NULL;
+	pool_put(&conn->worker->askers, login);
+	conn_answer_login(conn, answer, query);
+}
+
+/* In a thread. */
+static void run(struct threads_task *task)
+{
+	struct login *login = (struct login *)task;
+	struct worker *worker = login->conn->worker;
+
+	login->good = key_is_known(login);
+	pthread_mutex_lock(&worker->lock);
+	login->next_done = worker->judged;
+	worker->judged = login;
+	pthread_mutex_unlock(&worker->lock);
+	(void)uv_async_send(&worker->wake);
+}
+
+void login_collect(struct worker *worker)
+{
+	struct login *login, *next;
+
+	pthread_mutex_lock(&worker->lock);
+	login = worker->judged;
+	worker->judged = NULL;
+	pthread_mutex_unlock(&worker->lock);
+	for (; login; login = next) {
+		struct conn *conn = login->conn;
+
+		next = login->next_done;
+		if (!conn->closing) {
+			answer(login);
+			conn_turn(conn);
+			continue;
+		}
+		conn->login = NULL;
+		pool_put(&worker->askers, login);
+		conn_settle(conn);
+	}
+}
+
+void login_leave(struct conn *conn)
+{
+	struct worker *worker = conn->worker;
+
+	if (!conn->login ||
+	    !threads_take_back(worker->config.door, &conn->login->task))
+		return;
+	pool_put(&worker->askers, conn->login);
+	conn->login = NULL;
+}
+
+static void fill(struct login *login, struct conn *conn,
+		 const struct csftp_ssh_event *event)
+{
+	char *user = login->user;
+
+	*login = (struct login){
+		.task = {.run = run},
+		.conn = conn,
+		.method = event->method,
+		.query = event->query,
+		.touched = event->touched,
+		.verified = event->verified,
+		.key_len = event->key.len,
+	};
+	memcpy(user, event->user.ptr, event->user.len);
+	if (event->key.len > 0)
+		memcpy(login->key, event->key.ptr, event->key.len);
+	login->allowed = strlen(user) == event->user.len &&
+			 !strchr(user, '/') && *user != '.' &&
+			 user_is_allowed(conn->serving, user);
+}
+
 /*
  * The same is done for every name: one that is not allowed has the keys looked
  * at as well, those of the user that is served, and the answer is no.
  */
-enum csftp_ssh_answer login_judge(struct conn *conn,
-				  const struct csftp_ssh_event *event)
+void login_ask(struct conn *conn, const struct csftp_ssh_event *event)
 {
-	const struct serving *serving = conn->serving;
-	char user[CSFTP_SSH_USER_MAX + 1], quoted[4 * sizeof(user)];
-	struct ssh_authkeys_grant grant = {.sftp_only = false};
-	bool allowed, good = false;
+	struct worker *worker = conn->worker;
+	/* There are as many as connections, and each asks one thing. */
+	struct login *login = pool_get(&worker->askers);
+	bool by_key = event->method == CSFTP_SSH_AUTH_PUBLICKEY;
 
-	memcpy(user, event->user.ptr, event->user.len);
-	user[event->user.len] = '\0';
-	allowed = strlen(user) == event->user.len && !strchr(user, '/') &&
-		  *user != '.' && user_is_allowed(serving, user);
-	if (event->method == CSFTP_SSH_AUTH_NONE)
-		good = serving->settings->auth_methods & CSFTP_SSH_AUTH_NONE;
-	else if (event->method == CSFTP_SSH_AUTH_PUBLICKEY)
-		good = key_is_known(conn, allowed ? user : serving->tree.user,
-				    event, &grant);
-	(void)log_quote(quoted, sizeof(quoted), user);
-	if (!allowed && !conn->tried)
-		log_say(&conn->worker->log, LEVEL_INFO,
-			"Invalid user %s from %s port %u", quoted,
-			conn->address, conn->port);
-	if (good && allowed && event->query)
-		return CSFTP_SSH_YES;
-	if (good && allowed)
-		let_in(conn, user, &grant);
-	conn->tried = true;
-	if (!event->query)
-		log_say(&conn->worker->log, LEVEL_INFO,
-			"%s %s for %s%s from %s port %u ssh2",
-			good && allowed ? "Accepted" : "Failed",
-			event->method == CSFTP_SSH_AUTH_NONE ? "none"
-							     : "publickey",
-			allowed ? "" : "invalid user ", quoted, conn->address,
-			conn->port);
-	return good && allowed ? CSFTP_SSH_YES : CSFTP_SSH_NO;
+	fill(login, conn, event);
+	conn->login = login;
+	if (by_key && worker->config.door) {
+		threads_add(worker->config.door, &login->task);
+		return;
+	}
+	if (by_key)
+		login->good = key_is_known(login);
+	else if (event->method == CSFTP_SSH_AUTH_NONE)
+		login->good = conn->serving->settings->auth_methods &
+			      CSFTP_SSH_AUTH_NONE;
+	answer(login);
 }

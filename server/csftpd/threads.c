@@ -85,6 +85,24 @@ void threads_add(struct threads *threads, struct threads_task *task)
 	pthread_cond_signal(&threads->more);
 }
 
+bool threads_take_back(struct threads *threads, struct threads_task *task)
+{
+	struct threads_task **at = &threads->first;
+	bool found;
+
+	pthread_mutex_lock(&threads->lock);
+	while (*at && *at != task)
+		at = &(*at)->next;
+	found = *at == task;
+	if (found) {
+		*at = task->next;
+		if (!*at)
+			threads->last = at;
+	}
+	pthread_mutex_unlock(&threads->lock);
+	return found;
+}
+
 void threads_stop(struct threads *threads)
 {
 	pthread_mutex_lock(&threads->lock);

@@ -14,7 +14,8 @@
  * waits first: by a thread whose sandbox forbids that.
  */
 
-/* Belongs to the threads from threads_add() until run() is called. */
+/* Belongs to the threads from threads_add() until run() is called, or until
+ * it is taken back. */
 struct threads_task {
 	struct threads_task *next;
 	void (*run)(struct threads_task *task);
@@ -47,6 +48,9 @@ bool threads_start(struct threads *threads, uint32_t count,
 
 /* For any thread. */
 void threads_add(struct threads *threads, struct threads_task *task);
+
+/* For any thread.  False: it is with a thread already, which will run it. */
+bool threads_take_back(struct threads *threads, struct threads_task *task);
 
 /* Waits until all tasks were run and all threads are gone. */
 void threads_stop(struct threads *threads);

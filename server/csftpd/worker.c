@@ -519,6 +519,7 @@ static void on_wake(uv_async_t *async)
 	while (take_mail(worker, &mail))
 		act(worker, &mail);
 	worker->config.place_free(worker->config.arg);
+	login_collect(worker);
 	if (worker->config.threads)
 		disk_desk_collect(&worker->desk);
 }
@@ -627,6 +628,7 @@ static bool open_pools(struct worker *worker)
 			 places / 8 + 8) &&
 	       pool_open(&worker->commands, "commands", exec_size(),
 			 COMMANDS) &&
+	       pool_open(&worker->askers, "askers", login_size(), places) &&
 	       pool_open(&worker->engines, "engines", CSFTP_SERVE_BUF,
 			 ENGINES) &&
 	       pool_open(&worker->buffers, "buffers", WORKER_BUFFER, buffers);
@@ -688,6 +690,7 @@ static void close_pools(struct worker *worker)
 	(void)pool_close(&worker->engines);
 	(void)pool_close(&worker->privates);
 	(void)pool_close(&worker->commands);
+	(void)pool_close(&worker->askers);
 	(void)disk_desk_close(&worker->desk);
 	mounts_free(worker->mounts);
 }
@@ -697,7 +700,7 @@ bool worker_close(struct worker *worker)
 	struct pool *pools[] = {&worker->conns,	   &worker->channels,
 				&worker->buffers,  &worker->engines,
 				&worker->privates, &worker->commands,
-				&worker->desk.jobs};
+				&worker->askers,   &worker->desk.jobs};
 	struct mail mail;
 	bool even = true;
 

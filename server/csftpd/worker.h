@@ -87,6 +87,11 @@ struct worker_config {
 	 * connection, and longer than the worker's thread.  NULL: none.
 	 */
 	struct threads *threads;
+	/*
+	 * The same, for files of keys: so who may not even enter never keeps
+	 * one from who is served.
+	 */
+	struct threads *door;
 	/* Held while getopt(3) reads options: its state is the process's. */
 	pthread_mutex_t *parse_lock;
 	/*
@@ -122,6 +127,7 @@ struct worker {
 	struct pool engines;  /* SFTP packets */
 	struct pool privates; /* trees of keys with options of their own */
 	struct pool commands;
+	struct pool askers;    /* to be let in; see login.c */
 	struct disk_desk desk; /* only with threads */
 	struct mounts *mounts; /* NULL: they are not known */
 	struct conn *waiting;  /* those that are not logged in */
@@ -143,6 +149,7 @@ struct worker {
 	size_t mail_head;
 	size_t mail_count;
 	struct conn *list;
+	struct login *judged; /* that have come back from a thread */
 
 	_Atomic uint32_t placed; /* places taken, by mail under way as well */
 	_Atomic uint32_t newcomers; /* connections in the box */

@@ -1,6 +1,8 @@
 /* Disks that keep csftpd waiting, and who has to wait with it. */
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -63,14 +65,14 @@ static void script(const struct state *all, char text[16384], const char *what)
 {
 	proc_print(text, 16384,
 		   "cd '%s' || exit 99\n"
-		   "up='%s' host=" SSHD_HOST "\n"
+		   "up='%s' host=" SSHD_HOST " client='%s'\n"
 		   "at=$up/mnt\n"
 		   "sftp() { command sftp -q -F '%s' -b - $host >out 2>&1; }\n"
 		   "ssh() { command ssh -q -F '%s' $host \"$@\"; }\n"
 		   "scp() { command scp -O -q -F '%s' \"$@\"; }\n"
 		   "%s\n",
 		   all->dir, all->jail ? "" : all->dir, all->sshd.client,
-		   all->sshd.client, all->sshd.client, what);
+		   all->sshd.client, all->sshd.client, all->sshd.client, what);
 }
 
 static pid_t begin(const struct state *all, const char *what)
@@ -276,6 +278,135 @@ static void what_is_in_memory_is_had_while_all_threads_wait(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* For all who connect from now on. */
+__attribute__((format(printf, 2, 3))) static void
+keys_are_in(const struct state *all, const char *format, ...)
+{
+	char text[8192], path[PROC_PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	proc_sh(0,
+		"sed -i 's,^AuthorizedKeysFile.*,AuthorizedKeysFile %s,' "
+		"'%s/csftpd_config'",
+		path, all->sshd.dir);
+	csftpd_ctl(&all->sshd, text, sizeof(text), "reload");
+}
+
+/*
+ * A session is open, by way of which more can be had, and from now on the keys
+ * lie where nobody answers.
+ */
+static void lose_the_keys(struct state *all, const char *lines)
+{
+	pid_t pid;
+
+	start(all, lines);
+	pid = begin(all, "command ssh -q -F \"$client\" -o ControlMaster=yes "
+			 "-o ControlPath=\"$PWD/ctl\" -N -f $host\n");
+	assert_int_equal(proc_wait(pid, QUIET_MS), 0);
+	keys_are_in(all, "%.4000s/mnt/open", all->dir);
+}
+
+static void has_failed(pid_t pid)
+{
+	int status = proc_wait(pid, QUIET_MS);
+
+	assert_true(status != -1 && status != 0);
+}
+
+static pid_t knock(const struct state *all)
+{
+	return begin(all, "exec ssh -q -F \"$client\" $host echo hello\n");
+}
+
+/* One worker has the session and all who want in. */
+static void who_is_in_goes_on(const struct state *all)
+{
+	pid_t pid =
+		begin(all, "command ssh -q -F \"$client\" "
+			   "-o ControlPath=\"$PWD/ctl\" -o ProxyCommand=false "
+			   "$host echo there >said\n"
+			   "grep -q there said\n");
+
+	assert_int_equal(proc_wait(pid, ANSWER_MS), 0);
+}
+
+static void leave(const struct state *all)
+{
+	pid_t pid = begin(all, "command ssh -q -F \"$client\" "
+			       "-o ControlPath=\"$PWD/ctl\" -O exit $host");
+
+	assert_int_equal(proc_wait(pid, QUIET_MS), 0);
+}
+
+static void keys_on_a_disk_that_hangs_hold_up_nobody_who_is_in(void **state)
+{
+	struct state *all = *state;
+	pid_t pid;
+
+	lose_the_keys(all, "");
+	pid = knock(all);
+	gate_await(&all->gate);
+	assert_int_equal(csftpd_fact(&all->sshd, "door_busy"), 1);
+	who_is_in_goes_on(all);
+	assert_int_equal(proc_wait(pid, 0), -1);
+	/* There are no keys in it. */
+	gate_open(&all->gate, 1);
+	has_failed(pid);
+	keys_are_in(all, "%.4000s/user.pub", all->sshd.dir);
+	pid = knock(all);
+	assert_int_equal(proc_wait(pid, QUIET_MS), 0);
+	leave(all);
+	csftpd_end_well(&all->sshd);
+}
+
+/* The thread that waits does so for longer than who it waits for. */
+static void who_waits_for_keys_has_to_go_in_time(void **state)
+{
+	struct state *all = *state;
+	pid_t pid[3];
+
+	lose_the_keys(all, "LoginGraceTime 5\nDiskThreads 1\n"
+			   "LogLevel INFO\n");
+	for (size_t i = 0; i < sizeof(pid) / sizeof(pid[0]); i++)
+		pid[i] = knock(all);
+	gate_await(&all->gate);
+	for (size_t i = 0; i < sizeof(pid) / sizeof(pid[0]); i++)
+		has_failed(pid[i]);
+	csftpd_await_log(&all->sshd, "Timeout before authentication");
+	csftpd_await_fact(&all->sshd, "waiting", 0);
+	/* Of those that no thread had come to, nothing is left. */
+	csftpd_await_fact(&all->sshd, "connections", 2);
+	assert_int_equal(csftpd_fact(&all->sshd, "door_busy"), 1);
+	who_is_in_goes_on(all);
+	gate_open(&all->gate, 1);
+	csftpd_await_fact(&all->sshd, "connections", 1);
+	assert_false(gate_has_one(&all->gate));
+	leave(all);
+	csftpd_end(&all->sshd);
+}
+
+/* The client is there no more when the answer comes, and it is no. */
+static void a_client_that_goes_while_its_key_is_looked_for_is_gone(void **state)
+{
+	struct state *all = *state;
+	pid_t pid;
+
+	lose_the_keys(all, "");
+	pid = knock(all);
+	gate_await(&all->gate);
+	proc_stop(pid);
+	csftpd_await_fact(&all->sshd, "waiting", 0);
+	assert_int_equal(csftpd_fact(&all->sshd, "connections"), 2);
+	gate_open(&all->gate, 1);
+	csftpd_await_fact(&all->sshd, "connections", 1);
+	leave(all);
+	csftpd_end_well(&all->sshd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +421,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_is_in_memory_is_had_while_all_threads_wait, make,
 			drop),
+		cmocka_unit_test_setup_teardown(
+			keys_on_a_disk_that_hangs_hold_up_nobody_who_is_in,
+			make, drop),
+		cmocka_unit_test_setup_teardown(
+			who_waits_for_keys_has_to_go_in_time, make, drop),
+		cmocka_unit_test_setup_teardown(
+			a_client_that_goes_while_its_key_is_looked_for_is_gone,
+			make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
