@@ -179,8 +179,7 @@ static void audit_refusal(const struct session *session,
 		      told_path(room2, refusal->path2));
 }
 
-/* csftp_serve_config.refused, in OpenSSH's words */
-static void refused(void *arg, const struct csftp_refusal *refusal)
+void session_refused(void *arg, const struct csftp_refusal *refusal)
 {
 	struct session *session = arg;
 	const char *name = refusal->name;
@@ -236,7 +235,7 @@ static bool build(struct session *session)
 	struct csftp_serve_config config = {
 		.denied = session->options->denied,
 		.read_only = session->options->read_only,
-		.refused = refused,
+		.refused = session_refused,
 		.idname = idname,
 		.clock = local_clock,
 		.trace = session->options->log_packets ? trace : NULL,

@@ -78,6 +78,12 @@ void session_end(struct session *session);
 bool session_is_done(const struct session *session);
 
 /*
+ * What the policy refuses, to log and trail, in OpenSSH's words; arg is the
+ * session.  The engine calls it; others that keep to the same policy do.
+ */
+void session_refused(void *arg, const struct csftp_refusal *refusal);
+
+/*
  * Microseconds for which the streams have to be left alone, both of them, so
  * that the session keeps to its rate.
  */

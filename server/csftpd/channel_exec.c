@@ -4,33 +4,6 @@
 #include "server/csftpd/channel_impl.h"
 #include "server/exec/exec.h"
 
-/* What a denied request of SFTP (-P, -p) means for what commands ask. */
-static const struct {
-	const char *request;
-	enum csftp_op op;
-} meant[] = {
-	{"open", CSFTP_OP_OPEN},	 {"read", CSFTP_OP_READ},
-	{"write", CSFTP_OP_WRITE},	 {"lstat", CSFTP_OP_GETATTR},
-	{"stat", CSFTP_OP_GETATTR},	 {"fstat", CSFTP_OP_GETATTR},
-	{"setstat", CSFTP_OP_SETATTR},	 {"fsetstat", CSFTP_OP_SETATTR},
-	{"opendir", CSFTP_OP_OPENDIR},	 {"readdir", CSFTP_OP_READDIR},
-	{"remove", CSFTP_OP_UNLINK},	 {"mkdir", CSFTP_OP_MKDIR},
-	{"rmdir", CSFTP_OP_RMDIR},	 {"realpath", CSFTP_OP_REALPATH},
-	{"rename", CSFTP_OP_RENAME},	 {"posix-rename", CSFTP_OP_RENAME},
-	{"readlink", CSFTP_OP_READLINK}, {"symlink", CSFTP_OP_SYMLINK},
-	{"hardlink", CSFTP_OP_LINK},	 {"statvfs", CSFTP_OP_STATFS},
-};
-
-static uint32_t denied_ops(uint64_t denied)
-{
-	uint32_t bits = 0;
-
-	for (size_t i = 0; i < sizeof(meant) / sizeof(meant[0]); i++)
-		if (denied >> csftp_serve_request(meant[i].request) & 1)
-			bits |= 1U << meant[i].op;
-	return bits;
-}
-
 /* What waited for an answer goes on when the connection has its turn. */
 static void wake(void *arg)
 {
@@ -43,8 +16,10 @@ bool channel_exec_start(struct channel *channel, struct csftp_ssh_bytes line)
 	const struct server_options *options = channel->session.options;
 	const struct exec_config config = {
 		.fs = channel->session.top,
+		.denied = options->denied,
 		.read_only = options->read_only,
-		.denied = denied_ops(options->denied),
+		.refused = session_refused,
+		.refused_arg = &channel->session,
 		.wake = wake,
 		.arg = channel,
 	};

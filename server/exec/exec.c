@@ -211,37 +211,55 @@ bool exec_turn(struct exec *exec)
 	return steps == EXEC_STEPS && !exec->waiting && !exec->ended;
 }
 
-static bool changes_something(const struct csftp_req *req)
+/* What SFTP calls each that commands ask; there is no other. */
+static const struct {
+	const char *by_path;
+	const char *by_handle;
+	bool writes;
+} meant[CSFTP_OP_COUNT] = {
+	[CSFTP_OP_GETATTR] = {"stat", "fstat", false},
+	[CSFTP_OP_SETATTR] = {"setstat", "fsetstat", true},
+	[CSFTP_OP_REALPATH] = {"expand-path", NULL, false},
+	[CSFTP_OP_MKDIR] = {"mkdir", NULL, true},
+	[CSFTP_OP_OPEN] = {"open", NULL, false},
+	[CSFTP_OP_READ] = {NULL, "read", false},
+	[CSFTP_OP_WRITE] = {NULL, "write", true},
+	[CSFTP_OP_OPENDIR] = {"opendir", NULL, false},
+	[CSFTP_OP_READDIR] = {NULL, "readdir", false},
+	[CSFTP_OP_STATFS] = {"statvfs", NULL, false},
+};
+
+static bool is_refused(const struct exec_config *config,
+		       const struct csftp_req *req, const char *name)
 {
-	switch (req->op) {
-	case CSFTP_OP_GETATTR:
-	case CSFTP_OP_READLINK:
-	case CSFTP_OP_REALPATH:
-	case CSFTP_OP_READ:
-	case CSFTP_OP_FSYNC:
-	case CSFTP_OP_FLUSH:
-	case CSFTP_OP_CLOSE:
-	case CSFTP_OP_OPENDIR:
-	case CSFTP_OP_READDIR:
-	case CSFTP_OP_STATFS:
-	case CSFTP_OP_HOMEDIR:
-	case CSFTP_OP_IDNAME:
-	case CSFTP_OP_COUNT:
-		return false;
-	case CSFTP_OP_OPEN:
-		return req->flags != CSFTP_OPEN_READ;
-	case CSFTP_OP_SETATTR:
-	case CSFTP_OP_MKDIR:
-	case CSFTP_OP_RMDIR:
-	case CSFTP_OP_UNLINK:
-	case CSFTP_OP_SYMLINK:
-	case CSFTP_OP_LINK:
-	case CSFTP_OP_RENAME:
-	case CSFTP_OP_WRITE:
-	case CSFTP_OP_COPY_RANGE:
-		break;
-	}
-	return true;
+	bool writes = meant[req->op].writes || (req->op == CSFTP_OP_OPEN &&
+						req->flags != CSFTP_OPEN_READ);
+
+	if (!name || (config->read_only && writes))
+		return true;
+	return config->denied != 0 &&
+	       config->denied >> csftp_serve_request(name) & 1;
+}
+
+/* The policy; what is open can always be closed. */
+static bool may_ask(const struct exec *exec)
+{
+	const struct exec_config *config = &exec->config;
+	const struct csftp_req *req = &exec->req;
+	struct csftp_refusal refusal = {
+		.name = req->path ? meant[req->op].by_path
+				  : meant[req->op].by_handle,
+		.fh = req->path ? NULL : &req->fh,
+	};
+
+	if (req->op == CSFTP_OP_CLOSE || !is_refused(config, req, refusal.name))
+		return true;
+	if (req->path)
+		refusal.path =
+			(struct csftp_slice){req->path, strlen(req->path)};
+	if (config->refused && refusal.name)
+		config->refused(config->refused_arg, &refusal);
+	return false;
 }
 
 static void keep_data(struct exec *exec, const struct csftp_slice *data)
@@ -281,7 +299,6 @@ static void on_answer(struct csftp_req *req, const struct csftp_reply *reply)
 
 void exec_ask(struct exec *exec, enum csftp_op op)
 {
-	const struct exec_config *config = &exec->config;
 	struct csftp_req *req = &exec->req;
 
 	req->op = op;
@@ -289,13 +306,12 @@ void exec_ask(struct exec *exec, enum csftp_op op)
 	exec->answer.err = 0;
 	exec->answer.eof = false;
 	exec->answer.len = 0;
-	if ((config->read_only && changes_something(req)) ||
-	    (op != CSFTP_OP_CLOSE && config->denied >> op & 1)) {
+	if (!may_ask(exec)) {
 		exec->answer.err = EACCES;
 		return;
 	}
 	exec->waiting = true;
-	csftp_submit(config->fs, req);
+	csftp_submit(exec->config.fs, req);
 }
 
 void exec_ask_path(struct exec *exec, enum csftp_op op)

@@ -8,6 +8,7 @@
 
 #include "csftp/err.h"
 #include "csftp/fs.h"
+#include "csftp/serve.h"
 
 /*
  * What a peer can ask for by "exec": scp, md5sum, sha1sum, sha256sum, df and
@@ -34,8 +35,15 @@ struct exec;
 
 struct exec_config {
 	struct csftp_fs *fs;
-	bool read_only;	 /* what would change anything is EACCES */
-	uint32_t denied; /* and so is each 1 << CSFTP_OP_* in here */
+	/*
+	 * The policy of SFTP sessions (csftp/serve.h), by the requests that
+	 * they would have in place of ours: what is refused is EACCES, and told
+	 * before it is.
+	 */
+	uint64_t denied; /* 1 << csftp_serve_request(name), each */
+	bool read_only;
+	void (*refused)(void *arg, const struct csftp_refusal *refusal);
+	void *refused_arg;
 	/*
 	 * An answer has come while nobody was in exec_turn(), which is to be
 	 * called.  May be NULL for a file system that is CSFTP_FS_INLINE.

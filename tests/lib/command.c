@@ -45,6 +45,11 @@ int command_teardown(void **state)
 	return 0;
 }
 
+uint64_t command_bit(const char *request)
+{
+	return (uint64_t)1 << csftp_serve_request(request);
+}
+
 void command_put(struct command_world *world, const char *path,
 		 const char *text)
 {

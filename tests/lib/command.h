@@ -47,6 +47,9 @@ void command_world_release(struct command_world *world);
 int command_setup(void **state);
 int command_teardown(void **state);
 
+/* For exec_config.denied. */
+uint64_t command_bit(const char *request);
+
 /* A file in it with that text. */
 void command_put(struct command_world *world, const char *path,
 		 const char *text);

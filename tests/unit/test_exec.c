@@ -134,12 +134,68 @@ static void sums_go_on_after_what_cannot_be_read(void **state)
 		     "md5sum: dir: Is a directory\n");
 	command_says(world, "md5sum -c abc", 1, "",
 		     "md5sum: there is no option -c here, only -b and -t\n");
-	world->config.denied = 1U << CSFTP_OP_READ;
+	world->config.denied = command_bit("read");
 	command_says(world, "md5sum abc", 1, "",
 		     "md5sum: abc: Permission denied\n");
-	world->config.denied = 1U << CSFTP_OP_OPEN;
+	world->config.denied = command_bit("open");
 	command_says(world, "md5sum abc", 1, "",
 		     "md5sum: abc: Permission denied\n");
+}
+
+static void keep_refusal(void *arg, const struct csftp_refusal *refusal)
+{
+	char *text = arg;
+	size_t len = strlen(text);
+
+	(void)snprintf(text + len, 256 - len, "%s %.*s%s\n", refusal->name,
+		       (int)refusal->path.len, (const char *)refusal->path.ptr,
+		       refusal->fh ? "handle" : "");
+}
+
+/* As of SFTP: the log and the trail hear of it. */
+static void what_the_policy_refuses_is_told(void **state)
+{
+	static const struct {
+		const char *denied;
+		const char *command;
+		const char *told;
+	} cases[] = {
+		{"open", "md5sum abc", "open abc\n"},
+		{"read", "md5sum abc", "read handle\n"},
+		{"stat", "md5sum abc", "stat abc\n"},
+		{"opendir", "md5sum ab*", "opendir \n"},
+		{"readdir", "md5sum ab*", "readdir handle\n"},
+		{"statvfs", "df abc", "statvfs abc\n"},
+		{"expand-path", "md5sum ~/abc", "expand-path ~\n"},
+		{"mkdir", "scp -r -t new", "mkdir new\n"},
+		{"setstat", "scp -r -p -t new", "setstat new\n"},
+		{"write", "scp -t new", "write handle\n"},
+		{"fsetstat", "scp -p -t new", "fsetstat handle\n"},
+		{"fstat", "scp -f abc", "fstat handle\n"},
+	};
+	struct command_world *world = *state;
+	char told[256];
+
+	command_put(world, "/abc", "abc");
+	world->config.refused = keep_refusal;
+	world->config.refused_arg = told;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *in = strstr(cases[i].command, " -f ") ? "\0\0\0"
+				 : strstr(cases[i].command, " -r ")
+					 ? "D0755 0 x\nE\n"
+					 : "C0644 1 x\nx\0";
+
+		told[0] = '\0';
+		world->config.denied = command_bit(cases[i].denied);
+		command_run(world, cases[i].command, in, *in ? 12 : 3);
+		assert_string_equal(told, cases[i].told);
+		assert_int_equal(world->status, 1);
+	}
+	world->config.denied = 0;
+	world->config.read_only = true;
+	told[0] = '\0';
+	command_run(world, "scp -t abc", "C0644 0 x\n", 10);
+	assert_string_equal(told, "open abc\n");
 }
 
 static void sums_of_large_files_are_taken_in_pieces(void **state)
@@ -391,6 +447,7 @@ int main(void)
 		CLAIM(sums_can_be_of_standard_input),
 		CLAIM(names_that_break_lines_are_quoted_in_sums),
 		CLAIM(sums_go_on_after_what_cannot_be_read),
+		CLAIM(what_the_policy_refuses_is_told),
 		CLAIM(sums_of_large_files_are_taken_in_pieces),
 		CLAIM(patterns_are_names_that_are_there),
 		CLAIM(a_tilde_is_a_home),

@@ -553,7 +553,7 @@ static void what_cannot_be_read_is_zeros_and_an_error(void **state)
 	struct command_world *world = *state;
 
 	command_put(world, "/f", "hello");
-	world->config.denied = 1U << CSFTP_OP_READ;
+	world->config.denied = command_bit("read");
 	ask(world, "scp -f f");
 	assert_int_equal(world->status, 1);
 	assert_out(world, "C0644 5 f\n00000\1scp: f: Permission denied\n");

@@ -168,10 +168,11 @@ static void what_is_read_only_stays_so(void **state)
 {
 	struct csftpd_rig *all = *state;
 
-	csftpd_start(&all->sshd, "LogLevel ERROR\nReadOnly yes\n");
+	csftpd_start(&all->sshd, "ReadOnly yes\nAudit %s/trail\n", all->dir);
 	sh(all, "echo x >x\n"
 		"status 1 scp x \"$host:$there/y\"\n"
 		"test ! -e y\n"
+		"grep '\"open\".*/y\".*EACCES' trail\n"
 		"scp \"$host:$there/x\" z && cmp x z\n");
 	csftpd_end_well(&all->sshd);
 }
