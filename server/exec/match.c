@@ -50,8 +50,12 @@ static const char *match_set(const char *pattern, char c, bool *in)
 	return at + 1;
 }
 
-/* Behind the first part of the pattern if it stands for c; else NULL. */
-static const char *match_one(const char *pattern, char c)
+/*
+ * Behind the first part of the pattern if it stands for c; else NULL.  *no_sets:
+ * from where on no "[" has an end, so that nobody looks for it again: each look
+ * goes as far as the pattern does.
+ */
+static const char *match_one(const char *pattern, char c, const char **no_sets)
 {
 	const char *behind;
 	bool in;
@@ -59,10 +63,11 @@ static const char *match_one(const char *pattern, char c)
 
 	if (*pattern == '?')
 		return pattern + 1;
-	if (*pattern == '[') {
+	if (*pattern == '[' && (!*no_sets || pattern < *no_sets)) {
 		behind = match_set(pattern + 1, c, &in);
 		if (behind)
 			return in ? behind : NULL;
+		*no_sets = pattern;
 	}
 	behind = take(pattern, &own);
 	return own == c ? behind : NULL;
@@ -71,7 +76,7 @@ static const char *match_one(const char *pattern, char c)
 /* One star is remembered: what a later one takes, an earlier need not. */
 bool exec_match(const char *name, const char *pattern)
 {
-	const char *star = NULL, *from = NULL, *behind;
+	const char *star = NULL, *from = NULL, *no_sets = NULL, *behind;
 
 	if (*name == '.' && *pattern != '.')
 		return false;
@@ -81,7 +86,7 @@ bool exec_match(const char *name, const char *pattern)
 			from = name;
 			continue;
 		}
-		behind = *pattern ? match_one(pattern, *name) : NULL;
+		behind = *pattern ? match_one(pattern, *name, &no_sets) : NULL;
 		if (behind) {
 			pattern = behind;
 			name++;

@@ -284,6 +284,12 @@ static void names_match_as_a_shell_has_it(void **state)
 		{"]bc", "[]]bc", true},
 		{"-bc", "[a-]bc", true},
 		{"[bc", "[bc", true},
+		{"a[b", "*[b", true},
+		{"a[[b", "a[[b", true},
+		{"a[bc", "*[!]]*[b*", true},
+		{"x[[b", "[xy][[b", true},
+		{"x[]b", "*[[]*[b", false},
+		{"x[][b", "*[[]*[b", true},
 		{"abc", "[bc", false},
 		{"*", "\\*", true},
 		{"a", "\\*", false},
@@ -304,6 +310,22 @@ static void names_match_as_a_shell_has_it(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (exec_match(rows[i].name, rows[i].pattern) != rows[i].match)
 			fail_msg("%s %s", rows[i].name, rows[i].pattern);
+}
+
+/* Whoever writes the pattern has named the files, perhaps. */
+static void a_hostile_pattern_is_soon_done_with(void **state)
+{
+	enum { NAMES = 2000 };
+	char name[CSFTP_NAME_MAX + 1], pattern[CSFTP_PATH_MAX + 1];
+
+	(void)state;
+	memset(name, '[', sizeof(name));
+	memcpy(name + CSFTP_NAME_MAX - 1, "x", 2);
+	memset(pattern, '[', sizeof(pattern));
+	pattern[0] = '*';
+	pattern[CSFTP_PATH_MAX] = '\0';
+	for (int i = 0; i < NAMES; i++)
+		assert_false(exec_match(name, pattern));
 }
 
 static void df_tells_what_programs_read(void **state)
@@ -452,6 +474,7 @@ int main(void)
 		CLAIM(patterns_are_names_that_are_there),
 		CLAIM(a_tilde_is_a_home),
 		cmocka_unit_test(names_match_as_a_shell_has_it),
+		cmocka_unit_test(a_hostile_pattern_is_soon_done_with),
 		CLAIM(df_tells_what_programs_read),
 		CLAIM(pieces_of_streams_make_no_difference),
 		CLAIM(nobody_who_reads_means_waiting),
