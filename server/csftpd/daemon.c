@@ -84,6 +84,26 @@ static uint64_t now_ms(void)
 	return uv_hrtime() / 1000000;
 }
 
+/*
+ * A socket for both families, which we may be given, has IPv4's addresses in
+ * IPv6's (RFC 4291, 2.5.5.2).  Then all of them would be one block for bounds
+ * and penalties, and on no list.
+ */
+static void unmap(struct sockaddr_storage *from)
+{
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in = {.sin_family = AF_INET};
+
+	memcpy(&in6, from, sizeof(in6));
+	if (from->ss_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+		return;
+	in.sin_port = in6.sin6_port;
+	memcpy(&in.sin_addr, &in6.sin6_addr.s6_addr[12], sizeof(in.sin_addr));
+	*from = (struct sockaddr_storage){.ss_family = AF_INET};
+	memcpy(from, &in, sizeof(in));
+}
+
 /* No bits: it has no address. */
 static void address_of(const struct sockaddr_storage *from, struct ssh_addr *to)
 {
@@ -167,7 +187,8 @@ static bool place(void *arg, int fd, const struct sockaddr_storage *from)
 
 	if (!worker)
 		return false;
-	if (!arrive(daemon, from, &mail.ticket)) {
+	unmap(&mail.from);
+	if (!arrive(daemon, &mail.from, &mail.ticket)) {
 		atomic_fetch_sub(&worker->placed, 1);
 		close(fd);
 		return true;

@@ -82,7 +82,24 @@ static void what_it_has_made_goes_with_it(void **state)
 	csftpd_rig_sh(all, "%s", "test \"$(cat $of/control)\" = mine\n");
 }
 
-/* As systemd does it: LISTEN_FDS, here by a shell's redirection. */
+/* As systemd does it: LISTEN_FDS.  give.py HOST PORT PROGRAM... */
+#define GIVE                                                                   \
+	"cat >give.py <<'END'\n"                                               \
+	"import os, socket, sys\n"                                             \
+	"six = socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET\n"    \
+	"s = socket.socket(six)\n"                                             \
+	"s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"            \
+	"if six == socket.AF_INET6:\n"                                         \
+	"    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)\n"       \
+	"s.bind((sys.argv[1], int(sys.argv[2])))\n"                            \
+	"s.listen(8)\n"                                                        \
+	"os.dup2(s.fileno(), 3)\n"                                             \
+	"os.set_inheritable(3, True)\n"                                        \
+	"os.environ['LISTEN_FDS'] = '1'\n"                                     \
+	"os.environ['LISTEN_PID'] = str(os.getpid())\n"                        \
+	"os.execv(sys.argv[3], sys.argv[3:])\n"                                \
+	"END\n"
+
 static void it_takes_a_socket_that_is_given(void **state)
 {
 	struct csftpd_rig *all = *state;
@@ -93,27 +110,42 @@ static void it_takes_a_socket_that_is_given(void **state)
 	csftpd_program(path);
 	csftpd_rig_sh(
 		all, "%s",
-		"cat >give.py <<'END'\n"
-		"import os, socket, sys\n"
-		"s = socket.socket()\n"
-		"s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n"
-		"s.bind(('127.0.0.1', int(sys.argv[1])))\n"
-		"s.listen(8)\n"
-		"os.dup2(s.fileno(), 3)\n"
-		"os.set_inheritable(3, True)\n"
-		"os.environ['LISTEN_FDS'] = '1'\n"
-		"os.environ['LISTEN_PID'] = str(os.getpid())\n"
-		"os.execv(sys.argv[2], sys.argv[2:])\n"
-		"END\n"
-		"python3 give.py $port $csftpd -D -e -f $of/csftpd_config "
-		"-o Port=1 -o LogLevel=INFO 2>log &\n"
+		GIVE "python3 give.py 127.0.0.1 $port $csftpd -D -e "
+		     "-f $of/csftpd_config -o Port=1 -o LogLevel=INFO 2>log &\n"
+		     "pid=$!\n"
+		     "ok=0\n"
+		     "echo pwd | sftp >said || ok=$?\n"
+		     "kill $pid\n"
+		     "wait $pid\n"
+		     "test $ok = 0\n"
+		     "grep -q \"listening on 127.0.0.1 port $port\" log\n");
+}
+
+/* What a list says of 127.0.0.1 goes for it there as well. */
+static void a_socket_for_both_families_hides_no_address(void **state)
+{
+	struct csftpd_rig *all = *state;
+
+	if (access("/proc/net/if_inet6", F_OK) != 0)
+		skip_because("no IPv6 here");
+	csftpd_start(&all->sshd, "%s", "");
+	csftpd_end(&all->sshd);
+	csftpd_rig_sh(
+		all, "%s",
+		GIVE
+		"python3 give.py :: $port $csftpd -D -e -f $of/csftpd_config "
+		"-o LogLevel=VERBOSE -o PerSourceNetBlockSize=32:64 "
+		"-o PerSourcePenalties=authfail:600s "
+		"-o PerSourcePenaltyExemptList=127.0.0.0/8 2>log &\n"
 		"pid=$!\n"
 		"ok=0\n"
 		"echo pwd | sftp >said || ok=$?\n"
+		"echo pwd | sftp -o User=nobody 2>said && ok=9\n"
+		"echo pwd | sftp -o ConnectionAttempts=1 >said || ok=$?\n"
 		"kill $pid\n"
 		"wait $pid\n"
 		"test $ok = 0\n"
-		"grep -q \"listening on 127.0.0.1 port $port\" log\n");
+		"grep -q 'Connection from 127.0.0.1 port' log\n");
 }
 
 /* A transfer goes on to its end; who does nothing is not waited for. */
@@ -440,6 +472,7 @@ int main(void)
 		CSFTPD_CLAIM(it_goes_to_the_background_once_it_serves),
 		CSFTPD_CLAIM(what_it_has_made_goes_with_it),
 		CSFTPD_CLAIM(it_takes_a_socket_that_is_given),
+		CSFTPD_CLAIM(a_socket_for_both_families_hides_no_address),
 		CSFTPD_CLAIM(draining_lets_transfers_end),
 		CSFTPD_CLAIM(draining_ends_sessions_that_are_idle),
 		CSFTPD_CLAIM(draining_has_an_end),
