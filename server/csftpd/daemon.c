@@ -134,28 +134,6 @@ static void say_refused(struct daemon *daemon, const struct ssh_addr *addr,
 					  : "too many wait to log in");
 }
 
-/* False: it is not let in. */
-static bool arrive(struct daemon *daemon, const struct sockaddr_storage *from,
-		   sources_ticket *ticket)
-{
-	struct sources_arrival arrival;
-	struct ssh_addr addr;
-
-	address_of(from, &addr);
-	pthread_mutex_lock(&daemon->sources_lock);
-	sources_arrive(daemon->sources, &addr, now_ms(), &arrival);
-	if (arrival.answer != SOURCES_TAKE)
-		say_refused(daemon, &addr, arrival.answer);
-	pthread_mutex_unlock(&daemon->sources_lock);
-	if (arrival.answer != SOURCES_TAKE)
-		return false;
-	/* One of them has it. */
-	if (arrival.drop != 0)
-		daemon_mail_all(daemon, MAIL_DROP, arrival.drop);
-	*ticket = arrival.ticket;
-	return true;
-}
-
 static void heard(void *arg, sources_ticket ticket)
 {
 	struct daemon *daemon = arg;
@@ -174,7 +152,37 @@ static void leave(void *arg, sources_ticket ticket, enum sources_end end)
 	pthread_mutex_unlock(&daemon->sources_lock);
 }
 
-/* The place is there first: who has a ticket has to be able to lose it. */
+enum arrival { ARRIVED, REFUSED, NO_PLACE };
+
+/* Under the lock of sources. */
+static enum arrival arrive(struct daemon *daemon, struct worker *worker,
+			   struct mail *mail)
+{
+	struct sources_arrival arrival;
+	struct ssh_addr addr;
+
+	address_of(&mail->from, &addr);
+	sources_arrive(daemon->sources, &addr, now_ms(), &arrival);
+	if (arrival.answer != SOURCES_TAKE) {
+		say_refused(daemon, &addr, arrival.answer);
+		return REFUSED;
+	}
+	/* One of them has it. */
+	if (arrival.drop != 0)
+		daemon_mail_all(daemon, MAIL_DROP, arrival.drop);
+	mail->ticket = arrival.ticket;
+	mail->id = atomic_fetch_add(&daemon->next_id, 1) + 1;
+	if (worker_mail(worker, mail))
+		return ARRIVED;
+	sources_leave(daemon->sources, mail->ticket, SOURCES_DONE, now_ms());
+	return NO_PLACE;
+}
+
+/*
+ * The place is there first: who has a ticket has to be able to lose it.  And no
+ * other acceptor has a ticket dropped before the mail is sent that it comes
+ * with, as nobody would know whose it is.
+ */
 static bool place(void *arg, int fd, const struct sockaddr_storage *from)
 {
 	struct daemon *daemon = arg;
@@ -184,21 +192,19 @@ static bool place(void *arg, int fd, const struct sockaddr_storage *from)
 		.fd = fd,
 		.from = *from,
 	};
+	enum arrival arrival;
 
 	if (!worker)
 		return false;
 	unmap(&mail.from);
-	if (!arrive(daemon, &mail.from, &mail.ticket)) {
+	pthread_mutex_lock(&daemon->sources_lock);
+	arrival = arrive(daemon, worker, &mail);
+	pthread_mutex_unlock(&daemon->sources_lock);
+	if (arrival != ARRIVED)
 		atomic_fetch_sub(&worker->placed, 1);
+	if (arrival == REFUSED)
 		close(fd);
-		return true;
-	}
-	mail.id = atomic_fetch_add(&daemon->next_id, 1) + 1;
-	if (worker_mail(worker, &mail))
-		return true;
-	leave(daemon, mail.ticket, SOURCES_DONE);
-	atomic_fetch_sub(&worker->placed, 1);
-	return false;
+	return arrival != NO_PLACE;
 }
 
 static void place_free(void *arg)

@@ -153,6 +153,24 @@ static void who_has_been_silent_for_longest_has_to_go(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* Another acceptor's newcomer may be to go before its worker has it. */
+static void who_has_to_go_goes_whichever_acceptor_took_him(void **state)
+{
+	enum { MANY = 1000, PLACES = 1 };
+	struct state *all = *state;
+
+	csftpd_start(&all->sshd, "Acceptors 16\nWorkers 1\nMaxStartups %d\n",
+		     PLACES);
+	open_crowd(all, MANY);
+	for (size_t n = 0; n < MANY; n++)
+		crowd_join(&all->crowd, n, CROWD_SILENT);
+	while (all->crowd.lost < MANY - PLACES)
+		assert_true(crowd_move(&all->crowd, QUIET_MS));
+	csftpd_await_fact(&all->sshd, "connections", PLACES);
+	close_crowd(all);
+	csftpd_end_well(&all->sshd);
+}
+
 /* Who is thrown out comes again, as long as the user tries to get in. */
 static void press(struct state *all, pid_t user)
 {
@@ -358,6 +376,7 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		CROWD_TEST(idle_sessions_cost_little),
 		CROWD_TEST(who_has_been_silent_for_longest_has_to_go),
+		CROWD_TEST(who_has_to_go_goes_whichever_acceptor_took_him),
 		CROWD_TEST(slow_ones_keep_nobody_out),
 		CROWD_TEST(who_sends_and_does_not_read_is_alone_in_his_trouble),
 		CROWD_TEST(who_asks_and_does_not_read_has_to_go),
