@@ -67,7 +67,7 @@ static enum sources_end why_gone(const struct conn *conn)
 {
 	if (conn->timed_out)
 		return SOURCES_GRACE;
-	if (conn->worker->draining)
+	if (conn->ended)
 		return SOURCES_DONE;
 	return conn->tried ? SOURCES_AUTHFAIL : SOURCES_NOAUTH;
 }
@@ -460,6 +460,7 @@ void conn_end(struct conn *conn, enum csftp_ssh_reason reason, const char *text)
 	if (conn->closing)
 		return;
 	conn->held_by = NULL;
+	conn->ended = true;
 	csftp_ssh_disconnect(conn->ssh, reason, text);
 	conn_turn(conn);
 }

@@ -111,6 +111,7 @@ struct conn {
 	bool tried;	     /* to authenticate */
 	struct login *login; /* that is looked into; see login.c */
 	bool timed_out;	     /* before it was logged in */
+	bool ended;	     /* by us, for no fault of the peer's */
 	sources_ticket ticket;
 	struct conn *next_waiting; /* of those that are not logged in */
 	struct csftp_ssh *ssh;

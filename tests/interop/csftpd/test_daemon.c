@@ -425,6 +425,30 @@ static void guessing_has_its_price(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+static void who_is_ended_by_us_has_no_penalty(void **state)
+{
+	struct csftpd_rig *all = *state;
+	char text[4096];
+	const char *id;
+	int silent;
+
+	csftpd_start(&all->sshd, "%s", "PerSourcePenalties noauth:60s\n");
+	silent = csftpd_dial(&all->sshd);
+	csftpd_await_fact(&all->sshd, "accepted", 1);
+	csftpd_ctl(&all->sshd, text, sizeof(text), "sessions");
+	id = strstr(text, "id=");
+	assert_non_null(id);
+	csftpd_ctl(&all->sshd, text, sizeof(text), "kill %lu",
+		   strtoul(id + 3, NULL, 10));
+	csftpd_await_fact(&all->sshd, "connections", 0);
+	assert_int_equal(csftpd_fact(&all->sshd, "penalties"), 0);
+	close(silent);
+	/* Who goes by himself has one. */
+	close(csftpd_dial(&all->sshd));
+	csftpd_await_fact(&all->sshd, "penalties", 1);
+	csftpd_end_well(&all->sshd);
+}
+
 /* Many sessions in one connection, and new keys every megabyte. */
 static void sessions_share_a_connection(void **state)
 {
@@ -485,6 +509,7 @@ int main(void)
 		CSFTPD_CLAIM(a_client_that_is_gone_is_noticed),
 		CSFTPD_CLAIM(who_vanishes_is_looked_for),
 		CSFTPD_CLAIM(guessing_has_its_price),
+		CSFTPD_CLAIM(who_is_ended_by_us_has_no_penalty),
 		CSFTPD_CLAIM(sessions_share_a_connection),
 		CSFTPD_CLAIM(the_smallest_limit_of_keys_is_one),
 	};
