@@ -42,7 +42,6 @@ struct mount {
 	struct status status;
 	struct charset *charset; /* NULL: names are not converted */
 	struct csftp_attr start; /* of the directory where sessions start */
-	struct csftp_req space;	 /* see learn_space() */
 	char root[CSFTP_PATH_MAX + 1];
 	struct background background;
 	struct guard guard;
@@ -355,27 +354,6 @@ static bool take_root(struct mount *m)
 	return true;
 }
 
-static void learnt(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	(void)req;
-	(void)reply; /* it was remembered below */
-}
-
-/*
- * umount(8) asks for the free space, and is mostly wanted when there is no
- * connection any more: then what was said last is shown, so it is asked for.
- */
-static void learn_space(struct mount *m)
-{
-	m->space = (struct csftp_req){
-		.op = CSFTP_OP_STATFS,
-		.done = learnt,
-		.path = m->root,
-	};
-	if (!m->options.delay_connect)
-		csftp_submit(lines_fs(m->lines), &m->space);
-}
-
 /* From here on the connection may die, and nobody is asked for a password. */
 static bool begin_line(struct mount *m)
 {
@@ -405,8 +383,6 @@ static bool begin_line(struct mount *m)
 		lines_set_trace(m->lines, m->options.verbose ? on_trace : NULL);
 	if (err)
 		say(m, "the connection: %s", csftp_strerror(err));
-	else
-		learn_space(m);
 	return !err;
 }
 
@@ -487,6 +463,8 @@ static bool make_layers(struct mount *m)
 		err = layers_new(&m->layers, &config);
 		if (err)
 			say(m, "the cache: %s", csftp_strerror(err));
+		else if (!options->delay_connect)
+			layers_learn_top(m->layers);
 	}
 	owners_release(&owners);
 	return !err;

@@ -348,9 +348,20 @@ static struct listing *listing_new(struct dir *dir, const char *path)
 	return listing;
 }
 
+/* What it waits for is of no use any more. */
 static void listing_drop(struct listing *listing)
 {
+	struct csftp_fs *fs = listing->f->fs;
+
 	listing->dir = NULL;
+	listing->pumping = true; /* it stays until all have been cancelled */
+	if (listing->pending > 0 && !listing->opened)
+		csftp_cancel(fs, &listing->req);
+	for (size_t i = 0; i < WINDOW_MAX; i++) {
+		if (listing->batch[i].outstanding)
+			csftp_cancel(fs, &listing->batch[i].req);
+	}
+	listing->pumping = false;
 	listing_settle(listing);
 }
 
@@ -392,6 +403,22 @@ static void dir_free(struct dir *dir)
 	free(dir);
 }
 
+/* The kernel has it from now on; false, and gone: it does not take it. */
+static bool dir_hand_over(struct dir *dir)
+{
+	struct fuse_op *op = dir->opening;
+	bool taken;
+
+	dir->opening = NULL;
+	op->fi.fh = (uintptr_t)dir;
+	taken = fuse_reply_open(op->req, &op->fi) == 0;
+	op->req = NULL;
+	op_free(op);
+	if (!taken)
+		dir_free(dir);
+	return taken;
+}
+
 /* OPENDIR was answered: so is the caller, while the first names come. */
 static void dir_opened(struct dir *dir)
 {
@@ -399,7 +426,6 @@ static void dir_opened(struct dir *dir)
 	struct fuse_op *op = dir->opening;
 	int err = listing->err;
 
-	dir->opening = NULL;
 	if (err == ENOENT && op->req && op_moved(op)) {
 		char *path = strdup(op->path);
 
@@ -408,23 +434,39 @@ static void dir_opened(struct dir *dir)
 			listing->path = path;
 			listing->err = 0;
 			listing->req.path = path;
-			dir->opening = op;
 			submit(listing, &listing->req);
 			return;
 		}
 	}
-	if (err || !op->req) {
-		op_reply_err(op, err);
-		dir_free(dir);
-	} else {
-		op->fi.fh = (uintptr_t)dir;
-		if (fuse_reply_open(op->req, &op->fi) < 0)
-			dir_free(dir);
-		else
+	if (!err && op->req) {
+		if (dir_hand_over(dir))
 			listing_pump(listing);
-		op->req = NULL;
+		return;
 	}
+	dir->opening = NULL;
+	op_reply_err(op, err);
+	dir_free(dir);
 	op_free(op);
+}
+
+static struct dir *first_opening(const struct fusefs *f)
+{
+	struct dir *dir = f->dirs;
+
+	while (dir && !dir->opening)
+		dir = dir->next;
+	return dir;
+}
+
+void fusefs_hold(struct fusefs *f, bool on)
+{
+	struct dir *dir;
+
+	if (f->held == on)
+		return;
+	f->held = on;
+	while (on && (dir = first_opening(f)) != NULL)
+		dir_opened(dir);
 }
 
 void fusefs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -445,7 +487,8 @@ void fusefs_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	dir->opening = op;
-	submit(dir->listing, &dir->listing->req);
+	if (!op->f->held || dir_hand_over(dir))
+		submit(dir->listing, &dir->listing->req);
 }
 
 /* A new listing; without a path or memory the old one has to do. */

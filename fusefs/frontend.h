@@ -126,6 +126,7 @@ struct fusefs {
 	struct received *unheld;
 	struct received *received; /* what is being taken */
 	struct dir *dirs;	   /* all open directories */
+	bool held;		   /* nobody answers below */
 	struct file *files;	   /* all open files */
 	char *dirbuf;
 };

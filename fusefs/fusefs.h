@@ -143,6 +143,13 @@ void fusefs_each_caller(const struct fusefs *f,
 				     const struct fusefs_caller *caller),
 			void *arg);
 
+/*
+ * Nobody answers below, for a while or no longer.  Who opens a directory that
+ * the kernel knows does not wait, as df(1) does so for all that it is given;
+ * who reads it does.
+ */
+void fusefs_hold(struct fusefs *f, bool on);
+
 /* Closes what the kernel has left open; to be called after it has ended. */
 void fusefs_close_files(struct fusefs *f);
 

@@ -31,6 +31,8 @@ struct layers {
 	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
 	struct csftp_fs *links;
 	struct writebehind *writebehind;
+	struct csftp_req top_attr; /* see layers_learn_top() */
+	struct csftp_req top_space;
 };
 
 static uint64_t now_ms(void *arg)
@@ -304,6 +306,31 @@ enum csftp_err layers_new(struct layers **out,
 	}
 	*out = layers;
 	return CSFTP_OK;
+}
+
+static void learnt(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	(void)req;
+	(void)reply; /* it was remembered below */
+}
+
+void layers_learn_top(struct layers *layers)
+{
+	struct csftp_fs *fs = cache_fs(layers->cache);
+
+	layers->top_attr = (struct csftp_req){
+		.op = CSFTP_OP_GETATTR,
+		.flags = CSFTP_NOFOLLOW,
+		.done = learnt,
+		.path = layers->config.root,
+	};
+	layers->top_space = (struct csftp_req){
+		.op = CSFTP_OP_STATFS,
+		.done = learnt,
+		.path = layers->config.root,
+	};
+	csftp_submit(fs, &layers->top_attr);
+	csftp_submit(fs, &layers->top_space);
 }
 
 void layers_free(struct layers *layers)

@@ -76,6 +76,12 @@ struct layers_counts {
 };
 struct layers_counts layers_counts(const struct layers *layers);
 
+/*
+ * Asks for what df(1), umount(8) and file managers ask of a mount first, so
+ * that it is known when there is no connection any more.  Nobody waits for it.
+ */
+void layers_learn_top(struct layers *layers);
+
 /* Requests that the layers made, and files that they hold open. */
 uint32_t layers_pending(const struct layers *layers);
 

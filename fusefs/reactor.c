@@ -163,10 +163,13 @@ static void set_watches(struct reactor *r)
 /* What is known is good while nobody can be asked. */
 static void hold_layers(struct reactor *r)
 {
-	if (lines_are_up(r->lines))
-		layers_go_on(r->config.layers);
-	else
+	bool held = !lines_are_up(r->lines);
+
+	if (held)
 		layers_hold(r->config.layers);
+	else
+		layers_go_on(r->config.layers);
+	fusefs_hold(r->config.f, held);
 }
 
 /* Without a connection the end is not waited for without end. */

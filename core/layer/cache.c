@@ -42,6 +42,7 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 	    cache->config.attr_ms == CACHE_NEVER)
 		return;
 	node->attr = *attr;
+	node->once_mask = 0;
 	node->type_only = false;
 	node->attr_until = cache_now(cache) + cache->config.attr_ms;
 	node->rough_until = node->attr_until;
@@ -142,20 +143,15 @@ static void learn_clock(struct cache *cache, const struct cache_node *node,
 	cache->clock_ms = now;
 }
 
-static bool shows_top(const struct cache *cache, const struct cache_node *node)
-{
-	return cache->held && node == cache->top &&
-	       (node->attr.mask & CSFTP_ATTR_MODE);
-}
-
 static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
 	struct cache_node *node = call->node;
 	bool news = node && cache_is_news(cache, node, call->since);
 
-	if (reply->err && shows_top(cache, node)) {
-		*reply = (struct csftp_reply){.attr = &node->attr};
+	if (reply->err && call->called_back &&
+	    cache_shows_attr(cache, node, &call->attr)) {
+		*reply = (struct csftp_reply){.attr = &call->attr};
 		return;
 	}
 	if (!reply->err && reply->attr && node)
@@ -240,6 +236,40 @@ static void missed(struct cache *cache, const struct cache_node *node)
 	cache_list_ahead(cache, dir);
 }
 
+static bool answer_held(struct cache *cache, struct csftp_req *up,
+			const struct cache_node *node)
+{
+	struct csftp_attr attr;
+	bool follow = !(up->flags & CSFTP_NOFOLLOW);
+
+	if (!cache_shows_attr(cache, node, &attr) ||
+	    (follow && (attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK))
+		return false;
+	cache->counts.answered++;
+	csftp_reply_attr(up, &attr);
+	return true;
+}
+
+/* What a link leads to says nothing about the name. */
+static void getattr_of_path(struct cache *cache, struct csftp_req *up,
+			    bool follow)
+{
+	struct cache_node *node = cache_path_make(&cache->tree, up->path);
+	struct cache_call *call;
+
+	cache->counts.asked++;
+	if (node)
+		cache_node_pin(node);
+	call = ask_attr(cache, up, follow ? NULL : node);
+	if (call) {
+		call->showable = true;
+		cache_call_submit(call);
+	}
+	if (node)
+		missed(cache, node);
+	cache_let_go(cache, node);
+}
+
 /* A removed directory that is read from memory has nothing below any more. */
 static void getattr_of_handle(struct cache *cache, struct csftp_req *up)
 {
@@ -268,11 +298,8 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 		return;
 	}
 	sight = cache_look(cache, up->path, &node);
-	if (sight == CACHE_KNOWN && shows_top(cache, node)) {
-		cache->counts.answered++;
-		csftp_reply_attr(up, &node->attr);
+	if (sight == CACHE_KNOWN && answer_held(cache, up, node))
 		return;
-	}
 	if (sight == CACHE_KNOWN && node->refreshing) {
 		cache_await_refresh(cache, up);
 		return;
@@ -287,15 +314,7 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *up)
 			csftp_reply_attr(up, &node->attr);
 		return;
 	}
-	cache->counts.asked++;
-	node = cache_path_make(&cache->tree, up->path);
-	if (node)
-		cache_node_pin(node);
-	/* What a link leads to says nothing about the name. */
-	cache_getattr_below(cache, up, follow ? NULL : node);
-	if (node)
-		missed(cache, node);
-	cache_let_go(cache, node);
+	getattr_of_path(cache, up, follow);
 }
 
 static void readlink_after(struct cache_call *call, struct csftp_reply *reply)
@@ -304,6 +323,12 @@ static void readlink_after(struct cache_call *call, struct csftp_reply *reply)
 	struct cache_node *node = call->node;
 	size_t len = reply->text.len;
 
+	if (reply->err && call->called_back && cache_shows_text(cache, node)) {
+		*reply = (struct csftp_reply){
+			.text = {node->text, strlen(node->text)},
+		};
+		return;
+	}
 	if (!node || reply->err || len > CSFTP_PATH_MAX ||
 	    cache->config.text_ms == CACHE_NEVER ||
 	    !cache_is_news(cache, node, call->since))
@@ -320,7 +345,8 @@ static void op_readlink(struct csftp_fs *fs, struct csftp_req *up)
 	bool plain = cache_path_is_plain(up->path);
 
 	if (plain && cache_look(cache, up->path, &node) == CACHE_KNOWN &&
-	    node->text_until > cache_now(cache)) {
+	    (node->text_until > cache_now(cache) ||
+	     cache_shows_text(cache, node))) {
 		cache->counts.answered++;
 		csftp_reply_text(up, node->text, strlen(node->text));
 		return;
@@ -332,6 +358,7 @@ static void op_readlink(struct csftp_fs *fs, struct csftp_req *up)
 	if (plain)
 		cache_call_hold(&call->node,
 				cache_path_make(&cache->tree, up->path));
+	call->showable = true;
 	cache_call_submit(call);
 }
 
@@ -435,36 +462,6 @@ uint32_t cache_pending(const struct cache *cache)
 void cache_quiet(struct cache *cache)
 {
 	cache->quiet = true;
-}
-
-/* The first that asks for the top and has not been told to come back. */
-static struct cache_call *asker_of_top(struct cache *cache)
-{
-	struct relay_job *job = cache->relay.busy;
-
-	for (; job; job = job->next) {
-		struct cache_call *call = (struct cache_call *)job;
-
-		if (call->after == getattr_after && !call->called_back &&
-		    call->node == cache->top)
-			return call;
-	}
-	return NULL;
-}
-
-void cache_hold(struct cache *cache, bool on)
-{
-	struct cache_call *call;
-
-	if (cache->held == on)
-		return;
-	cache->held = on;
-	/* Those that asked before nobody answered are shown it, too. */
-	while (shows_top(cache, cache->top) &&
-	       (call = asker_of_top(cache)) != NULL) {
-		call->called_back = true;
-		csftp_cancel(cache->relay.under, &call->job.req);
-	}
 }
 
 size_t cache_bytes(const struct cache *cache)

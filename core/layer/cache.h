@@ -78,8 +78,13 @@ uint32_t cache_pending(const struct cache *cache);
 void cache_quiet(struct cache *cache);
 
 /*
- * Nobody answers below, for a while or no longer: the top is shown as it was
- * last, however long ago, as umount(8) and file managers ask for it first.
+ * Nobody answers below, for a while or no longer.  Meanwhile what was known of
+ * attributes, symbolic links and whole directories is shown however old it is,
+ * to those who wait already, too; the answers of these are below to be
+ * cancelled.  That a name is not there is said only before its time is over:
+ * whoever is told so may make it anew.  What was changed through this layer
+ * and not asked for since is not known, but for the top, and for directories
+ * of which only names were changed.
  */
 void cache_hold(struct cache *cache, bool on);
 

@@ -149,8 +149,9 @@ void cache_list_ahead(struct cache *cache, struct cache_node *node)
 {
 	struct ahead *ahead;
 
-	if (cache->quiet || node->listing || cache_is_whole(cache, node) ||
-	    node->names_changing > 0 || !cache_is_below(node, cache->top) ||
+	if (cache->quiet || cache->held || node->listing ||
+	    cache_is_whole(cache, node) || node->names_changing > 0 ||
+	    !cache_is_below(node, cache->top) ||
 	    cache->config.names_ms == CACHE_NEVER ||
 	    cache->config.ahead == CACHE_NEVER)
 		return;

@@ -56,9 +56,15 @@ static void call_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct cache_call *call = (struct cache_call *)req;
 	struct csftp_reply out = *reply;
+	struct csftp_attr shown;
 
 	if (call->after)
 		call->after(call, &out);
+	/* Who is answered may ask again, by the same call. */
+	if (out.attr == &call->attr) {
+		shown = call->attr;
+		out.attr = &shown;
+	}
 	cache_tree_trim(&call->cache->tree);
 	let_all_go(call);
 	relay_answer(&call->job, &out);

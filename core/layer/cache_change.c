@@ -17,11 +17,14 @@ void cache_mark(struct cache *cache, struct cache_node *node)
 
 static void mark_names(struct cache *cache, struct cache_node *dir)
 {
+	const uint32_t changed =
+		CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME | CSFTP_ATTR_NLINK;
+
 	dir->names_changed = cache->seq;
 	dir->changed = cache->seq;
 	dir->attr_until = 0;
-	dir->attr.mask &=
-		~(CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME | CSFTP_ATTR_NLINK);
+	dir->once_mask |= dir->attr.mask & changed;
+	dir->attr.mask &= ~changed;
 }
 
 static void begin(struct cache_call *call)
@@ -73,6 +76,7 @@ static void forget_all(struct cache *cache)
 	while (node) {
 		cache_mark(cache, node);
 		node->attr.mask = 0;
+		node->once_mask = 0;
 		cache_names_unknown(node);
 		if (node->children) {
 			node = node->children;
@@ -163,6 +167,7 @@ void cache_learn_type(struct cache_node *node, uint32_t type)
 	};
 	node->type_only = true;
 	node->attr_until = 0;
+	node->once_mask = 0;
 }
 
 void cache_learn_born(const struct cache *cache, struct cache_node *node)

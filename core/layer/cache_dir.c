@@ -91,10 +91,27 @@ static bool is_readable(const struct cache *cache,
 	return true;
 }
 
+static void read_from_memory(struct cache *cache, struct cache_dir *dir)
+{
+	struct cache_node *node = dir->handle.node;
+
+	dir->from_memory = true;
+	dir->at = node->children;
+	dir->next_reader = node->readers;
+	node->readers = dir;
+	cache_node_use(&cache->tree, node);
+}
+
 static void opendir_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache_dir *dir = call->handle->dir;
 
+	if (reply->err && call->called_back &&
+	    cache_shows_names(call->cache, call->node)) {
+		read_from_memory(call->cache, dir);
+		*reply = (struct csftp_reply){.fh = dir->handle.number};
+		return;
+	}
 	if (reply->err) {
 		if (reply->err == ENOENT && call->node &&
 		    cache_is_news(call->cache, call->node, call->since))
@@ -106,26 +123,49 @@ static void opendir_after(struct cache_call *call, struct csftp_reply *reply)
 	reply->fh = dir->handle.number;
 }
 
-void cache_opendir_below(struct cache *cache, struct csftp_req *up,
-			 struct cache_node *node)
+static struct cache_call *ask_opendir(struct cache *cache, struct csftp_req *up,
+				      struct cache_node *node)
 {
 	struct cache_call *call;
 	struct cache_dir *dir = dir_new(cache, node);
 
 	if (!dir) {
 		csftp_reply_err(up, ENOMEM);
-		return;
+		return NULL;
 	}
 	call = cache_call_new(cache, up, opendir_after);
 	if (!call) {
 		cache_dir_free(cache, dir);
-		return;
+		return NULL;
 	}
 	dir->since = cache->seq;
 	dir->began_ms = cache_now(cache);
 	dir->stamp = ++cache->stamp;
 	call->handle = &dir->handle;
 	cache_call_hold(&call->node, node);
+	return call;
+}
+
+void cache_opendir_below(struct cache *cache, struct csftp_req *up,
+			 struct cache_node *node)
+{
+	struct cache_call *call = ask_opendir(cache, up, node);
+
+	if (call)
+		cache_call_submit(call);
+}
+
+/* For somebody who is content with what is known if nobody answers. */
+static void opendir_for_user(struct cache *cache, struct csftp_req *up,
+			     struct cache_node *node)
+{
+	struct cache_call *call;
+
+	cache->counts.asked++;
+	call = ask_opendir(cache, up, node);
+	if (!call)
+		return;
+	call->showable = true;
 	cache_call_submit(call);
 }
 
@@ -138,11 +178,7 @@ static void opendir_from_memory(struct cache *cache, struct csftp_req *up,
 		csftp_reply_err(up, ENOMEM);
 		return;
 	}
-	dir->from_memory = true;
-	dir->at = node->children;
-	dir->next_reader = node->readers;
-	node->readers = dir;
-	cache_node_use(&cache->tree, node);
+	read_from_memory(cache, dir);
 	cache->counts.answered++;
 	csftp_reply_fh(up, dir->handle.number);
 }
@@ -175,14 +211,14 @@ void cache_opendir(struct csftp_fs *fs, struct csftp_req *up)
 	}
 	cache_node_pin(node);
 	cache_walk(cache, node);
-	if (node->listing || cache_renew(cache, node)) {
-		wait_for_listing(cache, up);
-	} else if (is_readable(cache, node)) {
+	if (cache_shows_names(cache, node))
 		opendir_from_memory(cache, up, node);
-	} else {
-		cache->counts.asked++;
-		cache_opendir_below(cache, up, node);
-	}
+	else if (node->listing || cache_renew(cache, node))
+		wait_for_listing(cache, up);
+	else if (is_readable(cache, node))
+		opendir_from_memory(cache, up, node);
+	else
+		opendir_for_user(cache, up, node);
 	cache_node_unpin(&cache->tree, node);
 }
 
@@ -314,12 +350,22 @@ static void readdir_after(struct cache_call *call, struct csftp_reply *reply)
 static struct csftp_attr shown_attr(const struct cache *cache,
 				    const struct cache_node *node)
 {
+	struct csftp_attr held;
+
 	if (cache_attr_is_known(cache, node))
 		return node->attr;
+	if (cache_shows_attr(cache, node, &held))
+		return held;
 	return (struct csftp_attr){
 		.mask = CSFTP_ATTR_TYPE,
 		.mode = node->attr.mode & CSFTP_S_IFMT,
 	};
+}
+
+/* In a listing that is old names can be that somebody asked for in vain. */
+static bool is_there(const struct cache_node *node)
+{
+	return (node->attr.mask & CSFTP_ATTR_MODE) && node->absent_until == 0;
 }
 
 static void readdir_from_memory(const struct cache *cache, struct csftp_req *up,
@@ -332,7 +378,7 @@ static void readdir_from_memory(const struct cache *cache, struct csftp_req *up,
 			.attr = shown_attr(cache, node),
 		};
 
-		if (!up->entry(up, &entry))
+		if (is_there(node) && !up->entry(up, &entry))
 			break;
 		if (dir->at == node)
 			dir->at = node->hh.next;

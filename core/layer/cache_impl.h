@@ -50,9 +50,10 @@ struct cache_call {
 	char *path;		/* instead of a handle that is ours alone */
 	uint64_t since;		/* the last change before it was asked */
 	bool unplain;		/* a change that may be of anything */
+	bool showable;		/* what is known does for its asker, if held */
 	bool called_back;	/* it need not be asked any more */
 	bool refreshes;		/* who asks for the node's attributes waits */
-	struct csftp_attr attr; /* SETATTR: what is sent below */
+	struct csftp_attr attr; /* SETATTR: sent below; GETATTR: shown */
 };
 
 struct cache {
@@ -201,6 +202,8 @@ void cache_setattr(struct csftp_fs *fs, struct csftp_req *up);
 /* The attributes are being asked for anew: who asks for them waits. */
 void cache_await_refresh(struct cache *cache, struct csftp_req *up);
 void cache_refreshed(struct cache *cache, struct cache_node *node);
+/* Those who wait look again whether they have to. */
+void cache_await_no_more(struct cache *cache);
 void cache_open(struct csftp_fs *fs, struct csftp_req *up);
 void cache_close(struct csftp_fs *fs, struct csftp_req *up);
 
@@ -214,6 +217,14 @@ void cache_opendir_below(struct cache *cache, struct csftp_req *up,
 /* The node leaves the directory. */
 void cache_dir_skip(const struct cache_node *dir,
 		    const struct cache_node *node);
+
+/* What is shown while nobody answers (cache_held.c); a node may be NULL */
+/* The attributes go to *out. */
+bool cache_shows_attr(const struct cache *cache, const struct cache_node *node,
+		      struct csftp_attr *out);
+bool cache_shows_text(const struct cache *cache, const struct cache_node *node);
+bool cache_shows_names(const struct cache *cache,
+		       const struct cache_node *node);
 
 /* Names that are known longer than their time (cache_renew.c) */
 /* What is said of a directory: its mtime is remembered, and since when. */

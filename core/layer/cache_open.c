@@ -36,10 +36,8 @@ void cache_await_refresh(struct cache *cache, struct csftp_req *up)
 }
 
 /* Those who wait for another file's attributes wait on. */
-void cache_refreshed(struct cache *cache, struct cache_node *node)
+void cache_await_no_more(struct cache *cache)
 {
-	node->refreshing = false;
-
 	append(&cache->woken, cache->stale);
 	cache->stale = NULL;
 	/* One by one, as whoever is answered may cancel others. */
@@ -49,6 +47,12 @@ void cache_refreshed(struct cache *cache, struct cache_node *node)
 		cache->woken = up->next;
 		csftp_submit(&cache->relay.fs, up);
 	}
+}
+
+void cache_refreshed(struct cache *cache, struct cache_node *node)
+{
+	node->refreshing = false;
+	cache_await_no_more(cache);
 }
 
 static void refreshed(struct csftp_req *req, const struct csftp_reply *reply)

@@ -137,7 +137,7 @@ bool cache_renew(struct cache *cache, struct cache_node *node)
 
 	if (!node->names_dated || node->wants_attr || node->names_until > now ||
 	    node->names_limit <= now || node->names_changing > 0 ||
-	    cache->window > 0 || cache->quiet)
+	    cache->window > 0 || cache->quiet || cache->held)
 		return false;
 	if (node->attr_until > now &&
 	    node->attr_until - now + FRESH_MS > cache->config.attr_ms &&

@@ -130,7 +130,8 @@ void cache_walk_on(struct cache *cache)
 	bool into = true;
 	bool again = false;
 
-	if (!node || cache->window == 0 || cache->pumping || cache->quiet)
+	if (!node || cache->window == 0 || cache->pumping || cache->quiet ||
+	    cache->held)
 		return;
 	cache->pumping = true;
 	for (uint32_t steps = 0; steps < STEPS_MAX; steps++) {

@@ -104,8 +104,7 @@ static bool closes_at_once(const struct survive_job *job)
 
 static bool is_known(const struct survive *survive, const struct csftp_req *req)
 {
-	return req->op == CSFTP_OP_STATFS && req->path && survive->has_statfs &&
-	       strcmp(req->path, survive->statfs_path) == 0;
+	return req->op == CSFTP_OP_STATFS && survive->has_statfs;
 }
 
 static void submit(struct csftp_fs *fs, struct csftp_req *req)

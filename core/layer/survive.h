@@ -58,8 +58,8 @@
  * While there is no connection
  *   Requests wait, up to timeout_ms after it was lost; then they, and all that
  *   come, fail with EIO until there is one.  Deadlines of requests hold, and a
- *   request that waits can be cancelled at once.  STATFS is answered with what
- *   it was last for the same path.
+ *   request that waits can be cancelled at once.  STATFS is answered, for
+ *   whatever path, with what it was last for the shortest one.
  *
  * Memory is allocated for handles, 3 KiB for one that is read or written by,
  * and 8 bytes for each name of a directory

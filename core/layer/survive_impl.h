@@ -155,8 +155,8 @@ struct survive {
 	struct survive_node *nodes;
 	struct fhmap map;
 	uint64_t next_look_ms;
-	struct csftp_statfs statfs; /* the last answer, and whose it is */
-	char statfs_path[CSFTP_PATH_MAX + 1];
+	struct csftp_statfs statfs; /* the last answer for the shortest path */
+	size_t statfs_of;	    /* bytes of that path */
 	bool has_statfs;
 	bool no_statfs; /* the server has none */
 };

@@ -70,15 +70,16 @@ static void after_open(struct survive_job *job, struct csftp_reply *reply)
 	reply->fh = file->fh;
 }
 
+/* The shortest path is the top, or as close to it as anybody has asked. */
 static void after_statfs(struct survive_job *job, struct csftp_reply *reply)
 {
 	struct survive *survive = survive_of(job);
 	const char *path = job->job.asked->path;
-	size_t len = path ? strlen(path) : CSFTP_PATH_MAX + 1;
+	size_t len = path ? strlen(path) : SIZE_MAX;
 
-	if (len > CSFTP_PATH_MAX || !reply->statfs)
+	if (!reply->statfs || (survive->has_statfs && len > survive->statfs_of))
 		return;
-	memcpy(survive->statfs_path, path, len + 1);
+	survive->statfs_of = len;
 	survive->statfs = *reply->statfs;
 	survive->has_statfs = true;
 }

@@ -437,7 +437,7 @@ static void come_back(struct away *away)
 	await_log(away, "is back");
 }
 
-static void what_is_known_is_shown_while_it_is_down(void **state)
+static void what_was_known_is_shown_while_it_is_down(void **state)
 {
 	struct away *away = *state;
 	char path[PROC_PATH_MAX];
@@ -445,17 +445,35 @@ static void what_is_known_is_shown_while_it_is_down(void **state)
 	struct stat st;
 
 	fill(away, "some", 10);
-	mount_by_proxy(away, "attr_timeout=0,entry_timeout=0,dcache_timeout=1");
+	mount_by_proxy(away,
+		       "attr_timeout=0,entry_timeout=0,dcache_timeout=0.5");
 	path_in(away->mounted.point, "some", path);
-	must_sh("ls -l '%s' >/dev/null", path);
-	assert_int_equal(statvfs(away->mounted.point, &vfs), 0);
+	must_sh("ls -l '%s' '%s' >/dev/null", away->mounted.point, path);
+	(void)poll(NULL, 0, 1000); /* it is not good any more, but by then */
 	go_down(away);
-	(void)poll(NULL, 0, 1500); /* it would be forgotten by now */
 	must_sh("ls -l '%s' | grep -q name-10", path);
+	must_sh("ls -l '%s' | grep -q some", away->mounted.point);
 	path_in(away->mounted.point, "some/name-3", path);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(statvfs(away->mounted.point, &vfs), 0);
+	assert_int_equal(statvfs(path, &vfs), 0);
 	come_back(away);
+	mounted_unmount(&away->mounted);
+}
+
+/* df(1) opens what it is given. */
+static void df_of_the_mount_does_not_wait_while_it_is_down(void **state)
+{
+	struct away *away = *state;
+	char path[PROC_PATH_MAX];
+
+	mount_by_proxy(away, "timeout=0");
+	/* Answered behind what csftpfs asks of its own accord. */
+	path_in(away->mounted.point, "none", path);
+	assert_true(access(path, F_OK) < 0 && errno == ENOENT);
+	go_down(away);
+	must_sh("df '%s' && ls -d '%s'", away->mounted.point,
+		away->mounted.point);
+	/* Nor does the end wait for what was only looked at. */
 	mounted_unmount(&away->mounted);
 }
 
@@ -728,7 +746,8 @@ int main(void)
 		BY_NATIVE(a_server_that_is_away_is_waited_for),
 		DIRECTLY(a_server_that_is_away_is_waited_for),
 		DIRECTLY(a_listing_goes_on),
-		DIRECTLY(what_is_known_is_shown_while_it_is_down),
+		DIRECTLY(what_was_known_is_shown_while_it_is_down),
+		DIRECTLY(df_of_the_mount_does_not_wait_while_it_is_down),
 		DIRECTLY(who_waits_can_be_killed),
 		DIRECTLY(who_waits_too_long_gets_eio_and_it_recovers),
 		DIRECTLY(with_fail_nobody_waits),

@@ -330,62 +330,6 @@ static void a_file_open_for_writing_is_always_asked_for(void **state)
 	assert_int_equal(far->all, 0);
 }
 
-static void the_top_is_shown_while_nobody_answers(void **state)
-{
-	struct far *far = *state;
-
-	make_tree(far);
-	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
-	far->now_ms += 1000000;
-	cache_hold(far->cache, true);
-	far_begin(far);
-	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
-	assert_int_equal(far->caller.attr.mode & CSFTP_S_IFMT, CSFTP_S_IFDIR);
-	assert_int_equal(far->all, 0);
-	cache_hold(far->cache, false);
-	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
-	assert_int_equal(far->asked[CSFTP_OP_GETATTR], 1);
-}
-
-struct asker {
-	struct csftp_req req; /* first */
-	int err;
-};
-
-static void asker_done(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	bool dir = reply->attr &&
-		   (reply->attr->mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR;
-
-	((struct asker *)req)->err = reply->err || dir ? reply->err : EINVAL;
-}
-
-/* It took a while to see that nobody answers any more. */
-static void who_waits_for_the_top_is_shown_it_then(void **state)
-{
-	struct far *far = *state;
-	struct asker top = {.req = {.op = CSFTP_OP_GETATTR,
-				    .flags = CSFTP_NOFOLLOW,
-				    .path = "/",
-				    .done = asker_done},
-			    .err = -1};
-	struct asker other = top;
-
-	make_tree(far);
-	assert_int_equal(fs_lgetattr(&far->caller, "/"), 0);
-	far->now_ms += 1000000;
-	other.req.path = "/d";
-	csftp_submit(far->caller.fs, &top.req);
-	csftp_submit(far->caller.fs, &other.req);
-	assert_int_equal(top.err, -1);
-	cache_hold(far->cache, true);
-	assert_int_equal(top.err, 0);
-	assert_int_equal(other.err, -1);
-	cache_hold(far->cache, false);
-	far_settle(far);
-	assert_int_equal(other.err, 0);
-}
-
 static void two_names_we_made_of_one_file_agree(void **state)
 {
 	struct far *far = *state;
@@ -741,8 +685,6 @@ int main(void)
 		CACHE_TEST(what_is_renamed_takes_what_is_known_with_it),
 		CACHE_TEST(a_failed_change_is_no_knowledge),
 		CACHE_TEST(a_file_open_for_writing_is_always_asked_for),
-		CACHE_TEST(the_top_is_shown_while_nobody_answers),
-		CACHE_TEST(who_waits_for_the_top_is_shown_it_then),
 		CACHE_TEST(two_names_we_made_of_one_file_agree),
 		CACHE_TEST(after_two_misses_the_directory_is_listed),
 		cmocka_unit_test(nothing_above_the_top_is_listed_unasked),
