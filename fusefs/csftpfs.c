@@ -540,7 +540,7 @@ static bool serve(struct mount *m)
 		.answer = on_question,
 		.arg = m,
 	};
-	uint32_t lost;
+	uint32_t lost, failed;
 
 	if (reactor_run(&config) != CSFTP_OK) {
 		say(m, "the event loop: %s", strerror(errno));
@@ -550,7 +550,10 @@ static bool serve(struct mount *m)
 	if (lost > 0)
 		say(m, "%u errors of writes or closes could not be reported",
 		    lost);
-	return lost == 0;
+	failed = fusefs_failed_at_end(m->f);
+	if (failed > 0)
+		say(m, "%u writes or closes failed at the end", failed);
+	return lost == 0 && failed == 0;
 }
 
 /*

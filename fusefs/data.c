@@ -212,6 +212,7 @@ static void write_finish(struct fuse_op *op)
 		if (err != EINTR && !op->file->err)
 			op->file->err = err;
 	} else if (err) {
+		file_failed(op->file, err);
 		op_reply_err(op, err);
 	} else {
 		write_reply(op);

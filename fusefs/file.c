@@ -116,17 +116,30 @@ static void file_free(struct file *file)
 		file_unuse(places);
 }
 
-/* The last that can be done about an error: nobody is left to be told. */
-static void report_lost(struct file *file, int err)
+static void log_failed(const struct file *file, int err)
 {
 	struct fusefs *f = file->f;
 	char path[CSFTP_PATH_MAX + 1];
 
-	f->lost_errors++;
 	if (inodes_path(f->inodes, f->config.root, file->node, NULL, path) != 0)
 		path[0] = '\0';
 	fusefs_logf(f, "closing %s: %s", *path ? path : "a removed file",
 		    strerror(err));
+}
+
+/* The last that can be done about an error: nobody is left to be told. */
+static void report_lost(struct file *file, int err)
+{
+	file->f->lost_errors++;
+	log_failed(file, err);
+}
+
+void file_failed(struct file *file, int err)
+{
+	if (!fusefs_ended(file->f))
+		return;
+	file->f->failed_at_end++;
+	log_failed(file, err);
 }
 
 static void file_settle(struct file *file);
@@ -163,6 +176,8 @@ void file_answer(struct fuse_op *op, struct file *file)
 		err = file->err;
 		file->err = 0;
 	}
+	if (op->req && err)
+		file_failed(file, err);
 	op_reply_err(op, err);
 }
 

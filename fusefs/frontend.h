@@ -116,6 +116,7 @@ struct fusefs {
 	uint32_t closings;    /* CLOSE and OPEN of files, READDIR ahead */
 	uint32_t interrupted; /* operations whose caller has a signal */
 	uint32_t lost_errors;
+	uint32_t failed_at_end; /* see fusefs_failed_at_end() */
 	uint32_t max_read;
 	uint32_t max_write;
 	uint64_t next_check_ms;
@@ -284,6 +285,9 @@ void file_unuse(struct file *file);
 
 /* Answers op with its error, or one of the file that nobody was told yet. */
 void file_answer(struct fuse_op *op, struct file *file);
+
+/* A caller is about to be told of an error: is it the end that is to blame? */
+void file_failed(struct file *file, int err);
 
 /*
  * An open file of the node whose handle can be used now, or NULL; flags are

@@ -427,6 +427,11 @@ uint32_t fusefs_lost_errors(const struct fusefs *f)
 	return f->lost_errors;
 }
 
+uint32_t fusefs_failed_at_end(const struct fusefs *f)
+{
+	return f->failed_at_end;
+}
+
 size_t fusefs_nodes(const struct fusefs *f)
 {
 	return inodes_count(f->inodes);

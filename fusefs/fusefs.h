@@ -162,6 +162,12 @@ bool fusefs_take_urgent(struct fusefs *f);
 /* Errors of writes and closings that no caller was told of; all were logged. */
 uint32_t fusefs_lost_errors(const struct fusefs *f);
 
+/*
+ * Errors of writes, fsync and close that their callers were told of after the
+ * end, so that it is the end that is to blame; all were logged.
+ */
+uint32_t fusefs_failed_at_end(const struct fusefs *f);
+
 /* The st_ino of a path of the file system, where it is shown; 0: it is not. */
 uint64_t fusefs_number(const struct fusefs *f, const char *path);
 
