@@ -314,6 +314,17 @@ static enum csftp_err open_native(struct connector *connector,
 	return CSFTP_OK;
 }
 
+static enum csftp_err connect_direct(struct connector *connector,
+				     struct csftp_stream *stream)
+{
+	const struct options *options = connector->options;
+	enum csftp_err err = csftp_stream_connect(stream, options->host,
+						  options->directport);
+
+	connector->native.unreached = err != CSFTP_OK;
+	return err;
+}
+
 enum csftp_err connect_open(struct connector *connector,
 			    struct csftp_stream *stream)
 {
@@ -322,8 +333,7 @@ enum csftp_err connect_open(struct connector *connector,
 	if (options->passive)
 		return take_stdio(stream);
 	if (options->directport)
-		return csftp_stream_connect(stream, options->host,
-					    options->directport);
+		return connect_direct(connector, stream);
 	if (options->vsock)
 		return connect_vsock(stream, options->vsock);
 	if (connector->transport == TRANSPORT_LIBSSH2)
@@ -332,6 +342,27 @@ enum csftp_err connect_open(struct connector *connector,
 	if (connector->transport == TRANSPORT_NATIVE)
 		return open_native(connector, stream);
 	return run_ssh(connector, stream);
+}
+
+void connect_why(const struct connector *connector, enum csftp_err err,
+		 int number, char why[CONNECT_WHY_MAX])
+{
+	const struct options *options = connector->options;
+	const struct ssh_config *config = connector->config;
+	const char *reason = csftp_strerror_io(err, number);
+	bool proxy = config->proxy_command || config->proxy_jump;
+
+	if (err != CSFTP_ERR_IO || !connector->native.unreached ||
+	    (proxy && !options->directport))
+		(void)snprintf(why, CONNECT_WHY_MAX, "%s", reason);
+	else if (options->directport)
+		(void)snprintf(why, CONNECT_WHY_MAX,
+			       "connect to host %.255s port %.15s: %s",
+			       options->host, options->directport, reason);
+	else
+		(void)snprintf(why, CONNECT_WHY_MAX,
+			       "connect to host %.255s port %u: %s",
+			       config->hostname, config->port, reason);
 }
 
 enum talk_weight connect_log_level(const struct connector *connector)

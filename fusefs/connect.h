@@ -54,6 +54,13 @@ CSFTP_MUST_CHECK enum csftp_err connect_another(struct connector **out,
 CSFTP_MUST_CHECK enum csftp_err connect_open(struct connector *connector,
 					     struct csftp_stream *stream);
 
+/* Bytes of a reason that it can have, with its NUL. */
+#define CONNECT_WHY_MAX 384
+
+/* Of what connect_open() has returned last, and its errno: why, for people. */
+void connect_why(const struct connector *connector, enum csftp_err err,
+		 int number, char why[CONNECT_WHY_MAX]);
+
 /*
  * Where talk->ask is false and a program carries the session: a pipe, which is
  * the caller's from now on, with what the program that was started last says on

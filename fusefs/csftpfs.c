@@ -174,7 +174,9 @@ static void say_failed(struct mount *m, enum csftp_err err)
 	const char *carrier = connect_program(m->connector);
 	bool child = line_stream(m->line)->pid > 0 && carrier;
 	int status = csftp_stream_close(line_stream(m->line), GRACE_MS);
+	char text[CONNECT_WHY_MAX];
 
+	connect_why(m->connector, err, why, text);
 	/* It has ended, and that is the reason, however we came to notice. */
 	child = child && (err == CSFTP_ERR_EOF || err == CSFTP_ERR_IO);
 	if (child && WIFEXITED(status))
@@ -184,8 +186,7 @@ static void say_failed(struct mount *m, enum csftp_err err)
 		say(m, "%s: connection failed: %s was ended by signal %d",
 		    host_name(m), carrier, WTERMSIG(status));
 	else
-		say(m, "%s: connection failed: %s", host_name(m),
-		    csftp_strerror_io(err, why));
+		say(m, "%s: connection failed: %s", host_name(m), text);
 }
 
 static bool make_line(struct mount *m)

@@ -675,6 +675,7 @@ enum csftp_err libssh2_open(struct native *kept, struct ssh_config *config,
 	if (!s)
 		return CSFTP_ERR_NOMEM;
 	err = ssh_dial(&s->below, config, options, talk, peer);
+	kept->unreached = err != CSFTP_OK;
 	if (err == CSFTP_OK)
 		err = meet_server(s, peer);
 	if (err == CSFTP_OK)

@@ -252,9 +252,12 @@ static void greet(struct line *line)
 
 static void not_made(struct line *line, enum csftp_err err, int why)
 {
+	char text[CONNECT_WHY_MAX];
+
 	line->denied = err == CSFTP_ERR_DENIED;
+	connect_why(line->config.connector, err, why, text);
 	if (!line->denied)
-		tell_not_made(line, csftp_strerror_io(err, why));
+		tell_not_made(line, text);
 	plan_try(line);
 }
 

@@ -250,6 +250,7 @@ enum csftp_err native_open(struct native *native, struct ssh_config *config,
 	enum csftp_err err = ssh_dial(&below, config, options, talk, peer);
 	int why;
 
+	native->unreached = err != CSFTP_OK;
 	if (err != CSFTP_OK)
 		return err;
 	err = make_io(&login.io, config, talk, &below);

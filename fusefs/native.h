@@ -17,6 +17,8 @@ struct native {
 	char *password;
 	/* Of the last try: no key would do, and nobody was asked for more. */
 	bool only_keys;
+	/* There was no connection to begin with. */
+	bool unreached;
 };
 
 /*

@@ -345,6 +345,10 @@ static enum outcome converse(struct ssh_login *login, bool *partial,
 	return outcome;
 }
 
+/*
+ * Again where somebody can answer better.  Who was asked nothing cannot, though
+ * ssh(1) goes three times: to a phone, say, that was told no.
+ */
 static enum outcome by_keyboard(struct ssh_login *login, bool *partial)
 {
 	enum outcome outcome = OUT;

@@ -221,7 +221,8 @@ static void a_closed_port_is_an_error(void **state)
 	struct login *login = *state;
 
 	login_fails(login, options);
-	login_says(login, "Connection refused");
+	login_says(login, "connect to host 127.0.0.1 port 1: "
+			  "Connection refused");
 }
 
 /* Neither ssh nor its files: what is on the command line has to do. */
