@@ -62,7 +62,12 @@ static size_t split(char *line, char *field[FIELDS_MAX])
 	return count;
 }
 
-/* Both begin with name, password and number. */
+/*
+ * Both begin with name, password and number.  fgetpwent_r(3) and fgetgrent_r(3)
+ * read such lines as well, but the latter has to have room for all members of a
+ * group, of which there is no end; and neither leaves out the rules for merging
+ * ("+", "-"), which it shows as entries.
+ */
 static bool next_entry(struct account *out, FILE *file, size_t fields)
 {
 	char *field[FIELDS_MAX];
