@@ -142,6 +142,29 @@ void exec_print(struct exec *exec, enum exec_stream which, const char *format,
 							 : EXEC_LINE_MAX - 1;
 }
 
+static void tame(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+			text[i] = '?';
+}
+
+void exec_say(struct exec *exec, enum exec_stream which, const char *format,
+	      ...)
+{
+	char line[EXEC_LINE_MAX - 8];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (len < 0)
+		return;
+	tame(line, strlen(line));
+	exec_print(exec, which, "%s\n", line);
+}
+
 bool exec_ended(const struct exec *exec, uint32_t *status)
 {
 	if (!exec->ended || exec->out.head < exec->out.tail ||

@@ -191,6 +191,13 @@ exec_print(struct exec *exec, enum exec_stream which, const char *format, ...);
 void exec_put(struct exec *exec, enum exec_stream which, const void *bytes,
 	      size_t len);
 
+/*
+ * The same as a line for people, whose end is added: as names in a tree can be
+ * anything, what could end it before or move a cursor becomes '?'.
+ */
+__attribute__((format(printf, 3, 4))) void
+exec_say(struct exec *exec, enum exec_stream which, const char *format, ...);
+
 /* Input that is there. */
 struct wire_bytes exec_input(const struct exec *exec);
 void exec_take(struct exec *exec, size_t len);

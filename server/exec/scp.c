@@ -46,16 +46,8 @@ bool exec_scp_has_room(struct exec *exec)
 
 void exec_scp_complain(struct exec *exec, const char *what, const char *why)
 {
-	char line[EXEC_LINE_MAX - 8];
-	size_t len;
-
-	(void)snprintf(line, sizeof(line), "scp: %s: %s", what, why);
-	/* One line, whatever names look like. */
-	len = strlen(line);
-	for (size_t i = 0; i < len; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
-	exec_print(exec, EXEC_STDOUT, "\1%s\n", line);
+	exec_put(exec, EXEC_STDOUT, "\1", 1);
+	exec_say(exec, EXEC_STDOUT, "scp: %s: %s", what, why);
 	exec->failed = true;
 }
 

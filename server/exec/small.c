@@ -81,10 +81,10 @@ static void print_df(struct exec *exec)
 	if (all > 0)
 		(void)snprintf(percent, sizeof(percent), "%" PRIu64 "%%",
 			       (used * 100 + all - 1) / all);
-	exec_print(exec, EXEC_STDOUT,
-		   "%-14s %11" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8s %s\n",
-		   "csftp", size, used, left, percent,
-		   exec->path.len > 0 ? exec->path.text : ".");
+	exec_say(exec, EXEC_STDOUT,
+		 "%-14s %11" PRIu64 " %9" PRIu64 " %9" PRIu64 " %8s %s",
+		 "csftp", size, used, left, percent,
+		 exec->path.len > 0 ? exec->path.text : ".");
 }
 
 static bool on_asked(struct exec *exec)
@@ -95,8 +95,8 @@ static bool on_asked(struct exec *exec)
 	if (exec->answer.err == 0) {
 		print_df(exec);
 	} else {
-		exec_print(exec, EXEC_STDERR, "df: %s: %s\n", exec->path.text,
-			   exec_why(exec->answer.err));
+		exec_say(exec, EXEC_STDERR, "df: %s: %s", exec->path.text,
+			 exec_why(exec->answer.err));
 		exec->failed = true;
 	}
 	exec->step = DF_NEXT;

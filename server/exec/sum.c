@@ -18,8 +18,8 @@ enum step {
 
 static void sum_complain(struct exec *exec, const char *why)
 {
-	exec_print(exec, EXEC_STDERR, "%s: %s: %s\n", exec->command->name,
-		   exec->path.text, why);
+	exec_say(exec, EXEC_STDERR, "%s: %s: %s", exec->command->name,
+		 exec->path.text, why);
 	exec->failed = true;
 }
 

@@ -328,6 +328,22 @@ static void a_hostile_pattern_is_soon_done_with(void **state)
 		assert_false(exec_match(name, pattern));
 }
 
+/* Whoever made it may not be who reads it. */
+static void no_name_moves_a_cursor(void **state)
+{
+	struct command_world *world = *state;
+
+	assert_int_equal(fs_mkdir(&world->caller, "/\033[2J\nx"), 0);
+	command_says(world, "md5sum *", 1, "",
+		     "md5sum: ?[2J?x: Is a directory\n");
+	command_run(world, "df *", "", 0);
+	assert_int_equal(world->status, 0);
+	assert_non_null(strstr(world->out, " ?[2J?x\n"));
+	command_run(world, "scp -f *", "\0\0", 2);
+	assert_string_equal(world->out,
+			    "\1scp: ?[2J?x: a line end in its name\n");
+}
+
 static void df_tells_what_programs_read(void **state)
 {
 	struct command_world *world = *state;
@@ -475,6 +491,7 @@ int main(void)
 		CLAIM(a_tilde_is_a_home),
 		cmocka_unit_test(names_match_as_a_shell_has_it),
 		cmocka_unit_test(a_hostile_pattern_is_soon_done_with),
+		CLAIM(no_name_moves_a_cursor),
 		CLAIM(df_tells_what_programs_read),
 		CLAIM(pieces_of_streams_make_no_difference),
 		CLAIM(nobody_who_reads_means_waiting),
