@@ -83,6 +83,7 @@ struct cache {
 	bool pumping;
 	struct cache_node *walker; /* where the walk is; pinned */
 	bool walk_by_name;	   /* and not in the order of listings */
+	bool walk_is_known;	   /* the walker's place was before it came */
 	/* Where a name was looked up last, and its directory; to compare. */
 	const struct cache_node *looked_in;
 	const struct cache_node *looked_beside;

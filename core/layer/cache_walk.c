@@ -13,6 +13,10 @@
  *
  * Who looks up names in one directory after the other, as git does with all
  * that it knows, walks through them, too.
+ *
+ * Where the walk comes to directories that were known before it began, nothing
+ * is listed ahead: who goes the same way again goes no further than before, and
+ * would be kept waiting by what is listed for nobody.
  */
 
 #define WINDOW_FIRST 4U
@@ -130,8 +134,8 @@ void cache_walk_on(struct cache *cache)
 	bool into = true;
 	bool again = false;
 
-	if (!node || cache->window == 0 || cache->pumping || cache->quiet ||
-	    cache->held)
+	if (!node || cache->window == 0 || cache->walk_is_known ||
+	    cache->pumping || cache->quiet || cache->held)
 		return;
 	cache->pumping = true;
 	for (uint32_t steps = 0; steps < STEPS_MAX; steps++) {
@@ -185,11 +189,15 @@ void cache_walk(struct cache *cache, struct cache_node *node)
 {
 	uint64_t now = cache_now(cache);
 	const struct cache_node *parent = node->parent;
+	bool guessed = cache_guess_used(cache, node);
 
-	if (cache_guess_used(cache, node))
+	if (guessed)
 		cache->counts.ahead_used++;
 	if (cache->config.ahead == CACHE_NEVER)
 		return;
+	/* To open it once more is not to have come there. */
+	if (node != cache->walker)
+		cache->walk_is_known = !guessed && cache_is_whole(cache, node);
 	if (parent && parent->opened_ms && now - parent->opened_ms < WALK_MS) {
 		cache->window =
 			cache->window ? cache->window * 2 : WINDOW_FIRST;

@@ -110,6 +110,69 @@ static void who_looks_up_names_everywhere_walks(void **state)
 	assert_true(far->trips < 40);
 }
 
+/* Beside where somebody walks lies what nobody goes into. */
+static void make_tree_with_a_store(struct far *far)
+{
+	char path[64];
+
+	make_wide_tree(far, 40);
+	assert_int_equal(fs_mkdir(&far->other, "/store"), 0);
+	for (unsigned i = 0; i < 1000; i++) {
+		(void)snprintf(path, sizeof(path), "/store/%u", i);
+		assert_int_equal(fs_mkdir(&far->other, path), 0);
+	}
+	assert_int_equal(far_list(&far->caller, "/"), 2);
+}
+
+static void walk(struct far *far)
+{
+	char path[64];
+
+	assert_int_equal(far_list(&far->caller, "/t"), 40);
+	for (unsigned i = 0; i < 40; i++) {
+		(void)snprintf(path, sizeof(path), "/t/%u", i);
+		assert_int_equal(far_list(&far->caller, path), 2);
+		(void)snprintf(path, sizeof(path), "/t/%u/dir", i);
+		assert_int_equal(far_list(&far->caller, path), 0);
+	}
+}
+
+/* What the first walk left unlisted nobody wanted then. */
+static void who_walks_the_same_way_again_lists_nothing(void **state)
+{
+	struct far *far = *state;
+
+	make_tree_with_a_store(far);
+	walk(far);
+	far_begin(far);
+	assert_int_equal(far_list(&far->caller, "/"), 2);
+	walk(far);
+	far_settle(far);
+	assert_int_equal(far->all, 0);
+}
+
+/* The end of what is known is where it goes on. */
+static void behind_what_is_known_a_walk_lists_ahead(void **state)
+{
+	struct far *far = *state;
+	char path[64];
+
+	make_wide_tree(far, 100);
+	assert_int_equal(far_list(&far->caller, "/t"), 100);
+	for (unsigned i = 0; i < 20; i++) {
+		(void)snprintf(path, sizeof(path), "/t/%u", i);
+		assert_int_equal(far_list(&far->caller, path), 2);
+	}
+	far_begin(far);
+	assert_int_equal(far_list(&far->caller, "/t"), 100);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)snprintf(path, sizeof(path), "/t/%u", i);
+		assert_int_equal(far_list(&far->caller, path), 2);
+	}
+	/* Two for each directory by itself. */
+	assert_true(far->trips < 40);
+}
+
 static void who_lists_one_directory_does_not_list_others(void **state)
 {
 	struct far *far = *state;
@@ -164,6 +227,8 @@ int main(void)
 		WALK_TEST(who_walks_by_names_does_so_too),
 		WALK_TEST(names_that_go_do_not_end_the_walk),
 		WALK_TEST(who_looks_up_names_everywhere_walks),
+		WALK_TEST(who_walks_the_same_way_again_lists_nothing),
+		WALK_TEST(behind_what_is_known_a_walk_lists_ahead),
 		WALK_TEST(who_lists_one_directory_does_not_list_others),
 		WALK_TEST(guesses_that_nobody_uses_come_to_an_end),
 		cmocka_unit_test(memory_is_bounded),
