@@ -15,7 +15,8 @@
  * numbers which a reader sees as st_ino.  An order that proved right is
  * expected in the directories that come next, too.  Who goes through sibling
  * directories in such an order finds the files of the next ones fetched, as
- * far as the cache knows these directories whole.
+ * far as the cache knows these directories whole.  Who lists four directories
+ * and opens none of their files is held to want names alone.
  *
  * A file that is fetched is open below, and whoever opens it gets that very
  * handle, so that all that can be done with an open file works as ever.  What

@@ -12,6 +12,7 @@
 #define WRONG_MAX    16U
 #define STEPS	     2U
 #define DIRS_MAX     32U /* that are looked at behind the reader's */
+#define LISTED_MAX   4U	 /* and none of their files opened */
 
 static size_t dir_len_of(const char *path)
 {
@@ -259,6 +260,8 @@ void prefetch_opened(struct prefetch *prefetch, const char *path, bool hit)
 		prefetch->unused = 0;
 	if (!plan)
 		return;
+	if (plan->listed)
+		prefetch->listed = 0;
 	if (!hit)
 		recognise(prefetch, plan, index);
 	plan->last = index;
@@ -278,7 +281,10 @@ void prefetch_listed(struct prefetch *prefetch, const char *path)
 	if (prefetch->order == PLAN_UNKNOWN || plan_of(prefetch, path, len))
 		return;
 	plan = plan_new(prefetch, path, len);
-	if (plan)
+	if (!plan)
+		return;
+	plan->listed = true;
+	if (prefetch->listed++ < LISTED_MAX)
 		pump(prefetch, plan, 0);
 }
 

@@ -58,6 +58,7 @@ struct prefetch {
 	enum plan_order dirs_order; /* of directories, that proved right */
 	uint32_t steps;	 /* from one directory to the next, in that order */
 	uint32_t unused; /* in a row, that nobody came for */
+	uint32_t listed; /* directories since a file of one was opened */
 	struct prefetch_counts counts;
 	bool quiet;
 };

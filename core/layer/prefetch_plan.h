@@ -33,6 +33,7 @@ struct plan {
 	uint32_t next; /* the first rank that was not considered yet */
 	enum plan_order order;
 	uint64_t used; /* grows with each use of any plan */
+	bool listed;   /* it was made as somebody listed the directory */
 };
 
 /*

@@ -313,6 +313,47 @@ static void wrong_guesses_come_to_an_end(void **state)
 	assert_int_equal(prefetch_counts(rig->prefetch).fetched, fetched);
 }
 
+/* Lists those directories, and nothing else; how many files were fetched? */
+static uint64_t fetched_for_lists(struct rig *rig, unsigned first, unsigned end)
+{
+	uint64_t before;
+	char path[64];
+
+	far_settle(&rig->far);
+	before = prefetch_counts(rig->prefetch).fetched;
+	for (unsigned dir = first; dir < end; dir++) {
+		(void)snprintf(path, sizeof(path), "/d%u", dir);
+		(void)far_list(&rig->far.caller, path);
+	}
+	far_settle(&rig->far);
+	return prefetch_counts(rig->prefetch).fetched - before;
+}
+
+/* As git does, which has read some of its own files before. */
+static void who_lists_and_opens_nothing_fetches_little(void **state)
+{
+	struct rig *rig = rig_new(&(struct prefetch_config){.files = 500});
+	char path[64];
+
+	(void)state;
+	for (unsigned dir = 0; dir < 30; dir++)
+		make_dir(rig, dir);
+	(void)fetched_for_lists(rig, 0, 30);
+	for (unsigned i = 0; i < 3; i++) {
+		name_of(path, 0, i);
+		read_file(rig, path);
+	}
+	assert_in_range(fetched_for_lists(rig, 1, 10), 1, 4 * 8);
+	name_of(path, 0, 4);
+	read_file(rig, path);
+	assert_int_equal(fetched_for_lists(rig, 10, 20), 0);
+	/* Who opens what was listed may do so again. */
+	name_of(path, 19, 0);
+	read_file(rig, path);
+	assert_in_range(fetched_for_lists(rig, 20, 30), 1, 4 * 32);
+	rig_free(rig);
+}
+
 /* Two files read in order, so that the next ones are fetched. */
 static void begin(struct rig *rig, char path[FILES][64])
 {
@@ -519,6 +560,7 @@ int main(void)
 		PREFETCH_TEST(who_opens_at_random_fetches_nothing),
 		PREFETCH_TEST(what_nobody_comes_for_is_closed_in_time),
 		PREFETCH_TEST(wrong_guesses_come_to_an_end),
+		cmocka_unit_test(who_lists_and_opens_nothing_fetches_little),
 		PREFETCH_TEST(what_we_change_is_read_anew),
 		PREFETCH_TEST(what_others_change_is_read_anew_in_time),
 		PREFETCH_TEST(a_file_that_is_written_is_not_fetched),
