@@ -141,6 +141,7 @@ static struct cache_call *ask_opendir(struct cache *cache, struct csftp_req *up,
 	dir->since = cache->seq;
 	dir->began_ms = cache_now(cache);
 	dir->stamp = ++cache->stamp;
+	dir->names_lost = node ? node->names_lost : 0;
 	call->handle = &dir->handle;
 	cache_call_hold(&call->node, node);
 	return call;
@@ -289,7 +290,10 @@ static bool on_entry(struct csftp_req *low, const struct csftp_entry *entry)
 	return true;
 }
 
-/* The end was reached: what did not come by is not there. */
+/*
+ * The end was reached: what did not come by is not there.  But where names were
+ * forgotten meanwhile, so were some that did.
+ */
 static void know_whole(struct cache *cache, struct cache_dir *dir)
 {
 	struct cache_node *node = dir->handle.node;
@@ -299,6 +303,7 @@ static void know_whole(struct cache *cache, struct cache_dir *dir)
 	dir->broken = true; /* once is enough */
 	if (!cache_is_news(cache, node, dir->since) ||
 	    node->names_changing > 0 || node->names_changed > dir->since ||
+	    node->names_lost != dir->names_lost ||
 	    cache->config.names_ms == CACHE_NEVER)
 		return;
 	for (child = node->children; child; child = next) {

@@ -27,6 +27,7 @@ struct cache_dir {
 	uint64_t since;
 	uint64_t began_ms;
 	uint32_t stamp;
+	uint32_t names_lost;	  /* the node's, then: see know_whole() */
 	struct cache_call *reads; /* READDIRs without an answer */
 	uint32_t asked;		  /* READDIRs; they are numbered from 1 */
 	uint32_t end;		  /* the first that told the end; 0: none */

@@ -246,6 +246,7 @@ static void forget_names(struct cache_tree *tree, struct cache_node *dir)
 	struct cache_node *node = dir->children;
 
 	cache_names_unknown(dir);
+	dir->names_lost++;
 	while (node) {
 		struct cache_node *next = node->hh.next;
 
@@ -263,7 +264,8 @@ void cache_tree_trim(struct cache_tree *tree)
 	while (dir && dir != tree->used_last && tree->bytes > tree->bytes_max) {
 		struct cache_node *next = dir->used_next;
 
-		forget_names(tree, dir);
+		if (!dir->readers)
+			forget_names(tree, dir);
 		dir = next;
 	}
 }

@@ -59,18 +59,19 @@ struct cache_node {
 	uint32_t stamp;		 /* the last listing that it was in */
 	uint32_t names_stamp;	 /* the listing that names_until is of */
 	uint32_t dirs_stamp;	 /* ... and that dirs is of */
-	uint32_t once_mask; /* of attr: what was known before names changed */
-	uint32_t misses;    /* look-ups in it that had to be asked */
-	uint32_t patience;  /* so many more than the usual are borne */
-	uint32_t walk;	    /* was listed ahead in it, and not used yet */
-	bool type_only;	    /* of attr.mode nothing else is known */
-	bool listing;	    /* is being listed ahead */
-	bool linked;	    /* we made another name for it, or from one */
-	bool names_dated;   /* as long as its mtime is that, names stay */
-	bool renewed;	    /* by that: of the names alone, not attributes */
-	bool wants_attr;    /* who lists it asks for them, too */
-	bool refreshing;    /* its attributes are asked for, as it is opened */
-	bool opened;	    /* with those that are known */
+	uint32_t once_mask;  /* of attr: what was known before names changed */
+	uint32_t names_lost; /* how often names in it were forgotten */
+	uint32_t misses;     /* look-ups in it that had to be asked */
+	uint32_t patience;   /* so many more than the usual are borne */
+	uint32_t walk;	     /* was listed ahead in it, and not used yet */
+	bool type_only;	     /* of attr.mode nothing else is known */
+	bool listing;	     /* is being listed ahead */
+	bool linked;	     /* we made another name for it, or from one */
+	bool names_dated;    /* as long as its mtime is that, names stay */
+	bool renewed;	     /* by that: of the names alone, not attributes */
+	bool wants_attr;     /* who lists it asks for them, too */
+	bool refreshing;     /* its attributes are asked for, as it is opened */
+	bool opened;	     /* with those that are known */
 };
 
 /* Children may be others than there are, whatever the directory's mtime is. */
@@ -137,7 +138,10 @@ void cache_node_unpin(struct cache_tree *tree, struct cache_node *node);
 /* Somebody uses the names in it. */
 void cache_node_use(struct cache_tree *tree, struct cache_node *dir);
 
-/* Forgets what was used longest ago until the rest fits. */
+/*
+ * Forgets what was used longest ago until the rest fits; but not where somebody
+ * reads, to whom the rest of the names would be missing.
+ */
 void cache_tree_trim(struct cache_tree *tree);
 
 /*

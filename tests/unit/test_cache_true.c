@@ -1,0 +1,105 @@
+/* The cache, over memfs: what it knows is so, whatever happened meanwhile. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "core/layer/cache.h"
+#include "tests/lib/far.h"
+#include "tests/lib/test.h"
+
+#define FILES 100U
+
+/* Of names in a cache that is to hold those of one directory, not of two. */
+#define SMALL 90000U
+
+static void name_of(char path[64], const char *dir, unsigned i)
+{
+	(void)snprintf(path, 64, "%s/%03u", dir, i);
+}
+
+/* A directory that was there before, with so many files. */
+static void make_dir(struct far *far, const char *dir, unsigned files)
+{
+	char path[64];
+
+	assert_int_equal(fs_mkdir(&far->other, dir), 0);
+	for (unsigned i = 0; i < files; i++) {
+		name_of(path, dir, i);
+		far_put(&far->other, path, "text");
+	}
+}
+
+static void check_files(struct far *far, const char *dir)
+{
+	char path[64];
+
+	for (unsigned i = 0; i < FILES; i++) {
+		name_of(path, dir, i);
+		assert_int_equal(fs_lgetattr(&far->caller, path), 0);
+	}
+	assert_int_equal(far_list(&far->caller, dir), FILES);
+}
+
+/* What is learned of the one is forgotten while the other is listed. */
+static void listings_too_large_for_memory_are_not_whole(void **state)
+{
+	const struct cache_config config = {.bytes_max = SMALL};
+	struct far *far = far_new(&config);
+	struct fs_names names = {0};
+	csftp_fh fh[2];
+
+	(void)state;
+	make_dir(far, "/a", FILES);
+	make_dir(far, "/b", FILES);
+	assert_int_equal(fs_opendir(&far->caller, "/a"), 0);
+	fh[0] = far->caller.fh;
+	assert_int_equal(fs_opendir(&far->caller, "/b"), 0);
+	fh[1] = far->caller.fh;
+	for (unsigned i = 0; i <= FILES / 10; i++) {
+		for (unsigned k = 0; k < 2; k++)
+			assert_int_equal(
+				fs_readdir(&far->caller, fh[k], &names, 10), 0);
+	}
+	/* And the dots. */
+	assert_int_equal(names.count, 2 * FILES + 4);
+	for (unsigned k = 0; k < 2; k++)
+		assert_int_equal(fs_close(&far->caller, fh[k]), 0);
+	fs_names_release(&names);
+	check_files(far, "/a");
+	check_files(far, "/b");
+	far_free(far);
+}
+
+static void a_reader_loses_no_names_for_want_of_memory(void **state)
+{
+	const struct cache_config config = {.bytes_max = SMALL};
+	struct far *far = far_new(&config);
+	struct fs_names names = {0};
+	csftp_fh fh;
+
+	(void)state;
+	make_dir(far, "/a", FILES);
+	make_dir(far, "/b", FILES);
+	assert_int_equal(far_list(&far->caller, "/a"), FILES);
+	far_begin(far);
+	assert_int_equal(fs_opendir(&far->caller, "/a"), 0);
+	assert_int_equal(far->all, 0);
+	fh = far->caller.fh;
+	assert_int_equal(fs_readdir(&far->caller, fh, &names, 10), 0);
+	assert_int_equal(far_list(&far->caller, "/b"), FILES);
+	assert_int_equal(fs_readdir_all(&far->caller, fh, &names, 10), 0);
+	assert_int_equal(names.count, FILES);
+	assert_int_equal(fs_close(&far->caller, fh), 0);
+	fs_names_release(&names);
+	assert_in_range(cache_bytes(far->cache), 0, 2 * SMALL);
+	far_free(far);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(listings_too_large_for_memory_are_not_whole),
+		cmocka_unit_test(a_reader_loses_no_names_for_want_of_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
