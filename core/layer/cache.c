@@ -35,6 +35,7 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 		      const struct csftp_attr *attr)
 {
 	node->absent_until = 0;
+	node->there = true;
 	cache_learn_date(cache, node, attr);
 	/* A write through the other name would not be seen by this one. */
 	if (node->writers > 0 || node->linked || cache->blind > 0 ||
@@ -58,6 +59,7 @@ void cache_learn_absent(struct cache *cache, struct cache_node *node)
 	    (cache_is_whole(cache, dir) || node->stamp == dir->names_stamp))
 		cache_names_unknown(dir);
 	cache_node_remove_below(&cache->tree, node);
+	node->there = false;
 	node->attr_until = 0;
 	node->rough_until = 0;
 	node->made_ms = 0;

@@ -165,6 +165,7 @@ void cache_learn_type(struct cache_node *node, uint32_t type)
 		.mask = CSFTP_ATTR_MODE,
 		.mode = type,
 	};
+	node->there = true;
 	node->type_only = true;
 	node->attr_until = 0;
 	node->once_mask = 0;
@@ -224,8 +225,10 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->dir);
 		return;
 	}
-	if (call->job.req.op != CSFTP_OP_MKDIR)
+	if (call->job.req.op != CSFTP_OP_MKDIR) {
+		cache_learn_type(node, CSFTP_S_IFLNK);
 		return;
+	}
 	cache_learn_type(node, CSFTP_S_IFDIR);
 	node->made_ms = cache_now(cache);
 	cache_learn_born(cache, node);
@@ -292,6 +295,7 @@ static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 		forget_all(cache);
 		return;
 	}
+	call->node->there = true;
 	/* Of two names of one file both stay (rename(2)). */
 	if (call->node->linked && to->linked)
 		cache_doubt(call->dir);
@@ -319,6 +323,12 @@ static void linked_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->dir2);
 		return;
 	}
+	/* What it was known to be is another file, if anything. */
+	call->node2->attr.mask = 0;
+	if (call->node->attr.mask & CSFTP_ATTR_MODE)
+		cache_learn_type(call->node2,
+				 call->node->attr.mode & CSFTP_S_IFMT);
+	call->node2->there = true;
 	call->node->linked = true;
 	call->node2->linked = true;
 }

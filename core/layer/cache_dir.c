@@ -82,6 +82,8 @@ static bool is_readable(const struct cache *cache,
 	renewed = node->renewed;
 	node = node->children;
 	for (; node; node = node->hh.next) {
+		if (!node->there)
+			return false;
 		if (cache_attr_is_known(cache, node))
 			continue;
 		if (!(node->attr.mask & CSFTP_ATTR_MODE) ||
@@ -272,6 +274,7 @@ static void remember(struct cache *cache, struct cache_dir *dir,
 		dir->broken = true;
 		return;
 	}
+	child->there = true;
 	if (child->stamp < dir->stamp)
 		child->stamp = dir->stamp;
 	if (cache_is_news(cache, child, dir->since))
@@ -351,7 +354,7 @@ static void readdir_after(struct cache_call *call, struct csftp_reply *reply)
 		dir_free(cache, dir);
 }
 
-/* Where the names have outlived the attributes, the type has, too. */
+/* Where the names have outlived the attributes, the type mostly has, too. */
 static struct csftp_attr shown_attr(const struct cache *cache,
 				    const struct cache_node *node)
 {
@@ -362,15 +365,9 @@ static struct csftp_attr shown_attr(const struct cache *cache,
 	if (cache_shows_attr(cache, node, &held))
 		return held;
 	return (struct csftp_attr){
-		.mask = CSFTP_ATTR_TYPE,
+		.mask = node->attr.mask & CSFTP_ATTR_MODE ? CSFTP_ATTR_TYPE : 0,
 		.mode = node->attr.mode & CSFTP_S_IFMT,
 	};
-}
-
-/* In a listing that is old names can be that somebody asked for in vain. */
-static bool is_there(const struct cache_node *node)
-{
-	return (node->attr.mask & CSFTP_ATTR_MODE) && node->absent_until == 0;
 }
 
 static void readdir_from_memory(const struct cache *cache, struct csftp_req *up,
@@ -383,7 +380,8 @@ static void readdir_from_memory(const struct cache *cache, struct csftp_req *up,
 			.attr = shown_attr(cache, node),
 		};
 
-		if (is_there(node) && !up->entry(up, &entry))
+		/* It is being made, was removed, or asked for in vain. */
+		if (node->there && !up->entry(up, &entry))
 			break;
 		if (dir->at == node)
 			dir->at = node->hh.next;

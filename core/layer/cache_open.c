@@ -138,6 +138,7 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 		handle->node = node;
 		cache_node_pin(node);
 		node->absent_until = 0;
+		node->there = true;
 		node->writers += handle->writes;
 	}
 	if (node && (call->job.req.flags & CSFTP_OPEN_CREAT))

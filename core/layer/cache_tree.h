@@ -64,6 +64,7 @@ struct cache_node {
 	uint32_t misses;     /* look-ups in it that had to be asked */
 	uint32_t patience;   /* so many more than the usual are borne */
 	uint32_t walk;	     /* was listed ahead in it, and not used yet */
+	bool there;	     /* it was, when it was heard of last */
 	bool type_only;	     /* of attr.mode nothing else is known */
 	bool listing;	     /* is being listed ahead */
 	bool linked;	     /* we made another name for it, or from one */

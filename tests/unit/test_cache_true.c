@@ -94,11 +94,108 @@ static void a_reader_loses_no_names_for_want_of_memory(void **state)
 	far_free(far);
 }
 
+/* As long as not all names there are known, its absence is remembered. */
+static void a_reader_is_not_shown_what_we_removed(void **state)
+{
+	struct far *far = *state;
+	struct fs_names names = {0};
+	csftp_fh fh;
+
+	make_dir(far, "/a", FILES);
+	assert_int_equal(far_list(&far->caller, "/a"), FILES);
+	assert_int_equal(fs_opendir(&far->caller, "/a"), 0);
+	fh = far->caller.fh;
+	assert_int_equal(fs_readdir(&far->caller, fh, &names, 10), 0);
+	far->now_ms += 20000;
+	assert_int_equal(fs_unlink(&far->caller, "/a/000"), 0);
+	assert_int_equal(fs_unlink(&far->caller, "/a/099"), 0);
+	assert_int_equal(fs_readdir_all(&far->caller, fh, &names, 10), 0);
+	assert_int_equal(fs_names_find(&names, "000", NULL), 1);
+	assert_int_equal(fs_names_find(&names, "099", NULL), 0);
+	assert_int_equal(names.count, FILES - 1);
+	assert_int_equal(fs_close(&far->caller, fh), 0);
+	fs_names_release(&names);
+}
+
+/* The file of that name is gone, which we have not heard of. */
+static void a_link_we_made_is_listed_as_one(void **state)
+{
+	struct far *far = *state;
+	struct fs_names names = {0};
+	size_t at;
+
+	make_dir(far, "/a", 3);
+	assert_int_equal(far_list(&far->caller, "/a"), 3);
+	assert_int_equal(fs_unlink(&far->other, "/a/000"), 0);
+	assert_int_equal(fs_symlink(&far->caller, "/a/000", "001"), 0);
+	assert_int_equal(fs_list(&far->caller, "/a", &names), 0);
+	assert_int_equal(fs_names_find(&names, "000", &at), 1);
+	assert_int_equal(names.attr[at].mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
+	fs_names_release(&names);
+}
+
+struct asked {
+	struct csftp_req req; /* first */
+	int err;
+	bool done;
+	csftp_fh fh;
+};
+
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct asked *asked = (struct asked *)req;
+
+	assert_false(asked->done);
+	asked->done = true;
+	asked->err = reply->err;
+	asked->fh = reply->fh;
+}
+
+static void ask(struct far *far, struct asked *asked, enum csftp_op op,
+		const char *path)
+{
+	*asked = (struct asked){
+		.req = {.op = op,
+			.done = asked_done,
+			.path = path,
+			.flags = op == CSFTP_OP_OPEN ? CSFTP_OPEN_READ
+						     : CSFTP_NOFOLLOW},
+	};
+	csftp_submit(cache_fs(far->cache), &asked->req);
+}
+
+static void a_reader_is_not_shown_what_is_being_made(void **state)
+{
+	struct far *far = *state;
+	struct fs_names names = {0};
+	struct asked made;
+	csftp_fh fh;
+
+	make_dir(far, "/a", FILES);
+	assert_int_equal(far_list(&far->caller, "/a"), FILES);
+	assert_int_equal(fs_opendir(&far->caller, "/a"), 0);
+	fh = far->caller.fh;
+	assert_int_equal(fs_mkdir(&far->other, "/a/new"), 0);
+	ask(far, &made, CSFTP_OP_MKDIR, "/a/new");
+	assert_int_equal(fs_readdir_all(&far->caller, fh, &names, 1000), 0);
+	assert_int_equal(names.count, FILES);
+	far_settle(far);
+	assert_int_equal(made.err, EEXIST);
+	assert_int_equal(fs_close(&far->caller, fh), 0);
+	fs_names_release(&names);
+}
+
+#define TRUE_TEST(name)                                                        \
+	cmocka_unit_test_setup_teardown(name, far_set_up, far_tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listings_too_large_for_memory_are_not_whole),
 		cmocka_unit_test(a_reader_loses_no_names_for_want_of_memory),
+		TRUE_TEST(a_reader_is_not_shown_what_we_removed),
+		TRUE_TEST(a_reader_is_not_shown_what_is_being_made),
+		TRUE_TEST(a_link_we_made_is_listed_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
