@@ -15,11 +15,13 @@ void cache_mark(struct cache *cache, struct cache_node *node)
 	node->absent_until = 0;
 }
 
+/* Its time says nothing of the names any more: it can be put back. */
 static void mark_names(struct cache *cache, struct cache_node *dir)
 {
 	const uint32_t changed =
 		CSFTP_ATTR_SIZE | CSFTP_ATTR_MTIME | CSFTP_ATTR_NLINK;
 
+	dir->names_dated = false;
 	dir->names_changed = cache->seq;
 	dir->changed = cache->seq;
 	dir->attr_until = 0;

@@ -117,6 +117,25 @@ static void a_reader_is_not_shown_what_we_removed(void **state)
 	fs_names_release(&names);
 }
 
+/* As rsync(1) does, which makes a directory look as it did elsewhere. */
+static void what_we_make_stays_when_the_time_is_put_back(void **state)
+{
+	struct far *far = *state;
+	struct csftp_attr attr;
+
+	make_dir(far, "/a", 1);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a"), 0);
+	attr = far->caller.attr;
+	attr.mask = CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME;
+	far->now_ms += 2000;
+	assert_int_equal(far_list(&far->caller, "/a"), 1);
+	far_put(&far->caller, "/a/new", "text");
+	assert_int_equal(fs_lsetattr(&far->caller, "/a", &attr), 0);
+	far->now_ms += 20000;
+	assert_int_equal(far_list(&far->caller, "/a"), 2);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/new"), 0);
+}
+
 /* The file of that name is gone, which we have not heard of. */
 static void a_link_we_made_is_listed_as_one(void **state)
 {
@@ -195,6 +214,7 @@ int main(void)
 		cmocka_unit_test(a_reader_loses_no_names_for_want_of_memory),
 		TRUE_TEST(a_reader_is_not_shown_what_we_removed),
 		TRUE_TEST(a_reader_is_not_shown_what_is_being_made),
+		TRUE_TEST(what_we_make_stays_when_the_time_is_put_back),
 		TRUE_TEST(a_link_we_made_is_listed_as_one),
 	};
 
