@@ -31,9 +31,28 @@ bool cache_is_news(const struct cache *cache, const struct cache_node *node,
 	       cache->moved <= since;
 }
 
+static bool is_of_type(const struct csftp_attr *attr, uint32_t type)
+{
+	return (attr->mask & CSFTP_ATTR_MODE) &&
+	       (attr->mode & CSFTP_S_IFMT) == type;
+}
+
+/* What a link leads to may be one all the same, unless it was the link's. */
+static bool is_no_directory(const struct cache_node *node,
+			    const struct csftp_attr *attr)
+{
+	if (is_of_type(attr, CSFTP_S_IFLNK))
+		return is_of_type(&node->attr, CSFTP_S_IFDIR);
+	return (attr->mask & CSFTP_ATTR_MODE) &&
+	       !is_of_type(attr, CSFTP_S_IFDIR);
+}
+
 void cache_learn_attr(struct cache *cache, struct cache_node *node,
 		      const struct csftp_attr *attr)
 {
+	/* The names in it were another's. */
+	if (is_no_directory(node, attr))
+		cache_node_remove_below(&cache->tree, node);
 	node->absent_until = 0;
 	node->there = true;
 	cache_learn_date(cache, node, attr);

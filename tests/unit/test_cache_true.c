@@ -136,6 +136,26 @@ static void what_we_make_stays_when_the_time_is_put_back(void **state)
 	assert_int_equal(fs_lgetattr(&far->caller, "/a/new"), 0);
 }
 
+static void what_is_no_directory_any_more_has_no_names(void **state)
+{
+	const struct cache_config config = {.attr_ms = 1000};
+	struct far *far = far_new(&config);
+
+	(void)state;
+	make_dir(far, "/a", 2);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a"), 0);
+	assert_int_equal(far_list(&far->caller, "/a"), 2);
+	assert_int_equal(fs_remove_tree(&far->other, "/a"), 0);
+	far_put(&far->other, "/a", "a file");
+	far->now_ms += 1000;
+	assert_int_equal(fs_lgetattr(&far->caller, "/a"), 0);
+	assert_int_equal(far->caller.attr.size, 6);
+	assert_int_equal(fs_opendir(&far->caller, "/a"), ENOTDIR);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), ENOTDIR);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/none"), ENOTDIR);
+	far_free(far);
+}
+
 /* The file of that name is gone, which we have not heard of. */
 static void a_link_we_made_is_listed_as_one(void **state)
 {
@@ -215,6 +235,7 @@ int main(void)
 		TRUE_TEST(a_reader_is_not_shown_what_we_removed),
 		TRUE_TEST(a_reader_is_not_shown_what_is_being_made),
 		TRUE_TEST(what_we_make_stays_when_the_time_is_put_back),
+		cmocka_unit_test(what_is_no_directory_any_more_has_no_names),
 		TRUE_TEST(a_link_we_made_is_listed_as_one),
 	};
 
