@@ -170,15 +170,14 @@ static void getattr_after(struct cache_call *call, struct csftp_reply *reply)
 	struct cache_node *node = call->node;
 	bool news = node && cache_is_news(cache, node, call->since);
 
-	if (reply->err && call->called_back &&
-	    cache_shows_attr(cache, node, &call->attr)) {
-		*reply = (struct csftp_reply){.attr = &call->attr};
-		return;
-	}
 	if (!reply->err && reply->attr && node)
 		learn_clock(cache, node, reply->attr);
-	if (!reply->err && reply->attr && node &&
-	    (news || is_of_our_change(cache, node, call->since, reply->attr)))
+	if (reply->err && call->called_back &&
+	    cache_shows_attr(cache, node, &call->attr))
+		*reply = (struct csftp_reply){.attr = &call->attr};
+	else if (!reply->err && reply->attr && node &&
+		 (news ||
+		  is_of_our_change(cache, node, call->since, reply->attr)))
 		cache_learn_attr(cache, node, reply->attr);
 	else if (reply->err == ENOENT && news)
 		cache_learn_absent(cache, node);

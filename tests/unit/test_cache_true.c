@@ -224,6 +224,31 @@ static void a_reader_is_not_shown_what_is_being_made(void **state)
 	fs_names_release(&names);
 }
 
+/* Who asked for the top's attributes behind that waits for nothing. */
+static void the_top_can_be_opened_as_a_file(void **state)
+{
+	const struct cache_config config = {.top = "/a"};
+	struct far *far = far_new(&config);
+	struct asked opened;
+	struct asked waits;
+
+	(void)state;
+	make_dir(far, "/a", 1);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a"), 0);
+	far->now_ms += 5000;
+	ask(far, &opened, CSFTP_OP_OPEN, "/a");
+	cache_hold(far->cache, true);
+	far_settle(far);
+	cache_hold(far->cache, false);
+	assert_true(opened.done);
+	far->now_ms += 20000;
+	ask(far, &waits, CSFTP_OP_GETATTR, "/a");
+	far_settle(far);
+	assert_true(waits.done);
+	assert_int_equal(waits.err, 0);
+	far_free(far);
+}
+
 #define TRUE_TEST(name)                                                        \
 	cmocka_unit_test_setup_teardown(name, far_set_up, far_tear_down)
 
@@ -237,6 +262,7 @@ int main(void)
 		TRUE_TEST(what_we_make_stays_when_the_time_is_put_back),
 		cmocka_unit_test(what_is_no_directory_any_more_has_no_names),
 		TRUE_TEST(a_link_we_made_is_listed_as_one),
+		cmocka_unit_test(the_top_can_be_opened_as_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
