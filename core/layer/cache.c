@@ -79,6 +79,7 @@ void cache_learn_absent(struct cache *cache, struct cache_node *node)
 		cache_names_unknown(dir);
 	cache_node_remove_below(&cache->tree, node);
 	node->there = false;
+	node->single = false;
 	node->attr_until = 0;
 	node->rough_until = 0;
 	node->made_ms = 0;

@@ -161,6 +161,14 @@ bool cache_may_lead_away(struct cache *cache, const char *path)
 	       (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK;
 }
 
+bool cache_is_absent(struct cache *cache, const char *path)
+{
+	struct cache_node *node = NULL;
+
+	return cache_path_is_plain(path) &&
+	       cache_look(cache, path, &node) == CACHE_ABSENT;
+}
+
 void cache_learn_type(struct cache_node *node, uint32_t type)
 {
 	node->attr = (struct csftp_attr){
@@ -275,6 +283,19 @@ void cache_remove(struct csftp_fs *fs, struct csftp_req *up)
 	cache_change(call);
 }
 
+/* Of two names of one file, whoever made them, both stay (rename(2)). */
+static bool may_have_twin(const struct cache_node *node)
+{
+	const struct csftp_attr *attr = &node->attr;
+
+	if (node->linked)
+		return true;
+	return !node->single &&
+	       !((attr->mask & CSFTP_ATTR_NLINK) && attr->nlink == 1) &&
+	       !((attr->mask & CSFTP_ATTR_MODE) &&
+		 (attr->mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR);
+}
+
 static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
@@ -298,8 +319,7 @@ static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 		return;
 	}
 	call->node->there = true;
-	/* Of two names of one file both stay (rename(2)). */
-	if (call->node->linked && to->linked)
+	if (!call->was_absent && may_have_twin(call->node))
 		cache_doubt(call->dir);
 	cache_node_take_place(&cache->tree, call->node, to);
 }
@@ -311,6 +331,8 @@ void cache_rename(struct csftp_fs *fs, struct csftp_req *up)
 
 	if (!call)
 		return;
+	call->was_absent = !(up->flags & CSFTP_REPLACE) ||
+			   cache_is_absent(cache, up->path2);
 	if (cache_hold_path(call, up->path, false, true) &&
 	    cache_hold_path(call, up->path2, true, true))
 		cache->moved = cache->seq + 1;
@@ -333,6 +355,7 @@ static void linked_after(struct cache_call *call, struct csftp_reply *reply)
 	call->node2->there = true;
 	call->node->linked = true;
 	call->node2->linked = true;
+	call->node->single = false;
 }
 
 void cache_link(struct csftp_fs *fs, struct csftp_req *up)

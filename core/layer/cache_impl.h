@@ -54,6 +54,7 @@ struct cache_call {
 	bool showable;		/* what is known does for its asker, if held */
 	bool called_back;	/* it need not be asked any more */
 	bool refreshes;		/* who asks for the node's attributes waits */
+	bool was_absent;	/* what is to be made, as far as is known */
 	struct csftp_attr attr; /* SETATTR: sent below; GETATTR: shown */
 };
 
@@ -173,6 +174,7 @@ void cache_refresh_below(struct cache *cache, struct csftp_req *up,
 bool cache_hold_path(struct cache_call *call, const char *path, bool second,
 		     bool names);
 bool cache_may_lead_away(struct cache *cache, const char *path);
+bool cache_is_absent(struct cache *cache, const char *path);
 /* From the first to the second, what is held is not known. */
 void cache_change_begin(struct cache_call *call);
 void cache_change_end(struct cache_call *call);

@@ -145,6 +145,8 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_learn_type(node, CSFTP_S_IFREG);
 	if (node && (call->job.req.flags & CSFTP_OPEN_EXCL))
 		cache_learn_born(call->cache, node);
+	if (node && call->was_absent)
+		node->single = true;
 	reply->fh = handle->number;
 }
 
@@ -153,6 +155,8 @@ static void open_to_write(struct cache_call *call)
 	struct csftp_req *up = call->job.asked;
 
 	call->handle->writes = true;
+	call->was_absent = cache_is_absent(call->cache, up->path) ||
+			   (up->flags & CSFTP_OPEN_EXCL);
 	if (!(up->flags & CSFTP_OPEN_EXCL) &&
 	    cache_may_lead_away(call->cache, up->path))
 		call->unplain = true;

@@ -68,6 +68,7 @@ struct cache_node {
 	bool type_only;	     /* of attr.mode nothing else is known */
 	bool listing;	     /* is being listed ahead */
 	bool linked;	     /* we made another name for it, or from one */
+	bool single;	     /* we made the file, and no other name for it */
 	bool names_dated;    /* as long as its mtime is that, names stay */
 	bool renewed;	     /* by that: of the names alone, not attributes */
 	bool wants_attr;     /* who lists it asks for them, too */

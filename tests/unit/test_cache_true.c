@@ -173,6 +173,20 @@ static void a_link_we_made_is_listed_as_one(void **state)
 	fs_names_release(&names);
 }
 
+/* rename(2) does nothing then, and says that all is well. */
+static void two_names_that_others_made_of_one_file_both_stay(void **state)
+{
+	struct far *far = *state;
+
+	make_dir(far, "/a", 1);
+	assert_int_equal(fs_link(&far->other, "/a/000", "/a/twin"), 0);
+	assert_int_equal(far_list(&far->caller, "/a"), 2);
+	assert_int_equal(fs_replace(&far->caller, "/a/000", "/a/twin"), 0);
+	assert_int_equal(fs_lgetattr(&far->other, "/a/000"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+	assert_int_equal(far_list(&far->caller, "/a"), 2);
+}
+
 struct asked {
 	struct csftp_req req; /* first */
 	int err;
@@ -262,6 +276,7 @@ int main(void)
 		TRUE_TEST(what_we_make_stays_when_the_time_is_put_back),
 		cmocka_unit_test(what_is_no_directory_any_more_has_no_names),
 		TRUE_TEST(a_link_we_made_is_listed_as_one),
+		TRUE_TEST(two_names_that_others_made_of_one_file_both_stay),
 		cmocka_unit_test(the_top_can_be_opened_as_a_file),
 	};
 
