@@ -64,18 +64,6 @@ static void drop_spill(struct channel *channel)
 		put_spill(channel);
 }
 
-static void close_private(struct channel *channel)
-{
-	struct private *private = channel->private;
-
-	if (!private)
-		return;
-	tree_close(&private->tree);
-	server_options_release(&private->options);
-	pool_put(&channel->conn->worker->privates, private);
-	channel->private = NULL;
-}
-
 static void end_session(struct channel *channel)
 {
 	channel_exec_free(channel);
@@ -84,7 +72,7 @@ static void end_session(struct channel *channel)
 	if (channel->disk.fs.ops)
 		disk_close(&channel->disk);
 	channel->disk.fs.ops = NULL;
-	close_private(channel);
+	channel_private_free(channel);
 }
 
 static bool has_answers(const struct channel *channel)
@@ -99,7 +87,8 @@ static void finish(struct channel *channel)
 	struct conn *conn = channel->conn;
 	struct channel **at = &conn->channels;
 
-	if (!channel_exec_stop(channel) || !has_answers(channel))
+	if (!channel_private_stop(channel) || !channel_exec_stop(channel) ||
+	    !has_answers(channel))
 		return;
 	while (*at != channel)
 		at = &(*at)->next;
@@ -135,55 +124,6 @@ static void on_answered(void *arg)
 		worker_again(channel->conn);
 }
 
-/* The words of the configuration, and behind them those of the key. */
-static bool parse_options(struct conn *conn, struct server_options *options)
-{
-	static const char program[] = "csftpd";
-	const struct settings *settings = conn->serving->settings;
-	char *argv[SETTINGS_OPTIONS + SSH_AUTHKEYS_ARGS_MAX / 2 + 2];
-	size_t count = 0;
-	char *word = conn->args;
-	bool good;
-
-	argv[count++] = (char *)(uintptr_t)program;
-	for (size_t i = 0; i < settings->option_count; i++)
-		argv[count++] = (char *)(uintptr_t)settings->option[i];
-	for (unsigned i = 0; i < conn->arg_count; i++) {
-		argv[count++] = word;
-		word += strlen(word) + 1;
-	}
-	argv[count] = NULL;
-	good = worker_parse_options(conn->worker, options, (int)count, argv);
-	/* A umask is the process's. */
-	return good && (!options->has_umask ||
-			(settings->sftp.has_umask &&
-			 options->umask == settings->sftp.umask));
-}
-
-static struct tree *open_private(struct channel *channel)
-{
-	struct conn *conn = channel->conn;
-	struct private *private = pool_get(&conn->worker->privates);
-
-	if (!private)
-		return NULL;
-	*private = (struct private){.log = conn->serving->log};
-	channel->private = private;
-	if (!parse_options(conn, &private->options)) {
-		log_say(&conn->worker->log, LEVEL_ERROR,
-			"the key's options cannot be used: %s",
-			private->options.why[0] ? private->options.why
-						: "umask");
-		return NULL;
-	}
-	private->log.config.level = private->options.log.level;
-	private->log.config.facility = private->options.log.facility;
-	if (!tree_open(&private->tree, &private->options, &private->log, 0,
-		       &conn->serving->tree))
-		return NULL;
-	return &private->tree;
-}
-
 /* Where there are threads for it, what waits for a disk goes to them. */
 static struct csftp_fs *open_disk(struct channel *channel,
 				  const struct tree *tree)
@@ -204,14 +144,15 @@ static struct csftp_fs *open_disk(struct channel *channel,
 	return &channel->disk.fs;
 }
 
+/* False: what there is of it is to be ended. */
 static bool start_session(struct channel *channel)
 {
 	struct conn *conn = channel->conn;
-	struct tree *tree = conn->arg_count > 0 ? open_private(channel)
-						: &conn->serving->tree;
+	struct tree *tree = channel->private ? &channel->private->tree
+					     : &conn->serving->tree;
 	const struct session_config config = {
 		.tree = tree,
-		.files = tree ? open_disk(channel, tree) : NULL,
+		.files = open_disk(channel, tree),
 		.user = conn->user,
 		.address = conn->address,
 		.audit_to = conn->worker->config.audit_to,
@@ -219,37 +160,70 @@ static bool start_session(struct channel *channel)
 			 conn->worker},
 	};
 
-	if (config.tree && session_open(&channel->session, &config))
-		return true;
-	end_session(channel);
-	return false;
+	return session_open(&channel->session, &config);
 }
 
-static bool start_sftp(struct channel *channel)
+static enum channel_answer run_sftp(struct channel *channel)
 {
-	if (!start_session(channel))
-		return false;
-	channel->state = CHANNEL_SFTP;
-	return true;
+	bool good = (!channel->private || channel->private->good) &&
+		    start_session(channel);
+
+	if (!good)
+		end_session(channel);
+	channel->state = good ? CHANNEL_SFTP : CHANNEL_OPEN;
+	return good ? CHANNEL_YES : CHANNEL_NO;
 }
 
-static bool start_exec(struct channel *channel, struct csftp_ssh_bytes line)
+void channel_opened(struct channel *channel)
 {
-	if (!start_session(channel))
-		return false;
-	if (channel_exec_start(channel, line))
-		return true;
+	struct conn *conn = channel->conn;
+	enum channel_answer answer;
+
+	if (channel->state == CHANNEL_GONE) {
+		finish(channel);
+		return;
+	}
+	answer = run_sftp(channel);
+	/* The question is this one, or the connection has come to its end. */
+	if (channel->asked)
+		(void)!csftp_ssh_answer(conn->ssh, answer == CHANNEL_YES
+							   ? CSFTP_SSH_YES
+							   : CSFTP_SSH_NO);
+	worker_again(conn);
+}
+
+/* Keys with options do nothing else (core/ssh/authkeys.h). */
+static enum channel_answer start_sftp(struct channel *channel)
+{
+	if (channel->conn->arg_count == 0)
+		return run_sftp(channel);
+	if (!channel_private_make(channel)) {
+		end_session(channel);
+		return CHANNEL_NO;
+	}
+	if (channel_private_open(channel))
+		return run_sftp(channel);
+	channel->state = CHANNEL_OPENING;
+	return CHANNEL_LATER;
+}
+
+static enum channel_answer start_exec(struct channel *channel,
+				      struct csftp_ssh_bytes line)
+{
+	if (start_session(channel) && channel_exec_start(channel, line))
+		return CHANNEL_YES;
 	end_session(channel);
-	return false;
+	return CHANNEL_NO;
 }
 
 /* The peer's program is told by a line, and ends with a status. */
-static bool say(struct channel *channel, const char *line, uint32_t status)
+static enum channel_answer say(struct channel *channel, const char *line,
+			       uint32_t status)
 {
 	channel->state = CHANNEL_SAY;
 	channel->line = line;
 	channel->status = status;
-	return true;
+	return CHANNEL_YES;
 }
 
 static bool is(struct csftp_ssh_bytes bytes, const char *text)
@@ -258,14 +232,16 @@ static bool is(struct csftp_ssh_bytes bytes, const char *text)
 	       memcmp(bytes.ptr, text, bytes.len) == 0;
 }
 
-bool channel_request(struct channel *channel,
-		     const struct csftp_ssh_event *event)
+enum channel_answer channel_request(struct channel *channel,
+				    const struct csftp_ssh_event *event)
 {
 	if (channel->state != CHANNEL_OPEN)
-		return false;
+		return CHANNEL_NO;
+	channel->asked = event->question;
 	switch ((int)event->request) {
 	case CSFTP_SSH_SUBSYSTEM:
-		return is(event->data, "sftp") && start_sftp(channel);
+		return is(event->data, "sftp") ? start_sftp(channel)
+					       : CHANNEL_NO;
 	case CSFTP_SSH_EXEC:
 		if (channel->conn->sftp_only)
 			return start_sftp(channel);
@@ -277,7 +253,7 @@ bool channel_request(struct channel *channel,
 			   "This service allows sftp connections only.\n",
 			   FAILED);
 	default:
-		return false;
+		return CHANNEL_NO;
 	}
 }
 
@@ -419,7 +395,8 @@ bool channel_has_output(const struct channel *channel)
 
 bool channel_is_quiet(const struct channel *channel)
 {
-	return channel->state != CHANNEL_EXEC && !channel->work &&
+	return channel->state != CHANNEL_EXEC &&
+	       channel->state != CHANNEL_OPENING && !channel->work &&
 	       !channel->first && channel_wait_us(channel) == 0 &&
 	       has_answers(channel);
 }

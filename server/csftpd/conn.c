@@ -191,11 +191,13 @@ void conn_answer_login(struct conn *conn, enum csftp_ssh_answer answer,
 static void on_request(struct conn *conn, const struct csftp_ssh_event *event)
 {
 	struct channel *channel = channel_find(conn, event->channel);
-	bool good = channel && channel_request(channel, event);
+	enum channel_answer answer =
+		channel ? channel_request(channel, event) : CHANNEL_NO;
 
-	if (event->question)
-		(void)!csftp_ssh_answer(conn->ssh,
-					good ? CSFTP_SSH_YES : CSFTP_SSH_NO);
+	if (event->question && answer != CHANNEL_LATER)
+		(void)!csftp_ssh_answer(conn->ssh, answer == CHANNEL_YES
+							   ? CSFTP_SSH_YES
+							   : CSFTP_SSH_NO);
 }
 
 uint8_t *conn_place(struct csftp_ssh *ssh, uint32_t channel, size_t left,

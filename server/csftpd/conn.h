@@ -21,7 +21,8 @@ struct spill {
 
 /* The order in which a channel comes to its end; see channel.c. */
 enum channel_state {
-	CHANNEL_OPEN, /* nothing was started yet */
+	CHANNEL_OPEN,	 /* nothing was started yet */
+	CHANNEL_OPENING, /* its tree is */
 	CHANNEL_SFTP,
 	CHANNEL_EXEC,
 	CHANNEL_SAY,	/* a line on standard error, and then the end */
@@ -32,9 +33,18 @@ enum channel_state {
 	CHANNEL_GONE	/* waits for answers to what it has asked */
 };
 
-/* Of a session whose key has options of its own: a tree with these. */
+/*
+ * Of a session whose key has options of its own: a tree with these.  While a
+ * thread opens it, nobody else touches what follows `under_way`.
+ */
 struct private
 {
+	struct threads_task task; /* first */
+	struct private *next_opened;
+	struct channel *channel;
+	bool under_way;
+	bool good; /* the tree is open */
+	const struct tree *like;
 	struct server_options options;
 	struct log log;
 	struct tree tree;
@@ -45,10 +55,11 @@ struct channel {
 	struct conn *conn;
 	uint32_t number;
 	enum channel_state state;
-	bool eof;		 /* the peer sends no more */
-	bool fed;		 /* and the session knows */
-	bool work;		 /* the engine has work to go on with */
-	bool hungry;		 /* it waits for a buffer */
+	bool eof;    /* the peer sends no more */
+	bool fed;    /* and the session knows */
+	bool work;   /* the engine has work to go on with */
+	bool hungry; /* it waits for a buffer */
+	bool asked;  /* CHANNEL_OPENING: the peer waits for the answer */
 	struct private *private; /* NULL: it has what all have */
 	uint32_t status;
 	uint64_t sent;	  /* since conn_stuck() */
@@ -165,8 +176,12 @@ bool channel_work(struct channel *channel);
 /* channel.c; false: there is no object for one more. */
 bool channel_open(struct conn *conn, uint32_t number);
 struct channel *channel_find(const struct conn *conn, uint32_t number);
-bool channel_request(struct channel *channel,
-		     const struct csftp_ssh_event *event);
+/* LATER: it is answered once that is known. */
+enum channel_answer { CHANNEL_NO, CHANNEL_YES, CHANNEL_LATER };
+enum channel_answer channel_request(struct channel *channel,
+				    const struct csftp_ssh_event *event);
+/* channel_private.c: goes on with what threads have opened. */
+void channel_private_collect(struct worker *worker);
 /* Where data that comes for it can go at once: see csftp_ssh_config.place. */
 uint8_t *channel_place(struct channel *channel, size_t left, size_t *room);
 /* It is there, and good. */

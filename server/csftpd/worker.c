@@ -520,6 +520,7 @@ static void on_wake(uv_async_t *async)
 		act(worker, &mail);
 	worker->config.place_free(worker->config.arg);
 	login_collect(worker);
+	channel_private_collect(worker);
 	if (worker->config.threads)
 		disk_desk_collect(&worker->desk);
 }

@@ -149,7 +149,8 @@ struct worker {
 	size_t mail_head;
 	size_t mail_count;
 	struct conn *list;
-	struct login *judged; /* that have come back from a thread */
+	struct login *judged;	/* that have come back from a thread */
+	struct private *opened; /* likewise */
 
 	_Atomic uint32_t placed; /* places taken, by mail under way as well */
 	_Atomic uint32_t newcomers; /* connections in the box */

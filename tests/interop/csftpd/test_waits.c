@@ -363,6 +363,64 @@ static void keys_on_a_disk_that_hangs_hold_up_nobody_who_is_in(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* With options of its own, a session begins where they say. */
+static void give_key_options(const struct state *all, const char *start)
+{
+	must_sh("{ printf 'restrict,command=\"internal-sftp -d %s\" '; "
+		"cat '%s/user.pub'; } >'%s/keys'",
+		start, all->sshd.dir, all->dir);
+	keys_are_in(all, "%.4000s/keys", all->dir);
+}
+
+static void where_a_key_begins_can_hang_and_hold_up_nobody(void **state)
+{
+	struct state *all = *state;
+	char path[PROC_PATH_MAX];
+	pid_t pid;
+
+	lose_the_keys(all, "");
+	proc_print(path, sizeof(path), "%.4000s/mnt/getattr", all->dir);
+	give_key_options(all, path);
+	/* It is no directory, but that is not known before it has answered. */
+	pid = begin(all, "echo pwd | sftp; grep -q 'directory: /' out");
+	gate_await(&all->gate);
+	who_is_in_goes_on(all);
+	assert_int_equal(proc_wait(pid, 0), -1);
+	assert_int_equal(end(all, pid), 0);
+	/* Who does not wait for it. */
+	pid = begin(all, "exec sftp -q -F \"$client\" -b - $host </dev/null\n");
+	gate_await(&all->gate);
+	proc_stop(pid);
+	who_is_in_goes_on(all);
+	assert_int_equal(csftpd_fact(&all->sshd, "door_busy"), 1);
+	while (csftpd_fact(&all->sshd, "connections") > 1) {
+		gate_open(&all->gate, 1);
+		(void)poll(NULL, 0, 20);
+	}
+	leave(all);
+	/* The log has it that nobody could begin there. */
+	csftpd_end(&all->sshd);
+}
+
+static void where_a_key_begins_can_be_any_directory(void **state)
+{
+	struct state *all = *state;
+	char path[PROC_PATH_MAX];
+	pid_t pid;
+
+	start(all, "");
+	must_sh("mkdir '%s/begin'", all->dir);
+	proc_print(path, sizeof(path), "%.4000s/begin", all->dir);
+	give_key_options(all, path);
+	pid = begin(all, "printf 'mkdir in\\npwd\\n' | sftp\n"
+			 "test -d begin/in\n"
+			 "echo pwd | command sftp -q -F \"$client\" -b - "
+			 "-s /what/the/key/says/counts $host | "
+			 "grep -q /begin\n");
+	assert_int_equal(proc_wait(pid, QUIET_MS), 0);
+	csftpd_end_well(&all->sshd);
+}
+
 /* The thread that waits does so for longer than who it waits for. */
 static void who_waits_for_keys_has_to_go_in_time(void **state)
 {
@@ -427,9 +485,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			who_waits_for_keys_has_to_go_in_time, make, drop),
 		cmocka_unit_test_setup_teardown(
+			where_a_key_begins_can_hang_and_hold_up_nobody, make,
+			drop),
+		cmocka_unit_test_setup_teardown(
+			where_a_key_begins_can_be_any_directory, make, drop),
+		cmocka_unit_test_setup_teardown(
 			a_client_that_goes_while_its_key_is_looked_for_is_gone,
 			make, drop),
 	};
 
+	cmocka_set_test_filter(getenv("CSFTP_TEST_CLAIM"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
