@@ -51,9 +51,9 @@ static const char *match_set(const char *pattern, char c, bool *in)
 }
 
 /*
- * Behind the first part of the pattern if it stands for c; else NULL.  *no_sets:
- * from where on no "[" has an end, so that nobody looks for it again: each look
- * goes as far as the pattern does.
+ * Behind the first part of the pattern if it stands for c; else NULL.
+ * From *no_sets on, if it is not NULL, no "[" has an end, so that nobody looks
+ * for it again: each look goes as far as the pattern does.
  */
 static const char *match_one(const char *pattern, char c, const char **no_sets)
 {
