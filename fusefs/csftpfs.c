@@ -420,6 +420,7 @@ static bool one_way(void *arg)
 static bool make_layers(struct mount *m)
 {
 	const struct options *options = &m->options;
+	bool cached = !options->no_cache && !options->no_names;
 	struct idmap_config who;
 	struct owners owners = {0};
 	char why[OPTIONS_WHY_MAX];
@@ -432,9 +433,9 @@ static bool make_layers(struct mount *m)
 	const struct layers_config config = {
 		.under = lines_fs(m->lines),
 		.root = m->root,
-		.attr_timeout = options->no_cache ? 0 : options->stat_timeout,
-		.link_timeout = options->no_cache ? 0 : options->link_timeout,
-		.dir_timeout = options->no_cache ? 0 : options->dir_timeout,
+		.attr_timeout = cached ? options->stat_timeout : 0,
+		.link_timeout = cached ? options->link_timeout : 0,
+		.dir_timeout = cached ? options->dir_timeout : 0,
 		.names = options->cache_names,
 		.no_readahead = options->no_readahead,
 		.no_content = options->direct_io,

@@ -1,6 +1,5 @@
 #include "fusefs/options.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -69,38 +68,6 @@ bool add_string(struct strings *to, const char *text, char *why)
 	return strings_add(to, text) || explain(why, "out of memory");
 }
 
-/* A whole number in the base, no sign, at most max. */
-bool number(const char *text, int base, uint64_t max, uint64_t *out)
-{
-	unsigned long long value;
-	char *end;
-
-	if (text[0] < '0' || text[0] > '9')
-		return false;
-	errno = 0;
-	value = strtoull(text, &end, base);
-	if (*end || errno || value > max)
-		return false;
-	*out = value;
-	return true;
-}
-
-bool set_seconds(double *to, const char *name, const char *text, char *why)
-{
-	char *end;
-	double value;
-
-	if (text[0] < '0' || text[0] > '9')
-		return explain(why, "%s=%s: a number of seconds is wanted",
-			       name, text);
-	value = strtod(text, &end);
-	if (*end || !(value <= 1e9))
-		return explain(why, "%s=%s: a number of seconds is wanted",
-			       name, text);
-	*to = value;
-	return true;
-}
-
 /* The options of -o; each setter gets the value, "" where none was given. */
 
 bool keep_text(struct options *options, const struct keyword *keyword,
@@ -136,23 +103,6 @@ static bool keep_id(struct options *options, const struct keyword *keyword,
 	return true;
 }
 
-static bool keep_seconds(struct options *options, const struct keyword *keyword,
-			 const char *value, char *why)
-{
-	return set_seconds(member(options, keyword), keyword->name, value, why);
-}
-
-/* Of all that our own cache keeps. */
-static bool keep_timeout(struct options *options, const struct keyword *keyword,
-			 const char *value, char *why)
-{
-	if (!set_seconds(&options->stat_timeout, keyword->name, value, why))
-		return false;
-	options->link_timeout = options->stat_timeout;
-	options->dir_timeout = options->stat_timeout;
-	return true;
-}
-
 static bool keep_cache(struct options *options, const struct keyword *keyword,
 		       const char *value, char *why)
 {
@@ -160,18 +110,6 @@ static bool keep_cache(struct options *options, const struct keyword *keyword,
 	if (options->no_cache || !strcmp(value, "yes"))
 		return true;
 	return explain(why, "%s=%s: it is yes or no", keyword->name, value);
-}
-
-static bool keep_names(struct options *options, const struct keyword *keyword,
-		       const char *value, char *why)
-{
-	uint64_t names;
-
-	if (!number(value, 10, 100000000, &names) || names == 0)
-		return explain(why, "%s=%s: a number of names is wanted",
-			       keyword->name, value);
-	options->cache_names = (uint32_t)names;
-	return true;
 }
 
 bool keep_flag(struct options *options, const struct keyword *keyword,
@@ -212,18 +150,6 @@ static bool keep_mount(struct options *options, const struct keyword *keyword,
 {
 	(void)value;
 	return add_string(&options->mount_flags, keyword->name, why);
-}
-
-static bool keep_bytes(struct options *options, const struct keyword *keyword,
-		       const char *value, char *why)
-{
-	uint64_t bytes;
-
-	if (!number(value, 10, 1U << 30, &bytes) || bytes == 0)
-		return explain(why, "%s=%s: a number of bytes is wanted",
-			       keyword->name, value);
-	*(uint32_t *)member(options, keyword) = (uint32_t)bytes;
-	return true;
 }
 
 static bool keep_transport(struct options *options,
@@ -312,31 +238,33 @@ static const struct keyword keywords[] = {
 	{"allow_root", ALONE, keep_mount, 0},
 	{"async", ALONE, keep_mount, 0},
 	{"atime", ALONE, keep_mount, 0},
-	{"attr_timeout", VALUE, keep_seconds,
+	{"attr_timeout", VALUE, options_seconds,
 	 offsetof(struct options, attr_timeout)},
 	{"auto_cache", ALONE, keep_default, 0},
 	{"auto_unmount", ALONE, keep_mount, 0},
 	{"cache", VALUE, keep_cache, 0},
 	{"cache_clean_interval", VALUE, keep_unneeded, 0},
-	{"cache_dir_timeout", VALUE, keep_seconds,
+	{"cache_dir_timeout", VALUE, options_cached,
 	 offsetof(struct options, dir_timeout)},
-	{"cache_link_timeout", VALUE, keep_seconds,
+	{"cache_link_timeout", VALUE, options_cached,
 	 offsetof(struct options, link_timeout)},
-	{"cache_max_size", VALUE, keep_names, 0},
+	{"cache_max_size", VALUE, options_names, 0},
 	{"cache_min_clean_interval", VALUE, keep_unneeded, 0},
-	{"cache_stat_timeout", VALUE, keep_seconds,
+	{"cache_stat_timeout", VALUE, options_cached,
 	 offsetof(struct options, stat_timeout)},
-	{"cache_timeout", VALUE, keep_timeout, 0},
+	{"cache_timeout", VALUE, options_timeout,
+	 offsetof(struct options, stat_timeout)},
 	{"dcache_clean_interval", VALUE, keep_unneeded, 0},
-	{"dcache_dir_timeout", VALUE, keep_seconds,
+	{"dcache_dir_timeout", VALUE, options_cached,
 	 offsetof(struct options, dir_timeout)},
-	{"dcache_link_timeout", VALUE, keep_seconds,
+	{"dcache_link_timeout", VALUE, options_cached,
 	 offsetof(struct options, link_timeout)},
-	{"dcache_max_size", VALUE, keep_names, 0},
+	{"dcache_max_size", VALUE, options_names, 0},
 	{"dcache_min_clean_interval", VALUE, keep_unneeded, 0},
-	{"dcache_stat_timeout", VALUE, keep_seconds,
+	{"dcache_stat_timeout", VALUE, options_cached,
 	 offsetof(struct options, stat_timeout)},
-	{"dcache_timeout", VALUE, keep_timeout, 0},
+	{"dcache_timeout", VALUE, options_timeout,
+	 offsetof(struct options, stat_timeout)},
 	{"default_permissions", ALONE, keep_mount, 0},
 	{"delay_connect", ALONE, keep_flag,
 	 offsetof(struct options, delay_connect)},
@@ -348,16 +276,17 @@ static const struct keyword keywords[] = {
 	{"disable_hardlink", ALONE, keep_flag,
 	 offsetof(struct options, no_links)},
 	{"durability", VALUE, options_durability, 0},
-	{"entry_timeout", VALUE, keep_seconds,
+	{"entry_timeout", VALUE, options_seconds,
 	 offsetof(struct options, entry_timeout)},
 	{"exec", ALONE, keep_mount, 0},
 	{"fsname", VALUE, keep_text, offsetof(struct options, fsname)},
 	{"gid", VALUE, keep_id, offsetof(struct options, gid)},
 	{"kernel_cache", ALONE, keep_flag,
 	 offsetof(struct options, kernel_cache)},
-	{"max_read", VALUE, keep_bytes, offsetof(struct options, max_read)},
-	{"max_write", VALUE, keep_bytes, offsetof(struct options, max_write)},
-	{"negative_timeout", VALUE, keep_seconds,
+	{"max_read", VALUE, options_bytes, offsetof(struct options, max_read)},
+	{"max_write", VALUE, options_bytes,
+	 offsetof(struct options, max_write)},
+	{"negative_timeout", VALUE, options_seconds,
 	 offsetof(struct options, negative_timeout)},
 	{"no_check_root", ALONE, keep_flag,
 	 offsetof(struct options, no_root_check)},
@@ -379,7 +308,7 @@ static const struct keyword keywords[] = {
 	{"subtype", VALUE, keep_text, offsetof(struct options, subtype)},
 	{"suid", ALONE, keep_mount, 0},
 	{"sync", ALONE, keep_mount, 0},
-	{"timeout", VALUE, keep_seconds, offsetof(struct options, timeout)},
+	{"timeout", VALUE, options_patience, offsetof(struct options, timeout)},
 	{"transport", VALUE, keep_transport, 0},
 	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
 	{"write_behind_max", VALUE, options_behind_max, 0},

@@ -108,6 +108,7 @@ struct options {
 	enum options_idmap idmap;
 	enum options_nomap nomap;
 	bool no_cache; /* of our own */
+	bool no_names; /* there is no room in it */
 	bool no_readahead;
 	bool kernel_cache;
 	bool direct_io;

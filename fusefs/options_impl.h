@@ -44,6 +44,20 @@ bool add_string(struct strings *to, const char *text, char *why);
 bool number(const char *text, int base, uint64_t max, uint64_t *out);
 bool set_seconds(double *to, const char *name, const char *text, char *why);
 
+/* Setters of numbers (options_number.c). */
+bool options_seconds(struct options *options, const struct keyword *keyword,
+		     const char *value, char *why);
+bool options_cached(struct options *options, const struct keyword *keyword,
+		    const char *value, char *why);
+bool options_timeout(struct options *options, const struct keyword *keyword,
+		     const char *value, char *why);
+bool options_patience(struct options *options, const struct keyword *keyword,
+		      const char *value, char *why);
+bool options_names(struct options *options, const struct keyword *keyword,
+		   const char *value, char *why);
+bool options_bytes(struct options *options, const struct keyword *keyword,
+		   const char *value, char *why);
+
 /* What writers wait for (options_write.c). */
 bool options_behind_max(struct options *options, const struct keyword *keyword,
 			const char *value, char *why);

@@ -8,7 +8,7 @@
 /*
  * Keywords of ssh_config(5), also old ones that ssh only warns of.  Those are
  * missing that would break the SFTP session, or that the mount sets: what runs
- * there, forwardings, terminals.
+ * on the server, forwardings, terminals.
  */
 static const char *const ssh_keywords[] = {
 	"AddKeysToAgent",
@@ -56,6 +56,7 @@ static const char *const ssh_keywords[] = {
 	"KbdInteractiveDevices",
 	"KexAlgorithms",
 	"KnownHostsCommand",
+	"LocalCommand",
 	"LogLevel",
 	"LogVerbose",
 	"MACs",

@@ -416,6 +416,15 @@ static bool go_down(struct options *options, char *why)
 	return true;
 }
 
+/* sshfs reads them for idmap=file alone, wherever they stand. */
+static void forget_files(struct options *options)
+{
+	free(options->uidfile);
+	free(options->gidfile);
+	options->uidfile = NULL;
+	options->gidfile = NULL;
+}
+
 bool options_sshfs_check(struct options *options, char *why)
 {
 	unsigned ways = (unsigned)options->passive +
@@ -441,12 +450,11 @@ bool options_sshfs_check(struct options *options, char *why)
 	    !options->gidfile)
 		return explain(why, "idmap=file: uidfile or gidfile is "
 				    "wanted");
-	if (options->idmap != IDMAP_FILE &&
-	    (options->uidfile || options->gidfile))
-		return explain(why, "uidfile and gidfile are for idmap=file");
 	if (options->nomap == NOMAP_NOBODY && options->idmap != IDMAP_FILE &&
 	    options->idmap != IDMAP_NAME)
 		return explain(why, "nomap=nobody is for idmap=file and "
 				    "idmap=name");
+	if (options->idmap != IDMAP_FILE)
+		forget_files(options);
 	return !options->subdir || go_down(options, why);
 }

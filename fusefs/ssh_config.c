@@ -239,6 +239,18 @@ static bool set_lack(struct ssh_config *config, const struct keyword *keyword,
 	return add_lack(config, keyword->name);
 }
 
+/* There is one, and it may be run. */
+static bool set_local(struct ssh_config *config, const struct keyword *keyword,
+		      const char *value)
+{
+	bool *to = member(config, keyword);
+
+	*to = *value && !is_one_of(value, keyword->fine);
+	if (!config->local_command || !config->local_permitted)
+		return true;
+	return add_lack(config, "localcommand");
+}
+
 static bool check_rsa_size(struct ssh_config *config,
 			   const struct keyword *keyword, const char *value)
 {
@@ -277,12 +289,14 @@ static const struct keyword keywords[] = {
 	{"kbdinteractiveauthentication", set_flag, AT(keyboard), NULL},
 	{"kexalgorithms", set_text, AT(kex), NULL},
 	{"knownhostscommand", set_lack, 0, "none"},
+	{"localcommand", set_local, AT(local_command), "none"},
 	{"loglevel", set_level, 0, NULL},
 	{"macs", set_text, AT(macs), NULL},
 	{"nohostauthenticationforlocalhost", set_flag, AT(trust_localhost),
 	 NULL},
 	{"numberofpasswordprompts", set_number, AT(prompts), NULL},
 	{"passwordauthentication", set_flag, AT(password), NULL},
+	{"permitlocalcommand", set_local, AT(local_permitted), "no false"},
 	{"pkcs11provider", set_lack, 0, "none"},
 	{"port", set_number, AT(port), NULL},
 	{"preferredauthentications", set_text, AT(preferred), NULL},

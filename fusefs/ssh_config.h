@@ -52,6 +52,8 @@ struct ssh_config {
 	uint64_t rekey_seconds;
 	bool identities_only;
 	bool hash_known_hosts;
+	bool local_command; /* there is one */
+	bool local_permitted;
 	bool batch_mode;
 	bool tcp_keepalive;
 	bool pubkey;

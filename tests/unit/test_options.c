@@ -179,6 +179,37 @@ static void the_cache_is_set_as_a_whole_and_in_parts(void **state)
 	options_release(o);
 }
 
+/* As sshfs and libfuse read them: no sign, or no less than nothing. */
+static void what_is_less_than_nothing_is_what_sshfs_takes_it_for(void **state)
+{
+	struct parsed parsed;
+	struct options *o = &parsed.options;
+
+	(void)state;
+	parse_option(&parsed, "entry_timeout=-1,attr_timeout=-0.5,"
+			      "negative_timeout=-1,ac_attr_timeout=-1");
+	assert_true(o->entry_timeout < 0.1 && o->attr_timeout < 0.1 &&
+		    o->negative_timeout < 0.1);
+	options_release(o);
+	parse_option(&parsed, "dcache_timeout=-1,dcache_clean_interval=-1");
+	assert_true(o->stat_timeout > 1e8 && o->link_timeout > 1e8 &&
+		    o->dir_timeout > 1e8);
+	options_release(o);
+	parse_option(&parsed, "cache_dir_timeout=-1,dcache_max_size=-1,"
+			      "max_write=-1,max_read=0");
+	assert_true(o->dir_timeout > 1e8 && o->stat_timeout < 21);
+	assert_true(o->cache_names > 1000000 && o->max_write >= 65536);
+	assert_int_equal(o->max_read, 0);
+	assert_false(o->no_names);
+	options_release(o);
+	parse_option(&parsed, "dcache_max_size=0");
+	assert_true(o->no_names);
+	options_release(o);
+	parse_option(&parsed, "cache_max_size=0,dcache_max_size=10");
+	assert_false(o->no_names);
+	options_release(o);
+}
+
 static void what_writers_wait_for_is_said(void **state)
 {
 	static const struct {
@@ -269,7 +300,7 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"umask=8", "octal"},
 		{"umask=10000", "octal"},
 		{"idmap=file", "idmap"},
-		{"max_read=0", "bytes"},
+		{"max_read=x", "bytes"},
 		{"entry_timeout=", "sec"},
 		{"entry_timeout=1s", "sec"},
 		{"dcache_timeout=x", "sec"},
@@ -280,8 +311,9 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"durability=never", "close, fsync, sync or async"},
 		{"write_behind_max=1", "1048576 to 4294967296"},
 		{"write_behind_max=4294967297", "1048576 to 4294967296"},
-		{"dcache_max_size=0", "names"},
-		{"attr_timeout=-1", "sec"},
+		{"dcache_max_size=many", "names"},
+		{"attr_timeout=-", "sec"},
+		{"timeout=-1", "sec"},
 		{"attr_timeout=nan", "sec"},
 		{"ro=1", "no value"},
 		{"passive=yes", "no value"},
@@ -452,6 +484,8 @@ static void a_mount_can_be_asked(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			what_is_less_than_nothing_is_what_sshfs_takes_it_for),
 		cmocka_unit_test(what_writers_wait_for_is_said),
 		cmocka_unit_test(what_sshfs_calls_so_is_called_so),
 		cmocka_unit_test(the_cache_is_set_as_a_whole_and_in_parts),

@@ -103,7 +103,13 @@ static void owners_are_mapped_as_wished(void **state)
 	options_release(&parsed.options);
 	assert_refused("idmap=group", "none, user, file or name");
 	assert_refused("idmap=file", "uidfile or gidfile");
-	assert_refused("idmap=user,uidfile=/u", "idmap=file");
+	assert_fine(&parsed, "idmap=user,uidfile=/u");
+	assert_int_equal(parsed.options.idmap, IDMAP_USER);
+	assert_null(parsed.options.uidfile);
+	options_release(&parsed.options);
+	assert_fine(&parsed, "gidfile=/none");
+	assert_int_equal(parsed.options.idmap, IDMAP_NONE);
+	options_release(&parsed.options);
 	/* sshfs takes it, and does nothing of the kind. */
 	assert_fine(&parsed, "nomap=error");
 	options_release(&parsed.options);
@@ -257,7 +263,7 @@ static void limits_and_masks_are_numbers(void **state)
 	assert_int_equal(o->fmask, 07777);
 	assert_int_equal(o->dmask, -1);
 	options_release(&parsed.options);
-	assert_refused("max_write=0", "bytes");
+	assert_refused("max_write=x", "bytes");
 	assert_refused("max_background=x", "number");
 	assert_refused("fmask=9", "octal");
 	assert_refused("max_threads=many", "number");

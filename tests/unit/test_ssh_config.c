@@ -204,6 +204,8 @@ static void what_only_ssh_can_do_is_noticed(void **state)
 		{"preferredauthentications gssapi-with-mic,password", ""},
 		{"gssapiauthentication yes", ""},
 		{"hostbasedauthentication yes", "hostbasedauthentication"},
+		{"permitlocalcommand yes", ""},
+		{"localcommand touch /x", ""},
 		{"knownhostscommand /bin/x", "knownhostscommand"},
 		{"verifyhostkeydns ask", "verifyhostkeydns"},
 		{"verifyhostkeydns false", ""},
@@ -240,6 +242,23 @@ static void what_only_ssh_can_do_is_noticed(void **state)
 		assert_string_equal(config.lacks, cases[i].lacks);
 		ssh_config_release(&config);
 	}
+}
+
+static void a_local_command_that_may_be_run_is_for_ssh(void **state)
+{
+	static const char *const lines[] = {"permitlocalcommand yes",
+					    "localcommand touch /x", NULL};
+	static const char *const not_so[] = {"localcommand touch /x",
+					     "permitlocalcommand no", NULL};
+	struct ssh_config config;
+
+	(void)state;
+	take(&config, lines);
+	assert_string_equal(config.lacks, "localcommand");
+	ssh_config_release(&config);
+	take(&config, not_so);
+	assert_string_equal(config.lacks, "");
+	ssh_config_release(&config);
 }
 
 static void algorithms_that_we_have_are_kept_in_their_order(void **state)
@@ -336,6 +355,7 @@ int main(void)
 			options_are_taken_with_an_equals_sign_and_any_letters),
 		cmocka_unit_test(what_was_not_said_is_as_ssh_has_it),
 		cmocka_unit_test(what_only_ssh_can_do_is_noticed),
+		cmocka_unit_test(a_local_command_that_may_be_run_is_for_ssh),
 		cmocka_unit_test(
 			algorithms_that_we_have_are_kept_in_their_order),
 		cmocka_unit_test(tokens_are_expanded),
