@@ -10,12 +10,25 @@ static void pass_up(struct csftp_req *req, const struct csftp_reply *reply)
 	relay_answer((struct relay_job *)req, reply);
 }
 
-/* Where the link leads there is nothing; or there is no such name at all. */
+/*
+ * Where the link leads there is nothing; or there is no such name at all.  Of a
+ * text that no path can be as long as, servers say what they like, but what
+ * fails to be changed for such a reason is not the link.
+ */
+static bool leads_nowhere(const struct csftp_req *req, int err)
+{
+	if (err == ENOENT || err == ELOOP)
+		return true;
+	return req->op == CSFTP_OP_GETATTR &&
+	       (err == ENAMETOOLONG || err == EINVAL || err == EIO ||
+		err == ENOTDIR);
+}
+
 static void got_attr(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct relay_job *job = (struct relay_job *)req;
 
-	if (reply->err != ENOENT && reply->err != ELOOP) {
+	if (!leads_nowhere(req, reply->err)) {
 		relay_answer(job, reply);
 		return;
 	}

@@ -103,6 +103,8 @@ static void links_can_be_rebased_or_followed(void **state)
 	must_sh("cd '%s' && test -f passwd && test ! -L passwd\n"
 		"cmp passwd /etc/passwd && test \"$(cat up)\" = secret\n"
 		"ln -s none gone && test -L gone && rm gone\n"
+		"long=$(printf %%01000d) && ln -s $long gone\n"
+		"test \"$(readlink gone)\" = $long && ls -l gone && rm gone\n"
 		"ls -l dir/inside | grep '^-' && rm dir/inside && ls file",
 		mounted.point);
 	mounted_unmount(&mounted);
