@@ -11,6 +11,7 @@
 #define FILE_MAX  (256U * 1024U)
 #define BYTES_MAX (8U << 20)
 #define FRESH_MS  1000U
+#define NAMES_MAX 65536U
 
 /*
  * Fetches
@@ -470,6 +471,7 @@ enum csftp_err prefetch_new(struct prefetch **out,
 	prefetch->config.bytes_max = otherwise(config->bytes_max, BYTES_MAX);
 	prefetch->config.fresh_ms = otherwise(config->fresh_ms, FRESH_MS);
 	prefetch->config.file_max = otherwise(config->file_max, FILE_MAX);
+	prefetch->config.names_max = otherwise(config->names_max, NAMES_MAX);
 	largest = config->under->max_read;
 	if (largest > 0 && largest < prefetch->config.file_max)
 		prefetch->config.file_max = largest;
@@ -528,5 +530,8 @@ uint64_t prefetch_tick(struct prefetch *prefetch)
 
 struct prefetch_counts prefetch_counts(const struct prefetch *prefetch)
 {
-	return prefetch->counts;
+	struct prefetch_counts counts = prefetch->counts;
+
+	counts.names = prefetch_planned(prefetch);
+	return counts;
 }

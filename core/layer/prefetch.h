@@ -25,7 +25,7 @@
  * until an order is recognised anew.  What is changed through this layer is
  * not served from what was fetched before.
  *
- * All is bounded: files, bytes, time.  No memory means that nothing is
+ * All is bounded: files, bytes, time, names.  No memory means that nothing is
  * fetched.  It holds no clock: see prefetch_tick().  One thread.
  */
 struct prefetch;
@@ -43,6 +43,7 @@ struct prefetch_config {
 	uint32_t file_max;  /* bytes of one; 0: what one READ takes */
 	uint32_t bytes_max; /* of all: 8 MiB */
 	uint32_t fresh_ms;  /* how long they are good: 1,000 */
+	uint32_t names_max; /* of files whose order is known: 65,536 */
 };
 
 /* CSFTP_ERR_ARG or CSFTP_ERR_NOMEM. */
@@ -69,6 +70,7 @@ struct prefetch_counts {
 	uint64_t bytes_used;   /* of their content that were handed out */
 	uint64_t bytes_unused; /* ... and that were dropped */
 	uint64_t bytes;	       /* held now */
+	uint64_t names;	       /* of files whose order is known now */
 };
 struct prefetch_counts prefetch_counts(const struct prefetch *prefetch);
 

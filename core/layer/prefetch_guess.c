@@ -36,21 +36,58 @@ static struct plan *plan_of(struct prefetch *prefetch, const char *dir,
 	return NULL;
 }
 
-/* In place of the one used longest ago; NULL where that is not possible. */
+uint64_t prefetch_planned(const struct prefetch *prefetch)
+{
+	uint64_t names = prefetch->beside.count;
+
+	for (size_t i = 0; i < PREFETCH_PLANS; i++)
+		names += prefetch->plans[i].count;
+	return names;
+}
+
+/* NULL: there is none. */
+static struct plan *used_longest_ago(struct prefetch *prefetch)
+{
+	struct plan *oldest = NULL;
+
+	for (size_t i = 0; i < PREFETCH_PLANS; i++) {
+		struct plan *plan = &prefetch->plans[i];
+
+		if (plan->dir && (!oldest || plan->used < oldest->used))
+			oldest = plan;
+	}
+	return oldest;
+}
+
+/* A place for a plan of so many names: those used longest ago make room. */
+static struct plan *make_room(struct prefetch *prefetch, uint32_t names)
+{
+	struct plan *plan = used_longest_ago(prefetch);
+
+	while (plan && prefetch_planned(prefetch) + names >
+			       prefetch->config.names_max) {
+		plan_release(plan);
+		plan = used_longest_ago(prefetch);
+	}
+	for (size_t i = 0; i < PREFETCH_PLANS; i++) {
+		if (!prefetch->plans[i].dir)
+			return &prefetch->plans[i];
+	}
+	plan_release(plan);
+	return plan;
+}
+
+/* NULL where that is not possible. */
 static struct plan *plan_new(struct prefetch *prefetch, const char *dir,
 			     size_t len)
 {
-	struct plan *plan = &prefetch->plans[0];
+	struct plan *plan;
 	struct plan made;
 
 	if (!plan_make(&made, prefetch->config.cache, CSFTP_S_IFREG, dir, len,
 		       prefetch->config.number, prefetch->config.arg))
 		return NULL;
-	for (size_t i = 1; i < PREFETCH_PLANS; i++) {
-		if (prefetch->plans[i].used < plan->used)
-			plan = &prefetch->plans[i];
-	}
-	plan_release(plan);
+	plan = make_room(prefetch, made.count);
 	*plan = made;
 	plan->used = ++prefetch->plan_uses;
 	plan->order = prefetch->order;

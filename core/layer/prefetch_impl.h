@@ -71,6 +71,8 @@ void prefetch_listed(struct prefetch *prefetch, const char *path);
 /* Nobody came for a file. */
 void prefetch_wrong(struct prefetch *prefetch);
 void prefetch_forget_plans(struct prefetch *prefetch);
+/* Names that plans hold. */
+uint64_t prefetch_planned(const struct prefetch *prefetch);
 
 /* Fetching (prefetch.c): false where there is no room for another one now. */
 bool prefetch_fetch(struct prefetch *prefetch, const char *dir,

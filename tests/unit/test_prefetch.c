@@ -354,6 +354,25 @@ static void who_lists_and_opens_nothing_fetches_little(void **state)
 	rig_free(rig);
 }
 
+/* Those of the directory that is being read stay, however many they are. */
+static void names_are_bounded(void **state)
+{
+	struct rig *rig = rig_new(&(struct prefetch_config){.names_max = 100});
+
+	(void)state;
+	for (unsigned dir = 0; dir < 9; dir++) {
+		make_dir(rig, dir);
+		read_all(rig, dir, BY_NAME);
+		assert_in_range(prefetch_counts(rig->prefetch).names, FILES,
+				100);
+	}
+	assert_true(prefetch_counts(rig->prefetch).used > 8 * FILES);
+	rig_free(rig);
+	rig = rig_new(&(struct prefetch_config){.names_max = 1});
+	check_order(rig, LISTED);
+	rig_free(rig);
+}
+
 /* Two files read in order, so that the next ones are fetched. */
 static void begin(struct rig *rig, char path[FILES][64])
 {
@@ -561,6 +580,7 @@ int main(void)
 		PREFETCH_TEST(what_nobody_comes_for_is_closed_in_time),
 		PREFETCH_TEST(wrong_guesses_come_to_an_end),
 		cmocka_unit_test(who_lists_and_opens_nothing_fetches_little),
+		cmocka_unit_test(names_are_bounded),
 		PREFETCH_TEST(what_we_change_is_read_anew),
 		PREFETCH_TEST(what_others_change_is_read_anew_in_time),
 		PREFETCH_TEST(a_file_that_is_written_is_not_fetched),
