@@ -87,6 +87,16 @@ void cache_learn_absent(struct cache *cache, struct cache_node *node)
 		node->absent_until = cache_now(cache) + cache->config.absent_ms;
 }
 
+/* Where a link leads nowhere the name is there all the same. */
+void cache_learn_missing(struct cache *cache, struct cache_node *node,
+			 uint64_t since)
+{
+	if (cache_is_news(cache, node, since) &&
+	    (node->attr.mask & CSFTP_ATTR_MODE) &&
+	    !is_of_type(&node->attr, CSFTP_S_IFLNK))
+		cache_learn_absent(cache, node);
+}
+
 enum cache_sight cache_look(struct cache *cache, const char *path,
 			    struct cache_node **found)
 {

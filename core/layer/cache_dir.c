@@ -115,9 +115,9 @@ static void opendir_after(struct cache_call *call, struct csftp_reply *reply)
 		return;
 	}
 	if (reply->err) {
-		if (reply->err == ENOENT && call->node &&
-		    cache_is_news(call->cache, call->node, call->since))
-			cache_learn_absent(call->cache, call->node);
+		if (reply->err == ENOENT && call->node)
+			cache_learn_missing(call->cache, call->node,
+					    call->since);
 		cache_dir_free(call->cache, dir);
 		return;
 	}

@@ -126,6 +126,9 @@ bool cache_is_news(const struct cache *cache, const struct cache_node *node,
 void cache_learn_attr(struct cache *cache, struct cache_node *node,
 		      const struct csftp_attr *attr);
 void cache_learn_absent(struct cache *cache, struct cache_node *node);
+/* It could not be opened, as there is nothing, and was asked for then. */
+void cache_learn_missing(struct cache *cache, struct cache_node *node,
+			 uint64_t since);
 
 bool cache_is_below(const struct cache_node *node,
 		    const struct cache_node *top);

@@ -124,9 +124,8 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 	if (reply->err) {
 		if (call->dir)
 			cache_doubt(call->dir);
-		else if (reply->err == ENOENT && node && !handle->writes &&
-			 cache_is_news(call->cache, node, call->since))
-			cache_learn_absent(call->cache, node);
+		else if (reply->err == ENOENT && node && !handle->writes)
+			cache_learn_missing(call->cache, node, call->since);
 		cache_handle_remove(call->cache, handle);
 		free(handle);
 		return;

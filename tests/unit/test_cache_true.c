@@ -173,6 +173,18 @@ static void a_link_we_made_is_listed_as_one(void **state)
 	fs_names_release(&names);
 }
 
+static void a_link_that_leads_nowhere_is_there(void **state)
+{
+	struct far *far = *state;
+
+	assert_int_equal(fs_symlink(&far->other, "/link", "nowhere"), 0);
+	assert_int_equal(fs_opendir(&far->caller, "/link"), ENOENT);
+	assert_int_equal(fs_lgetattr(&far->caller, "/link"), 0);
+	assert_int_equal(fs_open(&far->caller, "/link", CSFTP_OPEN_READ),
+			 ENOENT);
+	assert_int_equal(fs_lgetattr(&far->caller, "/link"), 0);
+}
+
 /* rename(2) does nothing then, and says that all is well. */
 static void two_names_that_others_made_of_one_file_both_stay(void **state)
 {
@@ -276,6 +288,7 @@ int main(void)
 		TRUE_TEST(what_we_make_stays_when_the_time_is_put_back),
 		cmocka_unit_test(what_is_no_directory_any_more_has_no_names),
 		TRUE_TEST(a_link_we_made_is_listed_as_one),
+		TRUE_TEST(a_link_that_leads_nowhere_is_there),
 		TRUE_TEST(two_names_that_others_made_of_one_file_both_stay),
 		cmocka_unit_test(the_top_can_be_opened_as_a_file),
 	};
