@@ -92,14 +92,14 @@ static enum csftp_err add_askers(struct layers *layers)
 	return askers_new(&layers->askers, &config);
 }
 
-static uint64_t trip_us(void *arg)
+static uint64_t trip_us(void *arg, bool *lately)
 {
 	const struct layers *layers = arg;
 
 	if (layers->config.one_way &&
 	    !layers->config.one_way(layers->config.arg))
 		return 0;
-	return askers_trip_us(layers->askers);
+	return askers_trip_us(layers->askers, lately);
 }
 
 static enum csftp_err add_mend(struct layers *layers)

@@ -2,6 +2,7 @@
 #ifndef CSFTP_CORE_LAYER_ASKERS_H
 #define CSFTP_CORE_LAYER_ASKERS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -37,9 +38,9 @@ void askers_free(struct askers *askers);
 struct csftp_fs *askers_fs(struct askers *askers);
 
 /*
- * How long the shortest answer took, in microseconds, if somebody has asked
- * lately; 0: nobody has.
+ * How long the shortest answer took, in microseconds; 0: that is not known.
+ * lately: whether somebody has asked, and may ask again.
  */
-uint64_t askers_trip_us(const struct askers *askers);
+uint64_t askers_trip_us(const struct askers *askers, bool *lately);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef CSFTP_CORE_LAYER_WRITEBEHIND_H
 #define CSFTP_CORE_LAYER_WRITEBEHIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -31,8 +32,10 @@
  * nothing is not sent.  Names are compared byte by byte: a second name of a
  * file, be it through a link, is another file to the layer.
  *
- * While somebody asks the server for other things, no more is under way below
- * than goes there in one round trip, and two pieces.
+ * Who asks the server for other things should not wait for more than twice the
+ * way: so no more is under way below than goes there in one and a half round
+ * trips, and four pieces.  While somebody asks it is only two, and where the way
+ * is so short that these are most of it, they are shorter.
  *
  * WRITEs of any length are taken.  Memory is kept for reuse; where there is
  * none, the answer is ENOMEM.  One thread.
@@ -54,11 +57,12 @@ struct writebehind_config {
 	/* An error that nobody can be told of any more; may be NULL. */
 	void (*lost)(void *arg, const char *path, int err);
 	/*
-	 * The way to the server and back in microseconds, if somebody asks it
-	 * something whose answer would stand behind WRITEs; 0: nobody does.
-	 * May be NULL.
+	 * The way to the server and back in microseconds, if the answer to a
+	 * question would stand behind WRITEs; 0: it would not, or that is not
+	 * known.  lately: set to true if somebody asks these days.  May be
+	 * NULL.
 	 */
-	uint64_t (*trip_us)(void *arg);
+	uint64_t (*trip_us)(void *arg, bool *lately);
 	void *arg;
 	enum writebehind_durability durability;
 	uint64_t bytes_max;    /* not done yet: 64 MiB */

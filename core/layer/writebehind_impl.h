@@ -38,6 +38,7 @@ struct wb_step {
 	int err;	    /* of its own */
 	uint32_t len;	    /* WRITE: bytes */
 	uint64_t sent_ms;   /* WRITE */
+	uint64_t done_then; /* WRITE: done_bytes when it was sent */
 	uint32_t room_used; /* of room */
 	uint32_t part_count;
 	struct csftp_buf *bufs[CSFTP_PARTS_MAX]; /* NULL: it is in room */
@@ -111,6 +112,7 @@ struct writebehind {
 	struct wb_step *free;
 	struct writebehind_counts counts;
 	uint32_t piece; /* the longest WRITE below */
+	uint32_t fill;	/* up to which one is filled these days */
 	uint32_t steps_max;
 	uint32_t steps;	     /* in all files */
 	uint32_t files_busy; /* with steps */
@@ -119,7 +121,8 @@ struct writebehind {
 	uint32_t barriers; /* of these, those that nothing goes past */
 	uint32_t flying;
 	uint64_t flying_bytes;
-	uint64_t stamp; /* of the last walk through those who wait */
+	uint64_t done_bytes; /* of WRITEs, ever */
+	uint64_t stamp;	     /* of the last walk through those who wait */
 	/* The window. */
 	uint64_t window;
 	uint64_t trial_ms;
@@ -128,7 +131,8 @@ struct writebehind {
 	uint64_t best;	      /* bytes per second before the window doubled */
 	uint64_t idle_ms;     /* when nothing was under way any more */
 	uint64_t settled_ms;  /* when doubling was no use; 0: not tried */
-	uint64_t peak;	      /* bytes per second without giving way, lately */
+	uint64_t peak;	      /* bytes per second, lately */
+	uint64_t share;	      /* of the window, when it gave way */
 	struct ramp ramp;
 	bool gave_way; /* to who asks, in this trial */
 	bool limited;  /* by the window, in this trial */

@@ -20,6 +20,15 @@
 /* After so long the connection may be another one, or idle for others. */
 #define IDLE_MS 1000U
 
+/* A WRITE where others wait for its end. */
+#define PIECE_SMALL (128U * 1024U)
+
+/* Bytes per second, as long as nothing is known of the way. */
+#define RATE_FIRST 100000000U
+
+/* A longer way is no place to hurry. */
+#define TRIP_MOST_US 1000000U
+
 /* Always worth it: a writer is not stopped while little is on its way. */
 #define ROOM_LEAST (8U << 20)
 
@@ -109,6 +118,36 @@ void wb_steps_release(struct writebehind *wb)
 }
 
 /*
+ * The way
+ */
+
+static uint32_t small_piece(const struct writebehind *wb)
+{
+	return wb->piece < PIECE_SMALL ? wb->piece : PIECE_SMALL;
+}
+
+/* How far the way is, and how much of it there is; 0: it does not matter. */
+static uint64_t way_bytes(const struct writebehind *wb, bool *asked)
+{
+	uint64_t trip = 0;
+
+	if (wb->config.trip_us)
+		trip = wb->config.trip_us(wb->config.arg, asked);
+	/* As much as would fit into more than that has no need to give way. */
+	return trip > TRIP_MOST_US ? 0 : wb->peak * trip / 1000000;
+}
+
+/* Where a WRITE takes longer than the way, who asks waits for that. */
+static uint32_t piece_now(const struct writebehind *wb)
+{
+	bool asked = false;
+	uint64_t way = way_bytes(wb, &asked);
+
+	return asked && way > 0 && way < wb->piece ? small_piece(wb)
+						   : wb->piece;
+}
+
+/*
  * Payload
  */
 
@@ -189,7 +228,7 @@ static struct wb_step *open_step(const struct writebehind *wb,
 
 	if (!step || step->state != WB_QUEUED ||
 	    step->req.op != CSFTP_OP_WRITE || step->handle != handle ||
-	    step->req.off + step->len != off || step->len >= wb->piece ||
+	    step->req.off + step->len != off || step->len >= wb->fill ||
 	    step->part_count == CSFTP_PARTS_MAX)
 		return NULL;
 	return step;
@@ -202,6 +241,7 @@ bool wb_take_payload(struct writebehind *wb, struct wb_handle *handle,
 	uint64_t left = up->len;
 	uint64_t off = up->off;
 
+	wb->fill = piece_now(wb);
 	while (left > 0) {
 		struct wb_step *step = open_step(wb, handle, off);
 		uint32_t len;
@@ -212,7 +252,7 @@ bool wb_take_payload(struct writebehind *wb, struct wb_handle *handle,
 				return false;
 			step->req.off = off;
 		}
-		len = wb->piece - step->len;
+		len = wb->fill - step->len;
 		if (len > left)
 			len = (uint32_t)left;
 		/* An empty step is a WRITE of nothing: it does no harm. */
@@ -257,22 +297,23 @@ static void begin_trial(struct writebehind *wb, uint64_t now)
 }
 
 /*
- * What may be under way, so that who asks for something else waits for little
- * more than the way there and back: what that takes, and a piece at either end.
- * How fast the way is has been seen before.
+ * What may be under way for who asks for something else to wait for no more
+ * than twice the way: half as much again as goes there in a round trip, so that
+ * it can come to more, and what keeps both ends busy.  That is a little more
+ * when nobody asks.
  */
-static uint64_t window_now(const struct writebehind *wb)
+static uint64_t window_now(const struct writebehind *wb, uint32_t len)
 {
-	uint64_t trip = wb->config.trip_us && wb->peak > 0
-				? wb->config.trip_us(wb->config.arg)
-				: 0;
-	uint64_t least;
+	bool asked = false;
+	uint64_t way = way_bytes(wb, &asked);
+	uint64_t most;
 
-	/* As much as that is none that would have to give way. */
-	if (trip == 0 || trip > 1000000)
+	if (way == 0)
 		return wb->window;
-	least = wb->peak * trip / 1000000 + 2 * (uint64_t)wb->piece;
-	return least < wb->window ? least : wb->window;
+	if (len < small_piece(wb))
+		len = small_piece(wb);
+	most = way + way / 2 + (asked ? 2 : 4) * (uint64_t)len;
+	return most < wb->window ? most : wb->window;
 }
 
 static void window_begin(struct writebehind *wb)
@@ -284,6 +325,7 @@ static void window_begin(struct writebehind *wb)
 		wb->settled_ms = 0;
 		wb->probing = false;
 		wb->ramp.least_ms = 0;
+		wb->peak = RATE_FIRST;
 	}
 	wb->stale_bytes = 0;
 	begin_trial(wb, now);
@@ -318,6 +360,21 @@ static void judge(struct writebehind *wb, uint64_t rate, uint64_t now)
 	}
 }
 
+/*
+ * How much was done while this one was on its way: by that much of the window a
+ * round trip tells of what the next one may bring, however long the way stood
+ * still before.
+ */
+static void peak_count(struct writebehind *wb, const struct wb_step *step)
+{
+	uint64_t ms = wb_now(wb) - step->sent_ms;
+	uint64_t rate =
+		(wb->done_bytes - step->done_then) * 1000 / (ms > 0 ? ms : 1);
+
+	if (rate > wb->peak)
+		wb->peak = rate;
+}
+
 /* True: the way has room for more, as far as can be seen. */
 static bool ramp_up(struct writebehind *wb, const struct wb_step *step)
 {
@@ -328,8 +385,6 @@ static bool ramp_up(struct writebehind *wb, const struct wb_step *step)
 	rate = ramp_count(&wb->ramp, step->len, wb->window, now);
 	if (rate == 0)
 		return false;
-	if (rate > wb->peak)
-		wb->peak = rate;
 	probe(wb, rate, now);
 	begin_trial(wb, now);
 	return true;
@@ -350,17 +405,14 @@ static void window_count(struct writebehind *wb, uint32_t len)
 		return;
 	}
 	wb->trial_bytes += len;
-	if (wb->trial_bytes < wb->window)
+	if (wb->trial_bytes < (wb->gave_way ? wb->share : wb->window))
 		return;
 	now = wb_now(wb);
 	if (now - wb->trial_ms < TRIAL_MS)
 		return;
 	rate = wb->trial_bytes * 1000 / (now - wb->trial_ms);
-	if (!wb->gave_way)
-		wb->peak = rate > wb->peak ? rate
-					   : wb->peak - (wb->peak - rate) / 16;
-	else if (rate > wb->peak)
-		wb->peak = rate;
+	if (rate < wb->peak && wb->limited)
+		wb->peak -= (wb->peak - rate) / 4;
 	/* What is less than the window says nothing about it. */
 	if (wb->limited && !wb->gave_way)
 		judge(wb, rate, now);
@@ -419,6 +471,9 @@ static void write_done(struct writebehind *wb, struct wb_step *step)
 
 	wb->flying_bytes -= step->len;
 	wb->counts.bytes -= step->len;
+	wb->done_bytes += step->len;
+	if (!step->err)
+		peak_count(wb, step);
 	/* How soon it failed says nothing of the way. */
 	if (step->err || !ramp_up(wb, step))
 		window_count(wb, step->len);
@@ -469,7 +524,7 @@ static bool wants_company(const struct writebehind *wb,
 	    file->flying == 0)
 		return false;
 	return step->req.op == CSFTP_OP_SETATTR ||
-	       (step->req.op == CSFTP_OP_WRITE && step->len < wb->piece);
+	       (step->req.op == CSFTP_OP_WRITE && step->len < wb->fill);
 }
 
 static bool may_go(struct writebehind *wb, const struct wb_step *step)
@@ -482,11 +537,12 @@ static bool may_go(struct writebehind *wb, const struct wb_step *step)
 		return true;
 	if (wb->flying == 0)
 		window_begin(wb);
-	window = wb->flying_bytes > 0 ? window_now(wb) : wb->window;
+	window = wb->flying_bytes > 0 ? window_now(wb, step->len) : wb->window;
 	if (wb->flying_bytes > 0 && wb->flying_bytes + step->len > window) {
 		wb->limited = true;
 		wb->ramp.limited = window == wb->window;
 		wb->gave_way = wb->gave_way || window < wb->window;
+		wb->share = window;
 		return false;
 	}
 	return wb->flying < WB_FLYING_MAX;
@@ -502,6 +558,7 @@ static void say_write(struct writebehind *wb, struct wb_step *step)
 		step->req.data = step->parts[0].ptr;
 	}
 	step->sent_ms = wb_now(wb);
+	step->done_then = wb->done_bytes;
 	wb->flying_bytes += step->len;
 	wb->counts.writes++;
 }

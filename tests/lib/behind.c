@@ -103,9 +103,12 @@ static uint64_t now(void *arg)
 	return ((struct behind *)arg)->far.now_ms;
 }
 
-static uint64_t trip_us(void *arg)
+static uint64_t trip_us(void *arg, bool *lately)
 {
-	return ((struct behind *)arg)->trip_us;
+	const struct behind *world = arg;
+
+	*lately = world->asked;
+	return world->trip_us;
 }
 
 int behind_set_up(void **state)

@@ -28,7 +28,8 @@ struct behind {
 	unsigned pieces;  /* of WRITEs in pieces */
 	unsigned lost;
 	int lost_err;
-	uint64_t trip_us; /* as somebody asks; 0: nobody does */
+	uint64_t trip_us; /* to the server; 0: it is not known */
+	bool asked;	  /* somebody asks these days */
 	uint8_t bytes[256 * BEHIND_PIECE];
 };
 

@@ -218,22 +218,84 @@ static void who_asks_does_not_wait_for_more_than_the_way(void **state)
 	uint64_t at = 0;
 	csftp_fh fh;
 
-	world->config.window_first = 8 * BEHIND_PIECE;
-	world->config.bytes_max = 15 * BEHIND_PIECE;
+	world->config.window_first = 12 * BEHIND_PIECE;
+	world->config.bytes_max = 23 * BEHIND_PIECE;
 	world->far.trip_ms = 100;
 	behind_ready(state);
 	fh = behind_open(world, "/f", BEHIND_NEW);
-	assert_in_range(most_under_way(world, fh, &at), 7, 9);
-	/* Most of the 100 ms are what stands before the question. */
-	world->trip_us = 10000;
-	assert_in_range(most_under_way(world, fh, &at), 1, 3);
+	assert_in_range(most_under_way(world, fh, &at), 11, 13);
+	/* Of the 100 ms most is what stands before the question. */
+	world->trip_us = 10;
+	assert_in_range(most_under_way(world, fh, &at), 4, 5);
+	world->asked = true;
+	assert_in_range(most_under_way(world, fh, &at), 2, 3);
 	/* All of it is the way: then nothing is to be won. */
 	world->trip_us = 100000;
-	assert_in_range(most_under_way(world, fh, &at), 7, 9);
+	assert_in_range(most_under_way(world, fh, &at), 11, 13);
 	world->trip_us = 0;
-	assert_in_range(most_under_way(world, fh, &at), 7, 9);
+	assert_in_range(most_under_way(world, fh, &at), 11, 13);
 	assert_int_equal(fs_close(world->c, fh), 0);
 	behind_assert(world, "/f", at);
+}
+
+/* However little was under way while nothing moved. */
+static void a_way_that_stood_still_is_soon_full_again(void **state)
+{
+	struct behind *world = *state;
+	uint64_t at = 0;
+	csftp_fh fh;
+
+	world->config.window_first = 12 * BEHIND_PIECE;
+	world->config.bytes_max = 23 * BEHIND_PIECE;
+	world->far.trip_ms = 100;
+	world->trip_us = 100000;
+	world->asked = true;
+	behind_ready(state);
+	fh = behind_open(world, "/f", BEHIND_NEW);
+	(void)most_under_way(world, fh, &at);
+	world->far.trip_ms = 900;
+	for (unsigned i = 0; i < 50; i++) {
+		at = 0;
+		(void)most_under_way(world, fh, &at);
+	}
+	assert_in_range(most_under_way(world, fh, &at), 2, 4);
+	world->far.trip_ms = 100;
+	world->far.trips = 0;
+	world->far.later.most = 0;
+	while (world->far.later.most < 11 && world->far.trips < 100) {
+		assert_int_equal(behind_put(world, fh, at, BEHIND_PIECE), 0);
+		at += BEHIND_PIECE;
+	}
+	assert_in_range(world->far.trips, 1, 8);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	behind_assert(world, "/f", at);
+}
+
+static void who_asks_over_a_short_way_waits_for_a_short_write(void **state)
+{
+	struct behind *world = *state;
+	uint64_t size = sizeof(world->bytes);
+	csftp_fh fh;
+
+	world->tap.fs.max_write = 0;
+	world->trip_us = 1;
+	behind_ready(state);
+	fh = behind_open(world, "/f", BEHIND_NEW);
+	assert_int_equal(behind_put(world, fh, 0, size), 0);
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	assert_int_equal(world->longest, size);
+	world->longest = 0;
+	world->asked = true;
+	assert_int_equal(behind_put(world, fh, 0, size), 0);
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	assert_int_equal(world->longest, 128 * 1024);
+	/* Over a longer way that would be no gain. */
+	world->longest = 0;
+	world->trip_us = 100000;
+	assert_int_equal(behind_put(world, fh, 0, size), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	assert_int_equal(world->longest, size);
+	behind_assert(world, "/f", size);
 }
 
 static void an_error_is_told_once(void **state)
@@ -581,6 +643,8 @@ int main(void)
 		BEHIND_TEST(over_a_long_way_it_doubles_with_each_round_trip),
 		BEHIND_TEST(a_long_way_that_is_full_gets_no_larger_window),
 		BEHIND_TEST(who_asks_does_not_wait_for_more_than_the_way),
+		BEHIND_TEST(a_way_that_stood_still_is_soon_full_again),
+		BEHIND_TEST(who_asks_over_a_short_way_waits_for_a_short_write),
 		BEHIND_TEST(an_error_is_told_once),
 		BEHIND_TEST(close_tells_of_each_error),
 		BEHIND_TEST(close_has_an_error_of_its_own),
