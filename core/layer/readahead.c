@@ -31,6 +31,12 @@
 /* How long a window stays that a larger one was no better than. */
 #define RETRY_MS 1000U
 
+/*
+ * READs of several chunks get them one by one, and the kernel sends some such
+ * at once: so far behind the last of them a chunk may still be asked for.
+ */
+#define BEHIND (4U << 20)
+
 /* A part of a file that was asked for before anybody wanted it. */
 struct chunk {
 	struct csftp_req req; /* first */
@@ -201,7 +207,15 @@ static void drop_all(struct readahead *readahead, struct file *file)
 	}
 }
 
-/* Those that the reader has passed, and that nobody waits for any more. */
+static bool is_used_up(const struct chunk *chunk, uint64_t next)
+{
+	if (chunk->waiting)
+		return false;
+	return (!chunk->pending && chunk->used >= chunk->got) ||
+	       chunk->off + chunk->len + BEHIND <= next;
+}
+
+/* Those that the reader has passed, and that nobody wants any more. */
 static void drop_passed(struct readahead *readahead, struct file *file)
 {
 	struct chunk **at = &file->first;
@@ -210,7 +224,7 @@ static void drop_passed(struct readahead *readahead, struct file *file)
 	while (*at && (*at)->off + (*at)->len <= file->next) {
 		struct chunk *chunk = *at;
 
-		if (chunk->waiting) {
+		if (!is_used_up(chunk, file->next)) {
 			before = chunk;
 			at = &chunk->next;
 			continue;
@@ -498,7 +512,9 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 		drop_all(readahead, file);
 	file->streak++;
 	file->trial_bytes += up->len;
-	file->next = off + up->len;
+	/* The rest of a READ comes when others have been asked behind it. */
+	if (!chunk || file->next < off + up->len)
+		file->next = off + up->len;
 	if (chunk && chunk->pending) {
 		file->waited = true;
 		file->ramp.limited = true;

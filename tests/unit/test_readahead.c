@@ -10,6 +10,7 @@
 
 #define CHUNK 16U
 #define SIZE  (CHUNK * 200)
+#define LARGE (CHUNK * 5 / 2)
 
 struct rig {
 	struct far far; /* first */
@@ -383,6 +384,74 @@ static void who_waits_for_it_can_be_cancelled(void **state)
 	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
+/* A READ of several chunks, which is answered in parts. */
+struct large {
+	struct csftp_req req; /* first; for what is left of it */
+	const struct rig *rig;
+};
+
+static void large_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	const struct rig *rig = ((struct large *)req)->rig;
+
+	assert_int_equal(reply->err, 0);
+	assert_in_range(reply->data.len, 1, req->len);
+	assert_memory_equal(reply->data.ptr, rig->content + req->off,
+			    reply->data.len);
+	req->off += reply->data.len;
+	req->len -= reply->data.len;
+}
+
+static void begin_large(struct rig *rig, struct large *large, csftp_fh fh,
+			uint64_t off)
+{
+	*large = (struct large){
+		.req = {.op = CSFTP_OP_READ,
+			.done = large_done,
+			.fh = fh,
+			.off = off,
+			.len = LARGE},
+		.rig = rig,
+	};
+	csftp_submit(readahead_fs(rig->readahead), &large->req);
+}
+
+/* Each asks for what is left once both were answered. */
+static void end_large(struct rig *rig, struct large *one, struct large *other)
+{
+	far_settle(&rig->far);
+	while (one->req.len > 0 || other->req.len > 0) {
+		if (one->req.len > 0)
+			csftp_submit(readahead_fs(rig->readahead), &one->req);
+		if (other->req.len > 0)
+			csftp_submit(readahead_fs(rig->readahead), &other->req);
+		far_settle(&rig->far);
+	}
+}
+
+static void
+of_large_reads_under_way_together_all_is_asked_for_once(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	struct large one, other;
+	unsigned before = rig->far.asked[CSFTP_OP_READ];
+	struct readahead_counts counts;
+
+	for (uint64_t off = 0; off < SIZE; off += 2 * LARGE) {
+		begin_large(rig, &one, fh, off);
+		begin_large(rig, &other, fh, off + LARGE);
+		end_large(rig, &one, &other);
+	}
+	counts = readahead_counts(rig->readahead);
+	assert_int_equal(counts.unused, 0);
+	assert_int_equal(counts.bytes, 0);
+	/* Before it has begun they go down as they are. */
+	assert_int_equal(rig->far.asked[CSFTP_OP_READ] - before,
+			 2 + (SIZE - 2 * LARGE) / CHUNK);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+}
+
 /* Of another file, too, in the rooms that the first one has given back. */
 static void what_is_read_ahead_begins_with_a_page(void **state)
 {
@@ -450,6 +519,8 @@ int main(void)
 		READ_TEST(what_others_write_is_read_in_time),
 		cmocka_unit_test(memory_is_bounded),
 		READ_TEST(who_waits_for_it_can_be_cancelled),
+		READ_TEST(
+			of_large_reads_under_way_together_all_is_asked_for_once),
 		READ_TEST(what_is_read_ahead_begins_with_a_page),
 		READ_TEST(a_file_can_be_closed_while_it_is_read_ahead),
 	};
