@@ -1,6 +1,7 @@
 #include "server/csftpd/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,17 +10,30 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static void accept_next(struct control *control);
+/* How long to look away where nobody can be accepted. */
+enum { PAUSE_MS = 100 };
+
+static void look(struct control *control);
+
+static void keep_spare(struct control *control)
+{
+	if (control->spare < 0)
+		control->spare = fcntl(control->fd, F_DUPFD_CLOEXEC, 0);
+}
 
 static void on_closed(uv_handle_t *handle)
 {
 	struct control_client *client = handle->data;
+	struct control *control = client->control;
 
 	free(client->answer);
 	client->answer = NULL;
 	client->used = false;
-	if (client->control->full && client->control->open)
-		accept_next(client->control);
+	if (!control->open)
+		return;
+	keep_spare(control);
+	if (control->full)
+		look(control);
 }
 
 static void end_client(struct control_client *client)
@@ -132,32 +146,83 @@ static bool is_ours(const struct control_client *client)
 	       (peer.uid == geteuid() || peer.uid == 0);
 }
 
+static int accept_one(const struct control *control)
+{
+	return accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+}
+
+/* -1: errno.  Another thread may be faster to have the spare one. */
+static int accept_somehow(struct control *control)
+{
+	int fd = accept_one(control);
+
+	if (fd >= 0 || (errno != EMFILE && errno != ENFILE) ||
+	    control->spare < 0)
+		return fd;
+	close(control->spare);
+	control->spare = -1;
+	return accept_one(control);
+}
+
+static void on_pause(uv_timer_t *pause)
+{
+	struct control *control = pause->data;
+
+	keep_spare(control);
+	look(control);
+}
+
+/* What is wrong will be so at once again, unless it is the client's affair. */
+static void give_up(struct control *control, int err)
+{
+	if (err == EAGAIN || err == EINTR || err == ECONNABORTED)
+		return;
+	(void)uv_poll_stop(&control->poll);
+	(void)uv_timer_start(&control->pause, on_pause, PAUSE_MS, 0);
+}
+
 static void accept_next(struct control *control)
 {
 	struct control_client *client = control->client;
+	int fd;
 
 	while (client < control->client + CONTROL_CLIENTS && client->used)
 		client++;
 	control->full = client == control->client + CONTROL_CLIENTS;
-	if (control->full)
+	if (control->full) {
+		(void)uv_poll_stop(&control->poll);
 		return;
+	}
+	fd = accept_somehow(control);
+	if (fd < 0) {
+		give_up(control, errno);
+		return;
+	}
 	client->used = true;
 	client->control = control;
 	client->len = 0;
-	(void)uv_pipe_init(control->listener.loop, &client->pipe, 0);
+	(void)uv_pipe_init(control->poll.loop, &client->pipe, 0);
 	client->pipe.data = client;
-	if (uv_accept((uv_stream_t *)&control->listener,
-		      (uv_stream_t *)&client->pipe) != 0 ||
-	    !is_ours(client) ||
-	    uv_read_start((uv_stream_t *)&client->pipe, alloc_line, on_read) !=
-		    0)
+	if (uv_pipe_open(&client->pipe, fd) != 0) {
+		close(fd);
 		end_client(client);
+	} else if (!is_ours(client) ||
+		   uv_read_start((uv_stream_t *)&client->pipe, alloc_line,
+				 on_read) != 0) {
+		end_client(client);
+	}
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_ready(uv_poll_t *poll, int status, int events)
 {
-	if (status == 0)
-		accept_next(listener->data);
+	(void)status;
+	(void)events;
+	accept_next(poll->data);
+}
+
+static void look(struct control *control)
+{
+	(void)uv_poll_start(&control->poll, UV_READABLE, on_ready);
 }
 
 static int connect_to(const char *path)
@@ -193,32 +258,50 @@ static void remove_stale(const char *path)
 		close(fd);
 }
 
+/* -1: errno. */
+static int listen_at(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask = umask(0177);
+	int saved;
+
+	memcpy(at.sun_path, path, strlen(path) + 1);
+	saved = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+				listen(fd, CONTROL_CLIENTS) == 0
+			? 0
+			: errno;
+	(void)umask(mask);
+	if (saved != 0 && fd >= 0)
+		close(fd);
+	errno = saved;
+	return saved != 0 ? -1 : fd;
+}
+
 int control_open(struct control *control, uv_loop_t *loop,
 		 const struct control_config *config)
 {
-	mode_t mask;
-	int err;
-
-	*control = (struct control){.config = *config};
+	*control = (struct control){.config = *config, .spare = -1};
 	if (strlen(config->path) >= sizeof(control->path))
 		return ENAMETOOLONG;
 	memcpy(control->path, config->path, strlen(config->path) + 1);
 	control->config.path = control->path;
 	remove_stale(control->path);
-	(void)uv_pipe_init(loop, &control->listener, 0);
-	control->listener.data = control;
+	control->fd = listen_at(control->path);
+	if (control->fd < 0)
+		return errno;
+	if (uv_poll_init(loop, &control->poll, control->fd) != 0) {
+		close(control->fd);
+		(void)unlink(control->path);
+		return ENOMEM;
+	}
+	(void)uv_timer_init(loop, &control->pause);
+	control->poll.data = control;
+	control->pause.data = control;
 	control->open = true;
-	mask = umask(0177);
-	err = uv_pipe_bind(&control->listener, control->path);
-	(void)umask(mask);
-	if (err == 0)
-		err = uv_listen((uv_stream_t *)&control->listener,
-				CONTROL_CLIENTS, on_connection);
-	if (err == 0)
-		return 0;
-	control->path[0] = '\0'; /* it is somebody else's */
-	control_close(control);
-	return -err;
+	keep_spare(control);
+	look(control);
+	return 0;
 }
 
 void control_close(struct control *control)
@@ -229,9 +312,12 @@ void control_close(struct control *control)
 	for (size_t i = 0; i < CONTROL_CLIENTS; i++)
 		if (control->client[i].used)
 			end_client(&control->client[i]);
-	uv_close((uv_handle_t *)&control->listener, NULL);
-	if (control->path[0])
-		(void)unlink(control->path);
+	uv_close((uv_handle_t *)&control->poll, NULL);
+	uv_close((uv_handle_t *)&control->pause, NULL);
+	close(control->fd);
+	if (control->spare >= 0)
+		close(control->spare);
+	(void)unlink(control->path);
 }
 
 static const char usage[] =

@@ -42,9 +42,16 @@ struct control_client {
 
 struct control {
 	struct control_config config;
-	uv_pipe_t listener;
+	int fd; /* that listens */
+	/*
+	 * A descriptor of no use but that there is one: where clients have used
+	 * up all of them, who asks here is the one who can help.  -1: in use.
+	 */
+	int spare;
+	uv_poll_t poll;
+	uv_timer_t pause;
 	bool open;
-	bool full; /* somebody waits to be accepted */
+	bool full; /* somebody waits to be accepted, perhaps */
 	struct control_client client[CONTROL_CLIENTS];
 	char path[108];
 };

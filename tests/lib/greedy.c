@@ -155,6 +155,23 @@ static void ask_all(const struct sshd *sshd, unsigned connections, int progress)
 	}
 }
 
+/* SSH_FXP_INIT, and then OPENDIR; the answers may lie where they are. */
+static void open_all(const struct sshd *sshd, unsigned times, int progress)
+{
+	static const uint8_t init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
+	static const uint8_t opendir[] = {0, 0, 0, 10, 11, 0, 0,
+					  0, 1, 0, 0,  0,  1, '/'};
+	struct csftp_ssh_io *io = dial(sshd, 1, 0);
+	uint32_t channel;
+
+	log_in(io, sshd);
+	need(csftp_ssh_io_subsystem(io, "sftp", &channel) == CSFTP_OK);
+	send_all(io, channel, init, sizeof(init));
+	for (unsigned i = 0; i < times; i++)
+		send_all(io, channel, opendir, sizeof(opendir));
+	need(write(progress, "", 1) == 1);
+}
+
 static void
 start(struct greedy *greedy, const struct sshd *sshd, unsigned count,
       void (*run)(const struct sshd *sshd, unsigned count, int progress))
@@ -185,6 +202,12 @@ void greedy_start_asking(struct greedy *greedy, const struct sshd *sshd,
 			 unsigned connections)
 {
 	start(greedy, sshd, connections, ask_all);
+}
+
+void greedy_start_opening(struct greedy *greedy, const struct sshd *sshd,
+			  unsigned times)
+{
+	start(greedy, sshd, times, open_all);
 }
 
 void greedy_await(const struct greedy *greedy)

@@ -9,7 +9,8 @@
 /*
  * A process with one connection and so many channels, on which it asks for
  * nothing and sends what a window of 2 MiB lets it.  Or with several, each with
- * ten SFTP sessions that are asked much and whose answers it does not take.
+ * ten SFTP sessions that are asked much and whose answers it does not take.  Or
+ * with one, with a session that opens "/" so many times.
  */
 struct greedy {
 	pid_t pid;
@@ -20,6 +21,9 @@ void greedy_start(struct greedy *greedy, const struct sshd *sshd,
 		  unsigned channels);
 void greedy_start_asking(struct greedy *greedy, const struct sshd *sshd,
 			 unsigned connections);
+
+void greedy_start_opening(struct greedy *greedy, const struct sshd *sshd,
+			  unsigned times);
 
 /* Until it gets no further. */
 void greedy_await(const struct greedy *greedy);

@@ -337,21 +337,54 @@ static void write_wrapper(const struct state *all, char path[PROC_PATH_MAX])
 	assert_int_equal(chmod(path, 0755), 0);
 }
 
-static void connections_leave_files_for_sessions(void **state)
+static void start_with_few_files(struct state *all, const char *lines)
 {
-	enum { MANY = 100 };
 	const char *other = getenv("CSFTP_TEST_DAEMON");
-	char path[PROC_PATH_MAX], log[16384];
-	struct state *all = *state;
-	pid_t user;
+	char path[PROC_PATH_MAX];
 
 	write_wrapper(all, path);
 	assert_int_equal(setenv("CSFTP_TEST_DAEMON", path, 1), 0);
-	csftpd_start(&all->sshd, "%s", "MaxConnections 300\nWorkers 2\n");
+	csftpd_start(&all->sshd, "%s", lines);
 	if (other)
 		assert_int_equal(setenv("CSFTP_TEST_DAEMON", other, 1), 0);
 	else
 		assert_int_equal(unsetenv("CSFTP_TEST_DAEMON"), 0);
+}
+
+/* In a jail, too, where what a loop keeps for that cannot be had again. */
+static void who_minds_the_daemon_gets_in_when_files_are_used_up(void **state)
+{
+	enum { FILES = 128, ASKS = 3 };
+	struct state *all = *state;
+	char text[8192], lines[2 * PROC_PATH_MAX];
+	struct greedy greedy;
+	const char *id;
+
+	proc_print(lines, sizeof(lines), "Workers 1\nRoot %.4000s\n", all->dir);
+	start_with_few_files(all, lines);
+	greedy_start_opening(&greedy, &all->sshd, 2 * FILES);
+	greedy_await(&greedy);
+	assert_true(csftpd_size(&all->sshd).files >= FILES);
+	for (int i = 0; i < ASKS; i++)
+		csftpd_ctl(&all->sshd, text, sizeof(text), "sessions");
+	id = strstr(text, "id=");
+	assert_non_null(id);
+	csftpd_ctl(&all->sshd, text, sizeof(text), "kill %lu",
+		   strtoul(id + 3, NULL, 10));
+	csftpd_await_fact(&all->sshd, "connections", 0);
+	assert_true(csftpd_size(&all->sshd).files < FILES / 2);
+	greedy_end(&greedy);
+	csftpd_end(&all->sshd);
+}
+
+static void connections_leave_files_for_sessions(void **state)
+{
+	enum { MANY = 100 };
+	struct state *all = *state;
+	char log[16384];
+	pid_t user;
+
+	start_with_few_files(all, "MaxConnections 300\nWorkers 2\n");
 	open_crowd(all, MANY);
 	for (size_t n = 0; n < MANY; n++)
 		crowd_join(&all->crowd, n, CROWD_SILENT);
@@ -381,6 +414,7 @@ int main(void)
 		CROWD_TEST(who_sends_and_does_not_read_is_alone_in_his_trouble),
 		CROWD_TEST(who_asks_and_does_not_read_has_to_go),
 		CROWD_TEST(those_who_have_gone_leave_nothing),
+		CROWD_TEST(who_minds_the_daemon_gets_in_when_files_are_used_up),
 		CROWD_TEST(connections_leave_files_for_sessions),
 	};
 
