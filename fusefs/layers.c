@@ -35,22 +35,32 @@ struct layers {
 	struct csftp_req top_space;
 };
 
-static uint64_t now_ms(void *arg)
+static uint64_t clock_ms(const struct layers *layers, clockid_t clock)
 {
-	const struct layers *layers = arg;
 	struct timespec now;
 
 	if (layers->config.now_ms)
 		return layers->config.now_ms(layers->config.arg);
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t now_ms(void *arg)
+{
+	return clock_ms(arg, CLOCK_MONOTONIC);
+}
+
+/* What was known before the machine slept grows old meanwhile. */
+static uint64_t ageing_ms(const struct layers *layers)
+{
+	return clock_ms(layers, CLOCK_BOOTTIME);
 }
 
 static uint64_t cache_now_ms(void *arg)
 {
 	const struct layers *layers = arg;
 
-	return layers->stopped_ms ? layers->stopped_ms : now_ms(arg);
+	return layers->stopped_ms ? layers->stopped_ms : ageing_ms(layers);
 }
 
 static uint64_t now_us(void *arg)
@@ -392,7 +402,7 @@ void layers_quiet(struct layers *layers)
 void layers_hold(struct layers *layers)
 {
 	if (!layers->stopped_ms)
-		layers->stopped_ms = now_ms(layers);
+		layers->stopped_ms = ageing_ms(layers);
 	cache_hold(layers->cache, true);
 }
 

@@ -68,6 +68,7 @@ struct line {
 	uint64_t greeting_ms;
 	uint64_t heard_ms; /* when bytes came, or nothing was waited for */
 	uint64_t patience_ms;
+	uint64_t alive_ms;  /* when it is looked whether somebody is there */
 	uint64_t asleep_ms; /* that the machine slept, ever */
 	uint32_t tries;	    /* since the connection was lost */
 	uint32_t stale;

@@ -3,6 +3,7 @@
 #include "fusefs/line_impl.h"
 
 #define SILENT_MS  5000U /* then the server is asked */
+#define LATE_MS	   1000U /* a look so much behind its time was held up */
 #define SLOW_TIMES 12U	 /* as long for what takes its time */
 
 static void sooner(uint64_t *next, uint64_t at)
@@ -29,15 +30,39 @@ static void send_ping(struct line *line)
 	csftp_submit(csftp_remote_fs(line->remote), &line->ping.req);
 }
 
-/* After a sleep there may be nobody any more who would say so. */
-static void notice_sleep(struct line *line)
+/* Whether the machine has, since the last look. */
+static bool has_slept(struct line *line)
 {
 	uint64_t asleep =
 		line_clock_ms(CLOCK_BOOTTIME) - line_clock_ms(CLOCK_MONOTONIC);
+	bool slept = asleep > line->asleep_ms + SILENT_MS;
 
-	if (asleep > line->asleep_ms + SILENT_MS && line->heard_ms > SILENT_MS)
-		line->heard_ms -= SILENT_MS;
 	line->asleep_ms = asleep;
+	return slept;
+}
+
+/* After a sleep there may be nobody any more who would say so. */
+static void notice_sleep(struct line *line)
+{
+	if (has_slept(line) && line->heard_ms > SILENT_MS)
+		line->heard_ms -= SILENT_MS;
+}
+
+/*
+ * Who was not run in time, as it was stopped, has not listened: what the server
+ * said meanwhile may be there to be read.
+ */
+static void notice_stop(struct line *line)
+{
+	if (line->alive_ms && line->now_ms > line->alive_ms + LATE_MS)
+		line->heard_ms = line->now_ms;
+	line->alive_ms = 0;
+}
+
+static uint64_t look_again(struct line *line, uint64_t at_ms)
+{
+	line->alive_ms = at_ms;
+	return at_ms;
 }
 
 static uint64_t patience(const struct line *line)
@@ -50,6 +75,7 @@ static uint64_t tick_alive(struct line *line)
 {
 	uint64_t from;
 
+	notice_stop(line);
 	if (csftp_remote_pending(line->remote) == 0) {
 		line->heard_ms = line->now_ms;
 		return 0;
@@ -57,13 +83,13 @@ static uint64_t tick_alive(struct line *line)
 	notice_sleep(line);
 	if (!line->ping.out) {
 		if (line->now_ms < line->heard_ms + SILENT_MS)
-			return line->heard_ms + SILENT_MS;
+			return look_again(line, line->heard_ms + SILENT_MS);
 		send_ping(line);
 	}
 	from = line->heard_ms > line->ping.at_ms ? line->heard_ms
 						 : line->ping.at_ms;
 	if (line->now_ms < from + patience(line))
-		return from + patience(line);
+		return look_again(line, from + patience(line));
 	line->silent = true;
 	errno = ETIMEDOUT;
 	line_lose(line, CSFTP_ERR_IO);
@@ -133,6 +159,9 @@ uint64_t line_tick(struct line *line, uint64_t now_ms)
 		line->delayed = false;
 		line->try_ms = now_ms;
 	}
+	/* The network has another chance, and somebody is there again. */
+	if (line->state == LINE_DOWN && has_slept(line) && !line->denied)
+		line_retry(line);
 	if (line->state == LINE_DOWN && !line->delayed &&
 	    now_ms >= line->try_ms)
 		line_try(line);

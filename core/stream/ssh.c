@@ -563,6 +563,9 @@ static unsigned io_wants(const struct csftp_stream *stream,
 	return wants;
 }
 
+/* A look so much behind its time was held up. */
+#define LATE_MS 1000U
+
 static enum csftp_err keep_alive(struct ssh_io *io, uint64_t now_ms,
 				 uint64_t *next_ms)
 {
@@ -573,11 +576,14 @@ static enum csftp_err keep_alive(struct ssh_io *io, uint64_t now_ms,
 	if (io->config.alive_ms == 0)
 		return CSFTP_OK;
 	if (now_ms >= due) {
-		if (io->asked >= io->config.alive_max) {
+		bool last = io->asked >= io->config.alive_max;
+
+		/* Who was stopped meanwhile has not read what came. */
+		if (last && now_ms <= due + LATE_MS) {
 			errno = ETIMEDOUT;
 			return CSFTP_ERR_IO;
 		}
-		io->asked++;
+		io->asked += !last;
 		io->asked_ms = now_ms;
 		due = now_ms + io->config.alive_ms;
 		err = csftp_ssh_ping(io->ssh);

@@ -73,6 +73,29 @@ static pid_t start_cat(struct away *away, const char *name)
 	return away->child;
 }
 
+/* It was asked whether it is there, and had answered, but nobody listened. */
+static void a_stopped_csftpfs_goes_on_with_its_connection(void **state)
+{
+	struct away *away = *state;
+	char path[PROC_PATH_MAX];
+
+	away_serve(away, "file", "text");
+	away_mount(away, "sshfs_debug,dcache_timeout=0,attr_timeout=0");
+	proxy_freeze(&away->proxy, true);
+	(void)start_cat(away, "file");
+	away_await(away, "REALPATH \".\"");
+	assert_int_equal(kill(away->mounted.pid, SIGSTOP), 0);
+	proxy_freeze(&away->proxy, false);
+	(void)poll(NULL, 0, 7000); /* more than it waits for an answer */
+	assert_int_equal(kill(away->mounted.pid, SIGCONT), 0);
+	assert_int_equal(proc_wait(away->child, 60000), 0);
+	away->child = 0;
+	away_path(away->mounted.point, "file", path);
+	must_sh("grep -q text '%s'", path);
+	assert_false(away_said(away, "lost"));
+	mounted_unmount(&away->mounted);
+}
+
 /* Until the kernel has its call; it is in no other state then. */
 static void await_sleep(pid_t pid)
 {
@@ -281,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DIRECTLY(what_was_known_is_shown_while_it_is_down),
 		DIRECTLY(df_of_the_mount_does_not_wait_while_it_is_down),
+		DIRECTLY(a_stopped_csftpfs_goes_on_with_its_connection),
 		DIRECTLY(who_waits_can_be_killed),
 		DIRECTLY(who_waits_too_long_gets_eio_and_it_recovers),
 		DIRECTLY(with_fail_nobody_waits),

@@ -14,6 +14,7 @@
 #include "core/stream/ssh.h"
 #include "csftp/remote.h"
 #include "tests/lib/fs_call.h"
+#include "tests/lib/proc.h"
 #include "tests/lib/ssh_pump.h"
 #include "tests/lib/test.h"
 
@@ -181,6 +182,32 @@ static void a_peer_that_is_not_there_any_more_is_noticed(void **state)
 	csftp_remote_free(remote);
 }
 
+/* As of a process that was stopped: the answer may be there to be read. */
+static void a_look_that_comes_late_is_no_reason_to_end(void **state)
+{
+	struct line *line = *state;
+	struct csftp_remote_config config = {.slots = 1};
+	struct csftp_remote *remote;
+	struct csftp_link *link;
+	uint64_t now = (uint64_t)proc_now_ms() + 10000;
+	uint64_t next;
+
+	make_io(line, 1);
+	run_command(line, "cat >/dev/null");
+	assert_int_equal(csftp_remote_new(&remote, &config), CSFTP_OK);
+	link = csftp_remote_link(remote);
+	/* Asked; stopped, and asked again; then nobody was in the way. */
+	assert_int_equal(csftp_stream_tick(&line->stream, link, now, &next),
+			 CSFTP_OK);
+	now += 60000;
+	assert_int_equal(csftp_stream_tick(&line->stream, link, now, &next),
+			 CSFTP_OK);
+	assert_int_equal(next, now + 1);
+	assert_int_equal(csftp_stream_tick(&line->stream, link, next, &next),
+			 CSFTP_ERR_IO);
+	csftp_remote_free(remote);
+}
+
 static void the_end_of_the_program_is_the_end_of_the_stream(void **state)
 {
 	struct line *line = *state;
@@ -301,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CLAIM(nobody_waits_longer_than_was_said),
 		CLAIM(a_peer_that_is_not_there_any_more_is_noticed),
+		CLAIM(a_look_that_comes_late_is_no_reason_to_end),
 		CLAIM(the_end_of_the_program_is_the_end_of_the_stream),
 		CLAIM(bytes_go_both_ways),
 		CLAIM(room_that_came_by_sending_is_used),
