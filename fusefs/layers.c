@@ -102,14 +102,14 @@ static enum csftp_err add_askers(struct layers *layers)
 	return askers_new(&layers->askers, &config);
 }
 
-static uint64_t trip_us(void *arg, bool *lately)
+static uint64_t trip_us(void *arg, uint64_t *ago_ms)
 {
 	const struct layers *layers = arg;
 
 	if (layers->config.one_way &&
 	    !layers->config.one_way(layers->config.arg))
 		return 0;
-	return askers_trip_us(layers->askers, lately);
+	return askers_trip_us(layers->askers, ago_ms);
 }
 
 static enum csftp_err add_mend(struct layers *layers)
@@ -198,6 +198,7 @@ static enum csftp_err add_readahead(struct layers *layers)
 		.under = cache_fs(layers->cache),
 		.cache = layers->cache,
 		.now_ms = now_ms,
+		.trip_us = trip_us,
 		.arg = layers,
 	};
 

@@ -100,14 +100,15 @@ struct csftp_fs *askers_fs(struct askers *askers)
 	return &askers->relay.fs;
 }
 
-uint64_t askers_trip_us(const struct askers *askers, bool *lately)
+uint64_t askers_trip_us(const struct askers *askers, uint64_t *ago_ms)
 {
 	uint64_t least = askers->least_us < askers->least_before_us
 				 ? askers->least_us
 				 : askers->least_before_us;
 
-	*lately = askers->asked_us > 0 &&
-		  now_of(askers) - askers->asked_us <= ASKERS_MS * 1000U;
+	*ago_ms = askers->asked_us > 0
+			  ? (now_of(askers) - askers->asked_us) / 1000
+			  : UINT64_MAX;
 	if (least == UINT64_MAX)
 		return 0;
 	return least > 0 ? least : 1;

@@ -2,7 +2,6 @@
 #ifndef CSFTP_CORE_LAYER_ASKERS_H
 #define CSFTP_CORE_LAYER_ASKERS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -17,9 +16,6 @@
  * One thread.
  */
 struct askers;
-
-/* A question counts for so long. */
-#define ASKERS_MS 1000U
 
 struct askers_config {
 	struct csftp_fs *under;
@@ -39,8 +35,8 @@ struct csftp_fs *askers_fs(struct askers *askers);
 
 /*
  * How long the shortest answer took, in microseconds; 0: that is not known.
- * lately: whether somebody has asked, and may ask again.
+ * ago_ms: since somebody has asked last; UINT64_MAX: nobody ever has.
  */
-uint64_t askers_trip_us(const struct askers *askers, bool *lately);
+uint64_t askers_trip_us(const struct askers *askers, uint64_t *ago_ms);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "core/layer/ramp.h"
 #include "core/layer/relay.h"
+#include "core/layer/way.h"
 
 #define CHUNK	     (128U * 1024U)
 #define WINDOW_MAX   (64U << 20)
@@ -37,6 +38,10 @@
  */
 #define BEHIND (4U << 20)
 
+/* On their way over a short way while somebody asks, and while nobody does. */
+#define BUSY_ASKED 4U
+#define BUSY	   32U
+
 /* A part of a file that was asked for before anybody wanted it. */
 struct chunk {
 	struct csftp_req req; /* first */
@@ -44,7 +49,7 @@ struct chunk {
 	struct chunk *next;	   /* of the file, with a higher offset */
 	struct csftp_req *waiting; /* READs from above */
 	uint64_t off;
-	uint64_t asked_ms;
+	struct way_mark asked;
 	uint64_t born_ms;
 	uint32_t len;
 	uint32_t got;
@@ -95,6 +100,7 @@ struct readahead {
 	void (*cancel)(struct csftp_fs *fs,
 		       struct csftp_req *req); /* relay's */
 	uint32_t pending;
+	struct way way;
 	bool quiet;
 	void *spare[SPARES];
 	uint32_t spares;
@@ -276,6 +282,9 @@ static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 	size_t len = reply->data.len;
 
 	readahead->pending--;
+	if (!reply->err)
+		way_answer(&readahead->way, len, chunk->asked,
+			   now_of(readahead));
 	chunk->pending = false;
 	if (chunk->dropped) {
 		chunk_free(chunk);
@@ -290,7 +299,7 @@ static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 		memcpy(chunk->data, reply->data.ptr, len);
 	chunk->got = (uint32_t)len;
 	chunk->born_ms = now_of(readahead);
-	ramp_answer(&file->ramp, chunk->asked_ms, chunk->born_ms);
+	ramp_answer(&file->ramp, chunk->asked.ms, chunk->born_ms);
 	if (len < chunk->len)
 		file->size = chunk->off + len;
 	/* It stays while others are told, who may read, write or close. */
@@ -333,7 +342,7 @@ static bool chunk_ask(struct readahead *readahead, struct file *file)
 			.len = len,
 			.into = data},
 		.readahead = readahead,
-		.asked_ms = now_of(readahead),
+		.asked = way_mark(&readahead->way, now_of(readahead)),
 		.data = data,
 		.off = file->end,
 		.len = len,
@@ -425,8 +434,10 @@ static void judge(struct readahead *readahead, struct file *file)
 	if (file->stale > 0 || ms < TRIAL_MS ||
 	    file->trial_bytes < window_bytes(readahead, file))
 		return;
-	if (file->waited)
+	if (file->waited) {
+		way_held(&readahead->way, file->trial_bytes * 1000 / ms);
 		widen(readahead, file, file->trial_bytes * 1000 / ms, now);
+	}
 	begin_trial(readahead, file);
 }
 
@@ -460,6 +471,27 @@ static bool restart(struct readahead *readahead, struct file *file)
 	return true;
 }
 
+/* Whether one more may be under way, for who asks for something else. */
+static bool may_ask(struct readahead *readahead)
+{
+	uint64_t chunk = readahead->config.chunk;
+	uint64_t trip = 0;
+	uint64_t way;
+	uint64_t ago = UINT64_MAX;
+	uint64_t now = now_of(readahead);
+	bool asked;
+
+	if (readahead->pending == 0)
+		way_begin(&readahead->way, now);
+	if (readahead->config.trip_us)
+		trip = readahead->config.trip_us(readahead->config.arg, &ago);
+	asked = way_is_asked(&readahead->way, ago, now);
+	way = way_bytes(&readahead->way, trip);
+	return way == 0 ||
+	       (readahead->pending + 1) * chunk <=
+		       way_most(way, chunk * (asked ? BUSY_ASKED : BUSY));
+}
+
 static void pump(struct readahead *readahead, struct file *file, uint64_t len)
 {
 	uint64_t chunk = readahead->config.chunk;
@@ -479,7 +511,8 @@ static void pump(struct readahead *readahead, struct file *file, uint64_t len)
 	target = file->next + window_bytes(readahead, file);
 	if (window_bytes(readahead, file) > readahead->counts.window)
 		readahead->counts.window = window_bytes(readahead, file);
-	while (file->end + chunk <= target && file->end < file->size) {
+	while (file->end + chunk <= target && file->end < file->size &&
+	       may_ask(readahead)) {
 		if (!chunk_ask(readahead, file))
 			return;
 	}

@@ -15,6 +15,9 @@
  * brings noticeably more bytes in a time: so it comes to what the connection
  * can carry, and no further.  A READ somewhere else ends it.
  *
+ * Who asks the server for other things should not wait for more than twice the
+ * way: no more is on its way of all files than way.h says.
+ *
  * What was read ahead is handed out once, within a short time, and not at all
  * after a change of the file through this layer.
  *
@@ -29,6 +32,8 @@ struct readahead_config {
 	struct cache *cache; /* knows sizes and writers; may be NULL */
 	/* A steady clock in milliseconds, not 0. */
 	uint64_t (*now_ms)(void *arg);
+	/* As that of struct writebehind_config; may be NULL. */
+	uint64_t (*trip_us)(void *arg, uint64_t *ago_ms);
 	void *arg;
 	uint32_t chunk;	     /* bytes of one READ: 128 KiB, or max_read */
 	uint32_t window_max; /* bytes of one file: 64 MiB */

@@ -2,7 +2,6 @@
 #ifndef CSFTP_CORE_LAYER_WRITEBEHIND_H
 #define CSFTP_CORE_LAYER_WRITEBEHIND_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -33,9 +32,8 @@
  * file, be it through a link, is another file to the layer.
  *
  * Who asks the server for other things should not wait for more than twice the
- * way: so no more is under way below than goes there in one and a half round
- * trips, and four pieces.  While somebody asks it is only two, and where the way
- * is so short that these are most of it, they are shorter.
+ * way: so no more is under way below than way.h says, and where the way is
+ * shorter than a WRITE takes, they are shorter while somebody asks.
  *
  * WRITEs of any length are taken.  Memory is kept for reuse; where there is
  * none, the answer is ENOMEM.  One thread.
@@ -59,10 +57,9 @@ struct writebehind_config {
 	/*
 	 * The way to the server and back in microseconds, if the answer to a
 	 * question would stand behind WRITEs; 0: it would not, or that is not
-	 * known.  lately: set to true if somebody asks these days.  May be
-	 * NULL.
+	 * known.  ago_ms: since somebody has asked last.  May be NULL.
 	 */
-	uint64_t (*trip_us)(void *arg, bool *lately);
+	uint64_t (*trip_us)(void *arg, uint64_t *ago_ms);
 	void *arg;
 	enum writebehind_durability durability;
 	uint64_t bytes_max;    /* not done yet: 64 MiB */

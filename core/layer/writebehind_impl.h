@@ -4,6 +4,7 @@
 
 #include "core/layer/ramp.h"
 #include "core/layer/relay.h"
+#include "core/layer/way.h"
 #include "core/layer/writebehind.h"
 
 /* Running out of memory is no reason to end the program. */
@@ -35,11 +36,10 @@ struct wb_step {
 	struct wb_handle *handle;
 	struct csftp_req *asked;
 	enum wb_state state;
-	int err;	    /* of its own */
-	uint32_t len;	    /* WRITE: bytes */
-	uint64_t sent_ms;   /* WRITE */
-	uint64_t done_then; /* WRITE: done_bytes when it was sent */
-	uint32_t room_used; /* of room */
+	int err;	      /* of its own */
+	uint32_t len;	      /* WRITE: bytes */
+	struct way_mark sent; /* WRITE */
+	uint32_t room_used;   /* of room */
 	uint32_t part_count;
 	struct csftp_buf *bufs[CSFTP_PARTS_MAX]; /* NULL: it is in room */
 	struct csftp_slice parts[CSFTP_PARTS_MAX];
@@ -121,8 +121,7 @@ struct writebehind {
 	uint32_t barriers; /* of these, those that nothing goes past */
 	uint32_t flying;
 	uint64_t flying_bytes;
-	uint64_t done_bytes; /* of WRITEs, ever */
-	uint64_t stamp;	     /* of the last walk through those who wait */
+	uint64_t stamp; /* of the last walk through those who wait */
 	/* The window. */
 	uint64_t window;
 	uint64_t trial_ms;
@@ -131,9 +130,9 @@ struct writebehind {
 	uint64_t best;	      /* bytes per second before the window doubled */
 	uint64_t idle_ms;     /* when nothing was under way any more */
 	uint64_t settled_ms;  /* when doubling was no use; 0: not tried */
-	uint64_t peak;	      /* bytes per second, lately */
 	uint64_t share;	      /* of the window, when it gave way */
 	struct ramp ramp;
+	struct way way;
 	bool gave_way; /* to who asks, in this trial */
 	bool limited;  /* by the window, in this trial */
 	bool probing;  /* it has doubled, and is not judged yet */

@@ -23,12 +23,6 @@
 /* A WRITE where others wait for its end. */
 #define PIECE_SMALL (128U * 1024U)
 
-/* Bytes per second, as long as nothing is known of the way. */
-#define RATE_FIRST 100000000U
-
-/* A longer way is no place to hurry. */
-#define TRIP_MOST_US 1000000U
-
 /* Always worth it: a writer is not stopped while little is on its way. */
 #define ROOM_LEAST (8U << 20)
 
@@ -126,22 +120,23 @@ static uint32_t small_piece(const struct writebehind *wb)
 	return wb->piece < PIECE_SMALL ? wb->piece : PIECE_SMALL;
 }
 
-/* How far the way is, and how much of it there is; 0: it does not matter. */
-static uint64_t way_bytes(const struct writebehind *wb, bool *asked)
+/* What goes there in a round trip; 0: it does not matter. */
+static uint64_t bytes_of_way(const struct writebehind *wb, bool *asked)
 {
 	uint64_t trip = 0;
+	uint64_t ago = UINT64_MAX;
 
 	if (wb->config.trip_us)
-		trip = wb->config.trip_us(wb->config.arg, asked);
-	/* As much as would fit into more than that has no need to give way. */
-	return trip > TRIP_MOST_US ? 0 : wb->peak * trip / 1000000;
+		trip = wb->config.trip_us(wb->config.arg, &ago);
+	*asked = way_is_asked(&wb->way, ago, wb_now(wb));
+	return way_bytes(&wb->way, trip);
 }
 
 /* Where a WRITE takes longer than the way, who asks waits for that. */
 static uint32_t piece_now(const struct writebehind *wb)
 {
-	bool asked = false;
-	uint64_t way = way_bytes(wb, &asked);
+	bool asked;
+	uint64_t way = bytes_of_way(wb, &asked);
 
 	return asked && way > 0 && way < wb->piece ? small_piece(wb)
 						   : wb->piece;
@@ -296,23 +291,18 @@ static void begin_trial(struct writebehind *wb, uint64_t now)
 	wb->gave_way = false;
 }
 
-/*
- * What may be under way for who asks for something else to wait for no more
- * than twice the way: half as much again as goes there in a round trip, so that
- * it can come to more, and what keeps both ends busy.  That is a little more
- * when nobody asks.
- */
+/* What may be under way, for who asks for something else. */
 static uint64_t window_now(const struct writebehind *wb, uint32_t len)
 {
-	bool asked = false;
-	uint64_t way = way_bytes(wb, &asked);
+	bool asked;
+	uint64_t way = bytes_of_way(wb, &asked);
 	uint64_t most;
 
 	if (way == 0)
 		return wb->window;
 	if (len < small_piece(wb))
 		len = small_piece(wb);
-	most = way + way / 2 + (asked ? 2 : 4) * (uint64_t)len;
+	most = way_most(way, (asked ? 2 : 4) * (uint64_t)len);
 	return most < wb->window ? most : wb->window;
 }
 
@@ -325,9 +315,9 @@ static void window_begin(struct writebehind *wb)
 		wb->settled_ms = 0;
 		wb->probing = false;
 		wb->ramp.least_ms = 0;
-		wb->peak = RATE_FIRST;
 	}
 	wb->stale_bytes = 0;
+	way_begin(&wb->way, now);
 	begin_trial(wb, now);
 	ramp_begin(&wb->ramp, now);
 }
@@ -360,28 +350,13 @@ static void judge(struct writebehind *wb, uint64_t rate, uint64_t now)
 	}
 }
 
-/*
- * How much was done while this one was on its way: by that much of the window a
- * round trip tells of what the next one may bring, however long the way stood
- * still before.
- */
-static void peak_count(struct writebehind *wb, const struct wb_step *step)
-{
-	uint64_t ms = wb_now(wb) - step->sent_ms;
-	uint64_t rate =
-		(wb->done_bytes - step->done_then) * 1000 / (ms > 0 ? ms : 1);
-
-	if (rate > wb->peak)
-		wb->peak = rate;
-}
-
 /* True: the way has room for more, as far as can be seen. */
 static bool ramp_up(struct writebehind *wb, const struct wb_step *step)
 {
 	uint64_t now = wb_now(wb);
 	uint64_t rate;
 
-	ramp_answer(&wb->ramp, step->sent_ms, now);
+	ramp_answer(&wb->ramp, step->sent.ms, now);
 	rate = ramp_count(&wb->ramp, step->len, wb->window, now);
 	if (rate == 0)
 		return false;
@@ -411,8 +386,8 @@ static void window_count(struct writebehind *wb, uint32_t len)
 	if (now - wb->trial_ms < TRIAL_MS)
 		return;
 	rate = wb->trial_bytes * 1000 / (now - wb->trial_ms);
-	if (rate < wb->peak && wb->limited)
-		wb->peak -= (wb->peak - rate) / 4;
+	if (wb->limited)
+		way_held(&wb->way, rate);
 	/* What is less than the window says nothing about it. */
 	if (wb->limited && !wb->gave_way)
 		judge(wb, rate, now);
@@ -471,10 +446,9 @@ static void write_done(struct writebehind *wb, struct wb_step *step)
 
 	wb->flying_bytes -= step->len;
 	wb->counts.bytes -= step->len;
-	wb->done_bytes += step->len;
-	if (!step->err)
-		peak_count(wb, step);
 	/* How soon it failed says nothing of the way. */
+	if (!step->err)
+		way_answer(&wb->way, step->len, step->sent, wb_now(wb));
 	if (step->err || !ramp_up(wb, step))
 		window_count(wb, step->len);
 	payload_drop(step);
@@ -557,8 +531,7 @@ static void say_write(struct writebehind *wb, struct wb_step *step)
 	} else {
 		step->req.data = step->parts[0].ptr;
 	}
-	step->sent_ms = wb_now(wb);
-	step->done_then = wb->done_bytes;
+	step->sent = way_mark(&wb->way, wb_now(wb));
 	wb->flying_bytes += step->len;
 	wb->counts.writes++;
 }

@@ -103,11 +103,11 @@ static uint64_t now(void *arg)
 	return ((struct behind *)arg)->far.now_ms;
 }
 
-static uint64_t trip_us(void *arg, bool *lately)
+static uint64_t trip_us(void *arg, uint64_t *ago_ms)
 {
 	const struct behind *world = arg;
 
-	*lately = world->asked;
+	*ago_ms = world->asked ? 0 : UINT64_MAX;
 	return world->trip_us;
 }
 

@@ -15,8 +15,18 @@
 struct rig {
 	struct far far; /* first */
 	struct readahead *readahead;
+	uint64_t trip_us; /* 0: nobody could be in the way */
+	bool asked;	  /* somebody asks these days */
 	uint8_t content[SIZE];
 };
+
+static uint64_t trip_us(void *arg, uint64_t *ago_ms)
+{
+	const struct rig *rig = arg;
+
+	*ago_ms = rig->asked ? 0 : UINT64_MAX;
+	return rig->trip_us;
+}
 
 static struct rig *rig_new(const struct readahead_config *wish)
 {
@@ -29,6 +39,7 @@ static struct rig *rig_new(const struct readahead_config *wish)
 	config.under = cache_fs(rig->far.cache);
 	config.cache = rig->far.cache;
 	config.now_ms = far_now;
+	config.trip_us = trip_us;
 	config.arg = rig;
 	assert_int_equal(readahead_new(&rig->readahead, &config), CSFTP_OK);
 	rig->far.caller.fs = readahead_fs(rig->readahead);
@@ -128,6 +139,38 @@ static void the_window_grows_with_the_round_trip(void **state)
 }
 
 /* 4, 8, 16, ... chunks, behind two READs that make a reader. */
+/* How many READs wait at a time while the file is read, anew. */
+static size_t most_under_way(struct rig *rig)
+{
+	csftp_fh fh;
+
+	assert_int_equal(fs_open(&rig->far.caller, "/file", CSFTP_OPEN_READ),
+			 0);
+	fh = rig->far.caller.fh;
+	rig->far.later.most = 0;
+	for (uint64_t off = 0; off < SIZE; off += CHUNK)
+		expect(rig, fh, off, CHUNK);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+	return rig->far.later.most;
+}
+
+static void who_asks_does_not_wait_for_more_than_the_way(void **state)
+{
+	struct rig *rig = *state;
+
+	(void)ready(rig);
+	rig->far.trip_ms = 50;
+	assert_true(most_under_way(rig) > 60);
+	/* Of a guess at the rate that is a hundred bytes, at first. */
+	rig->trip_us = 1;
+	assert_in_range(most_under_way(rig), 33, 42);
+	rig->asked = true;
+	assert_in_range(most_under_way(rig), 5, 14);
+	/* All of it is the way: then nothing is to be won. */
+	rig->trip_us = 50000;
+	assert_true(most_under_way(rig) > 60);
+}
+
 static void over_a_long_way_it_doubles_with_each_round_trip(void **state)
 {
 	struct rig *rig = *state;
@@ -506,6 +549,7 @@ int main(void)
 		READ_TEST(who_reads_from_front_to_back_does_not_wait_for_each),
 		READ_TEST(nothing_is_asked_for_behind_the_end),
 		READ_TEST(the_window_grows_with_the_round_trip),
+		READ_TEST(who_asks_does_not_wait_for_more_than_the_way),
 		READ_TEST(over_a_long_way_it_doubles_with_each_round_trip),
 		READ_TEST(a_long_way_that_is_full_gets_no_larger_window),
 		READ_TEST(the_window_stays_where_more_brings_nothing),

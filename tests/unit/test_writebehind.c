@@ -278,6 +278,7 @@ static void who_asks_over_a_short_way_waits_for_a_short_write(void **state)
 	csftp_fh fh;
 
 	world->tap.fs.max_write = 0;
+	world->far.trip_ms = 10;
 	world->trip_us = 1;
 	behind_ready(state);
 	fh = behind_open(world, "/f", BEHIND_NEW);
