@@ -15,7 +15,7 @@
 
 #define CHUNK	     (128U * 1024U)
 #define WINDOW_MAX   (64U << 20)
-#define BYTES_MAX    (96U << 20)
+#define BYTES_MAX    (64U << 20)
 #define FRESH_MS     1000U
 #define WINDOW_FIRST 4U /* chunks */
 #define STREAK	     2U /* READs that make a reader from front to back */
@@ -101,6 +101,7 @@ struct readahead {
 		       struct csftp_req *req); /* relay's */
 	uint32_t pending;
 	struct way way;
+	uint32_t actives;
 	bool quiet;
 	void *spare[SPARES];
 	uint32_t spares;
@@ -174,6 +175,7 @@ static void deactivate(struct readahead *readahead, struct file *file)
 	if (!file->active)
 		return;
 	file->active = false;
+	readahead->actives--;
 	if (file->prev_active)
 		file->prev_active->next_active = file->next_active;
 	else
@@ -187,6 +189,7 @@ static void activate(struct readahead *readahead, struct file *file)
 	if (file->active)
 		return;
 	file->active = true;
+	readahead->actives++;
 	file->prev_active = NULL;
 	file->next_active = readahead->active;
 	if (readahead->active)
@@ -211,6 +214,38 @@ static void drop_all(struct readahead *readahead, struct file *file)
 		chunk_drop(chunk);
 		chunk = next;
 	}
+}
+
+/* Nobody has read on for so long that what was read ahead is too old. */
+static bool is_left(const struct readahead *readahead, const struct file *file)
+{
+	const struct chunk *chunk = file->first;
+
+	if (chunk->pending ||
+	    now_of(readahead) - chunk->born_ms <= readahead->config.fresh_ms)
+		return false;
+	while (chunk && !chunk->waiting)
+		chunk = chunk->next;
+	return !chunk;
+}
+
+/*
+ * The most that may be held of a file: readers share alike, or the first would
+ * leave nothing to the others.  Those that have left have no part in it.
+ */
+static uint64_t share_of(struct readahead *readahead, const struct file *file)
+{
+	struct file *other = readahead->active;
+
+	while (other) {
+		struct file *next = other->next_active;
+
+		if (other != file && is_left(readahead, other))
+			drop_all(readahead, other);
+		other = next;
+	}
+	return readahead->config.bytes_max /
+	       (readahead->actives + !file->active);
 }
 
 static bool is_used_up(const struct chunk *chunk, uint64_t next)
@@ -495,6 +530,7 @@ static bool may_ask(struct readahead *readahead)
 static void pump(struct readahead *readahead, struct file *file, uint64_t len)
 {
 	uint64_t chunk = readahead->config.chunk;
+	uint64_t share;
 	uint64_t target;
 
 	if (file->streak < STREAK || readahead->quiet)
@@ -508,7 +544,9 @@ static void pump(struct readahead *readahead, struct file *file, uint64_t len)
 		judge(readahead, file);
 	if (file->end < file->next && !restart(readahead, file))
 		return;
-	target = file->next + window_bytes(readahead, file);
+	share = share_of(readahead, file);
+	target = window_bytes(readahead, file);
+	target = file->next + (target < share ? target : share);
 	if (window_bytes(readahead, file) > readahead->counts.window)
 		readahead->counts.window = window_bytes(readahead, file);
 	while (file->end + chunk <= target && file->end < file->size &&

@@ -21,8 +21,8 @@
  * What was read ahead is handed out once, within a short time, and not at all
  * after a change of the file through this layer.
  *
- * Bounded: bytes of one file and of all.  No memory means that nothing is
- * read ahead.  One thread.
+ * Bounded: bytes of one file and of all, which those that are being read have
+ * equal shares of.  No memory means that nothing is read ahead.  One thread.
  */
 struct readahead;
 
@@ -37,7 +37,7 @@ struct readahead_config {
 	void *arg;
 	uint32_t chunk;	     /* bytes of one READ: 128 KiB, or max_read */
 	uint32_t window_max; /* bytes of one file: 64 MiB */
-	uint32_t bytes_max;  /* bytes of all: 96 MiB */
+	uint32_t bytes_max;  /* bytes of all: 64 MiB */
 	uint32_t fresh_ms;   /* how long they are good: 1,000 */
 };
 

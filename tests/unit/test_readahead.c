@@ -379,6 +379,67 @@ static void memory_is_bounded(void **state)
 	rig_free(rig);
 }
 
+/* Another handle of it, which is another reader. */
+static csftp_fh open_again(struct rig *rig)
+{
+	assert_int_equal(fs_open(&rig->far.caller, "/file", CSFTP_OPEN_READ),
+			 0);
+	return rig->far.caller.fh;
+}
+
+static void two_readers_share_what_there_is(void **state)
+{
+	const struct readahead_config config = {.chunk = CHUNK,
+						.bytes_max = 32 * CHUNK};
+	struct rig *rig = rig_new(&config);
+	csftp_fh first = ready(rig);
+	csftp_fh second = open_again(rig);
+	uint64_t off = 0;
+
+	(void)state;
+	rig->far.trip_ms = 100;
+	for (; off < 60 * CHUNK; off += CHUNK)
+		expect(rig, first, off, CHUNK);
+	assert_in_range(readahead_counts(rig->readahead).bytes, 24 * CHUNK,
+			32 * CHUNK);
+	rig->far.trips = 0;
+	/* The first one is slow now. */
+	for (uint64_t at = 0; at < 160 * CHUNK; at += CHUNK) {
+		if (at % (4 * CHUNK) == 0)
+			expect(rig, first, off + at / 4, CHUNK);
+		expect(rig, second, at, CHUNK);
+	}
+	/* It would be twice as many if the first one had it all. */
+	assert_in_range(rig->far.trips, 1, 32);
+	assert_int_equal(fs_close(&rig->far.caller, first), 0);
+	assert_int_equal(fs_close(&rig->far.caller, second), 0);
+	rig_free(rig);
+}
+
+static void who_has_left_leaves_all_to_others(void **state)
+{
+	const struct readahead_config config = {.chunk = CHUNK,
+						.bytes_max = 32 * CHUNK};
+	struct rig *rig = rig_new(&config);
+	csftp_fh first = ready(rig);
+	csftp_fh second = open_again(rig);
+
+	(void)state;
+	rig->far.trip_ms = 100;
+	for (uint64_t off = 0; off < 60 * CHUNK; off += CHUNK)
+		expect(rig, first, off, CHUNK);
+	far_settle(&rig->far);
+	rig->far.now_ms += 2000;
+	rig->far.trips = 0;
+	for (uint64_t off = 0; off < SIZE; off += CHUNK)
+		expect(rig, second, off, CHUNK);
+	assert_in_range(rig->far.trips, 1, 14);
+	expect(rig, first, 60 * CHUNK, CHUNK);
+	assert_int_equal(fs_close(&rig->far.caller, first), 0);
+	assert_int_equal(fs_close(&rig->far.caller, second), 0);
+	rig_free(rig);
+}
+
 struct asked {
 	struct csftp_req req; /* first */
 	int err;
@@ -562,6 +623,8 @@ int main(void)
 		READ_TEST(what_is_cut_off_is_not_read),
 		READ_TEST(what_others_write_is_read_in_time),
 		cmocka_unit_test(memory_is_bounded),
+		cmocka_unit_test(two_readers_share_what_there_is),
+		cmocka_unit_test(who_has_left_leaves_all_to_others),
 		READ_TEST(who_waits_for_it_can_be_cancelled),
 		READ_TEST(
 			of_large_reads_under_way_together_all_is_asked_for_once),
