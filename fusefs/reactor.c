@@ -17,6 +17,10 @@
 /* After its end, how long what is written waits for a connection. */
 #define DRAIN_MS 20000U
 
+/* How often, and how soon, the name to be asked by is tried again. */
+#define CONTROL_TRIES 100U
+#define CONTROL_MS    100U
+
 enum haste { LATER, NOW };
 
 struct watch {
@@ -36,6 +40,9 @@ struct reactor {
 	struct control *control; /* NULL: it cannot be asked */
 	uint64_t deadline_ms;	 /* of the timer; 0: it does not run */
 	uint64_t drain_ms;	 /* when it ends without a connection; 0: not */
+	uint64_t control_ms;	 /* when to open control again; 0: not */
+	uint32_t control_tries;
+	bool told; /* by a signal, to end */
 	bool unmounted;
 };
 
@@ -123,6 +130,7 @@ static void on_signal(uv_signal_t *signal, int number)
 		/* The second one: who sent it does not want to wait. */
 		if (fusefs_ended(r->config.f))
 			lines_end(r->lines);
+		r->told = r->told || !fusefs_ended(r->config.f);
 		fusefs_end(r->config.f);
 	}
 	turn(r, NOW);
@@ -139,6 +147,8 @@ static void set_timer(struct reactor *r)
 		next = line;
 	if (r->drain_ms && (!next || r->drain_ms < next))
 		next = r->drain_ms;
+	if (r->control_ms && (!next || r->control_ms < next))
+		next = r->control_ms;
 	if (layers && (!next || now + layers < next))
 		next = now + layers;
 	if (next == r->deadline_ms)
@@ -207,6 +217,45 @@ static void drain(struct reactor *r)
 		uv_stop(&r->loop);
 }
 
+/*
+ * A mount that cannot be asked is a mount all the same.  Its device may have
+ * been that of one that has just gone, whose process will learn of that soon.
+ */
+static void open_control(struct reactor *r)
+{
+	const struct control_config config = {
+		.loop = &r->loop,
+		.mountpoint = r->config.mountpoint,
+		.answer = r->config.answer,
+		.arg = r->config.arg,
+	};
+	char text[256];
+
+	r->control_ms = 0;
+	r->control = control_open(&config);
+	if (r->control)
+		return;
+	if (errno == EADDRINUSE && r->control_tries++ < CONTROL_TRIES) {
+		r->control_ms = uv_now(&r->loop) + CONTROL_MS;
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "it cannot be asked by --status: %s",
+		       strerror(errno));
+	r->config.log(r->config.arg, text);
+}
+
+/* As long as it is mounted; then the name is another's. */
+static void keep_control(struct reactor *r)
+{
+	if (fusefs_ended(r->config.f) && (!r->told || r->unmounted)) {
+		control_close(r->control);
+		r->control = NULL;
+		r->control_ms = 0;
+	} else if (r->control_ms && uv_now(&r->loop) >= r->control_ms) {
+		open_control(r);
+	}
+}
+
 /* After each event: everything that it may have made possible. */
 static void turn(struct reactor *r, enum haste haste)
 {
@@ -215,6 +264,7 @@ static void turn(struct reactor *r, enum haste haste)
 	hold_layers(r);
 	bound_drain(r);
 	drain(r);
+	keep_control(r);
 	set_timer(r);
 	set_watches(r);
 }
@@ -247,25 +297,6 @@ static int open_signals(struct reactor *r)
 	if (!err && sigprocmask(SIG_UNBLOCK, &set, NULL) != 0)
 		err = UV_EINVAL;
 	return err;
-}
-
-/* A mount that cannot be asked is a mount all the same. */
-static void open_control(struct reactor *r)
-{
-	const struct control_config config = {
-		.loop = &r->loop,
-		.mountpoint = r->config.mountpoint,
-		.answer = r->config.answer,
-		.arg = r->config.arg,
-	};
-	char text[256];
-
-	r->control = control_open(&config);
-	if (r->control)
-		return;
-	(void)snprintf(text, sizeof(text), "it cannot be asked by --status: %s",
-		       strerror(errno));
-	r->config.log(r->config.arg, text);
 }
 
 static int open_all(struct reactor *r)

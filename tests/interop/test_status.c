@@ -1,7 +1,13 @@
 /* What a mount tells of itself, also while nothing goes through it. */
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -349,6 +355,59 @@ static void a_mount_at_rest_is_small(void **state)
 	mounted_unmount(&inside->mounted);
 }
 
+/* The name that the process of the mount of that device is asked by. */
+static int take_name(dev_t device)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	int len = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1,
+			   "csftpfs/%u:%u", major(device), minor(device));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(
+		bind(fd, (struct sockaddr *)&name,
+		     (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+				 (size_t)len)),
+		0);
+	return fd;
+}
+
+static dev_t device_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	return st.st_dev;
+}
+
+/* Its process may still write what it had, without a way to be asked for. */
+static void a_mount_can_have_the_device_of_one_that_has_gone(void **state)
+{
+	struct inside *inside = *state;
+	const char *point = inside->mounted.point;
+	dev_t device;
+	int fd;
+
+	mount_it(inside);
+	device = device_of(point);
+	mounted_unmount(&inside->mounted);
+	fd = take_name(device);
+	mount_it(inside);
+	if (device_of(point) != device) {
+		close(fd);
+		print_message("# skip: somebody else has got the device\n");
+		skip();
+	}
+	assert_int_equal(ask(inside, "--status", point, NULL), 1);
+	close(fd);
+	for (int i = 0; i < 2000; i++) {
+		if (ask(inside, "--status", point, NULL) == 0)
+			break;
+	}
+	assert_says(inside, "\n  state: up\n");
+	mounted_unmount(&inside->mounted);
+}
+
 #define STATUS_TEST(claim) cmocka_unit_test_setup_teardown(claim, start, stop)
 
 int main(void)
@@ -362,6 +421,7 @@ int main(void)
 		STATUS_TEST(messages_are_logged_from_on_to_off),
 		STATUS_TEST(a_mount_is_found_by_other_names),
 		STATUS_TEST(other_users_learn_nothing),
+		STATUS_TEST(a_mount_can_have_the_device_of_one_that_has_gone),
 		STATUS_TEST(a_mount_at_rest_is_small),
 	};
 
