@@ -551,6 +551,36 @@ uint64_t cache_file_size(struct cache *cache, const char *path)
 	return attr->size;
 }
 
+static bool is_missing(const struct cache *cache, const struct cache_node *dir,
+		       const struct cache_node *child)
+{
+	if (!child)
+		return cache_is_whole(cache, dir);
+	return child->absent_until > cache_now(cache) && child->changing == 0;
+}
+
+bool cache_knows_absent(struct cache *cache, const char *path)
+{
+	const struct cache_node *node = &cache->tree.root;
+	const char *name;
+	size_t len;
+
+	if (!cache_path_is_plain(path) || cache->held)
+		return false;
+	while (cache_path_next(&path, &name, &len)) {
+		const struct cache_node *child = cache_child(node, name, len);
+
+		if (!*path)
+			return is_missing(cache, node, child);
+		if (!child || child->changing > 0 ||
+		    child->absent_until > cache_now(cache) ||
+		    (child->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK)
+			return false;
+		node = child;
+	}
+	return false;
+}
+
 void cache_ask_anew(struct cache *cache, struct csftp_req *up)
 {
 	struct cache_node *node = NULL;

@@ -122,6 +122,12 @@ uint64_t cache_file_size(struct cache *cache, const char *path);
 const struct csftp_attr *cache_known_attr(struct cache *cache, const char *path,
 					  uint64_t *age_ms);
 
+/*
+ * Whether it is known that a directory is there and has no such name, and
+ * nothing that could change either is on its way through this layer.
+ */
+bool cache_knows_absent(struct cache *cache, const char *path);
+
 /* GETATTR with a path, asked below whatever is known; the answer is, then. */
 void cache_ask_anew(struct cache *cache, struct csftp_req *up);
 

@@ -1,4 +1,5 @@
-/* The cache, over memfs, when files are opened that others change. */
+/* The cache, over memfs, when files are opened that others change, or made. */
+#include <errno.h>
 
 #include "core/layer/cache.h"
 #include "tests/lib/far.h"
@@ -94,6 +95,56 @@ who_asks_while_a_file_is_opened_is_told_its_size_of_now(void **state)
 	assert_int_equal(fs_close(&far->caller, sized[0].fh), 0);
 }
 
+struct removal {
+	struct csftp_req req; /* first */
+	int err;
+};
+
+static void removed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	((struct removal *)req)->err = reply->err;
+}
+
+static void what_is_known_to_be_absent_can_be_told(void **state)
+{
+	struct far *far = *state;
+	struct removal removal = {
+		.req = {.op = CSFTP_OP_RMDIR, .done = removed, .path = "/d"}};
+
+	make_tree(far);
+	assert_int_equal(fs_mkdir(&far->other, "/d/sub"), 0);
+	assert_int_equal(fs_symlink(&far->other, "/d/link", "sub"), 0);
+	assert_false(cache_knows_absent(far->cache, "/d/none"));
+	assert_int_equal(far_list(&far->caller, "/d"), 3);
+	far_begin(far);
+	assert_true(cache_knows_absent(far->cache, "/d/none"));
+	assert_false(cache_knows_absent(far->cache, "/d/one"));
+	assert_false(cache_knows_absent(far->cache, "/d/link/x"));
+	assert_false(cache_knows_absent(far->cache, "/d/none/below"));
+	assert_false(cache_knows_absent(far->cache, "/d/sub/x"));
+	assert_false(cache_knows_absent(far->cache, "/d/./none"));
+	assert_false(cache_knows_absent(far->cache, "/"));
+	assert_int_equal(far->all, 0);
+	/* One name that was asked for, in a directory that nobody listed. */
+	assert_int_equal(fs_lgetattr(&far->caller, "/d/sub/x"), ENOENT);
+	assert_true(cache_knows_absent(far->cache, "/d/sub/x"));
+	assert_false(cache_knows_absent(far->cache, "/d/sub/y"));
+	/* When nobody answers, nothing is known of now. */
+	cache_hold(far->cache, true);
+	assert_false(cache_knows_absent(far->cache, "/d/none"));
+	cache_hold(far->cache, false);
+	assert_true(cache_knows_absent(far->cache, "/d/none"));
+	/* A directory that is to be removed may be gone in a moment. */
+	csftp_submit(far->caller.fs, &removal.req);
+	assert_false(cache_knows_absent(far->cache, "/d/none"));
+	far_settle(far);
+	assert_int_equal(removal.err, ENOTEMPTY);
+	assert_int_equal(far_list(&far->caller, "/d"), 3);
+	assert_true(cache_knows_absent(far->cache, "/d/none"));
+	far->now_ms += 20000;
+	assert_false(cache_knows_absent(far->cache, "/d/none"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +157,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			who_asks_while_a_file_is_opened_is_told_its_size_of_now,
 			far_set_up, far_tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_known_to_be_absent_can_be_told, far_set_up,
+			far_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
