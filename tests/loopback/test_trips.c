@@ -1,278 +1,14 @@
-/*
- * How many round trips a program on a mount waits for: kernel, frontend and
- * layers over memfs, which is asked in batches.  What waits below is answered
- * all at once, and only when somebody waits for it: that is a round trip.
- */
+/* How many round trips a program on a mount waits for. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "core/layer/relay.h"
-#include "csftp/memfs.h"
-#include "fusefs/fusefs.h"
-#include "fusefs/layers.h"
-#include "tests/lib/fs_call.h"
-#include "tests/lib/fuse_rig.h"
-#include "tests/lib/later.h"
 #include "tests/lib/test.h"
-
-/* Names that a server sends with one READDIR, as OpenSSH's does. */
-#define NAMES_AT_ONCE 100U
-
-/* Of the clock, for those who measure how long they wait. */
-#define TRIP_MS 20U
-
-struct trips {
-	struct relay relay; /* first; counts, and cuts listings */
-	struct later later;
-	struct csftp_fs *memfs;
-	struct layers *layers;
-	struct fusefs *f;
-	struct fs_caller other; /* of memfs, behind the mount's back */
-	unsigned trips;
-	unsigned reads;
-	unsigned writes;
-	unsigned copies;
-	uint64_t now_ms;
-	char point[PROC_PATH_MAX];
-};
-
-struct listing {
-	struct relay_job job; /* first */
-	unsigned names;
-};
-
-static bool some_names(struct csftp_req *req, const struct csftp_entry *entry)
-{
-	struct listing *listing = (struct listing *)req;
-	struct csftp_req *asked = listing->job.asked;
-
-	return listing->names++ < NAMES_AT_ONCE && asked->entry(asked, entry);
-}
-
-static void listed(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	relay_answer((struct relay_job *)req, reply);
-}
-
-static void below(struct csftp_fs *fs, struct csftp_req *req)
-{
-	struct trips *trips = (struct trips *)fs;
-	struct relay_job *job;
-
-	trips->reads += req->op == CSFTP_OP_READ;
-	trips->writes += req->op == CSFTP_OP_WRITE;
-	trips->copies += req->op == CSFTP_OP_COPY_RANGE;
-	if (req->op != CSFTP_OP_READDIR) {
-		relay_pass(fs, req);
-		return;
-	}
-	job = relay_take(&trips->relay, req);
-	assert_non_null(job);
-	((struct listing *)job)->names = 0;
-	job->req.entry = some_names;
-	relay_ask(job, listed);
-}
-
-static void put(struct fs_caller *caller, const char *path, const char *text)
-{
-	assert_int_equal(fs_put(caller, path, text, strlen(text)), 0);
-}
-
-/* What is there: /file, /dir with 1,000 files, /small with 40. */
-static void fill(struct fs_caller *caller)
-{
-	char path[64];
-
-	put(caller, "/file", "text");
-	assert_int_equal(fs_mkdir(caller, "/dir"), 0);
-	assert_int_equal(fs_mkdir(caller, "/small"), 0);
-	for (unsigned i = 0; i < 1000; i++) {
-		(void)snprintf(path, sizeof(path), "/dir/%03u", i);
-		put(caller, path, "");
-	}
-	for (unsigned i = 0; i < 40; i++) {
-		(void)snprintf(path, sizeof(path), "/small/%02u", i);
-		put(caller, path, "a small file");
-	}
-}
-
-static uint64_t clock_of(void *arg)
-{
-	return ((const struct trips *)arg)->now_ms;
-}
-
-/* As SFTP version 3 has it, in whole seconds. */
-static struct csftp_time time_of(void *arg)
-{
-	return (struct csftp_time){.sec = (int64_t)(clock_of(arg) / 1000)};
-}
-
-static int setup(void **state)
-{
-	const struct layers_config layering = {
-		.root = "/",
-		.attr_timeout = 20,
-		.link_timeout = 20,
-		.dir_timeout = 20,
-	};
-	struct trips *trips = calloc(1, sizeof(*trips));
-	const struct csftp_memfs_config memory = {.clock = time_of,
-						  .arg = trips};
-	struct layers_config config = layering;
-	const char *tmp = getenv("TMPDIR");
-
-	assert_non_null(trips);
-	*state = trips;
-	assert_int_equal(csftp_memfs_new(&trips->memfs, &memory), CSFTP_OK);
-	trips->other.fs = trips->memfs;
-	fill(&trips->other);
-	later_init(&trips->later, trips->memfs);
-	relay_init(&trips->relay, &trips->later.fs, sizeof(struct listing),
-		   below);
-	trips->now_ms = 1000;
-	config.now_ms = clock_of;
-	config.arg = trips;
-	config.under = &trips->relay.fs;
-	assert_int_equal(layers_new(&trips->layers, &config), CSFTP_OK);
-	(void)snprintf(trips->point, sizeof(trips->point), "%s/trips-XXXXXX",
-		       tmp ? tmp : "/tmp");
-	return mkdtemp(trips->point) ? 0 : -1;
-}
-
-static void answer_all(struct trips *trips)
-{
-	while (later_run(&trips->later))
-		continue;
-}
-
-static int teardown(void **state)
-{
-	struct trips *trips = *state;
-
-	if (trips->f) {
-		fusefs_unmount(trips->f);
-		layers_quiet(trips->layers);
-		fusefs_close_files(trips->f);
-		answer_all(trips);
-		fusefs_free(trips->f);
-	}
-	layers_free(trips->layers);
-	answer_all(trips);
-	relay_release(&trips->relay);
-	fs_caller_release(&trips->other);
-	csftp_memfs_free(trips->memfs);
-	(void)umount2(trips->point, MNT_DETACH);
-	(void)rmdir(trips->point);
-	free(trips);
-	return 0;
-}
-
-/* The kernel remembers names for so many seconds. */
-static struct trips *ready_for(void **state, double timeout)
-{
-	char *argv[] = {(char[]){"test_trips"}, (char[]){"-osubtype=csftp"},
-			NULL};
-	struct trips *trips = *state;
-	const struct fusefs_config config = {
-		.fs = layers_fs(trips->layers),
-		.root = "/",
-		.entry_timeout = timeout,
-		.attr_timeout = timeout,
-		.uid = FUSEFS_ID_KEEP,
-		.gid = FUSEFS_ID_KEEP,
-	};
-
-	rig_need_fuse();
-	assert_int_equal(fusefs_new(&trips->f, &config, argv), CSFTP_OK);
-	assert_int_equal(fusefs_mount(trips->f, trips->point), CSFTP_OK);
-	return trips;
-}
-
-static struct trips *ready(void **state)
-{
-	return ready_for(state, 1000);
-}
-
-static pid_t start(struct trips *trips, void (*body)(void))
-{
-	pid_t pid;
-
-	(void)fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid > 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	close(fusefs_fd(trips->f));
-	if (chdir(trips->point) != 0)
-		_exit(2);
-	body();
-	_exit(0);
-}
-
-/* One round trip, or input of the kernel; true when the process has ended. */
-static bool serve_once(struct trips *trips, int pidfd)
-{
-	struct pollfd fds[2] = {
-		{.fd = fusefs_fd(trips->f), .events = POLLIN},
-		{.fd = pidfd, .events = POLLIN},
-	};
-	bool trip = trips->later.waiting > 0 && fusefs_callers(trips->f) > 0;
-
-	assert_true(poll(fds, 2, trip ? 0 : 10000) > 0 || trip);
-	if (fds[0].revents) {
-		fusefs_ready(trips->f);
-	} else if (trip) {
-		trips->trips++;
-		trips->now_ms += TRIP_MS;
-		for (size_t n = trips->later.waiting; n > 0; n--)
-			(void)later_run(&trips->later);
-	}
-	return fds[1].revents != 0;
-}
-
-/* The round trips that body waits for, in a process inside the mount. */
-static unsigned count(struct trips *trips, void (*body)(void))
-{
-	pid_t pid = start(trips, body);
-	int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	int status = -1;
-
-	assert_true(pidfd >= 0);
-	trips->trips = 0;
-	trips->reads = 0;
-	trips->writes = 0;
-	while (!serve_once(trips, pidfd))
-		continue;
-	close(pidfd);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	fusefs_ready(trips->f);
-	answer_all(trips);
-	return trips->trips;
-}
-
-/* So that the kernel knows what is there, and we do. */
-static void list_top(void)
-{
-	DIR *dir = opendir(".");
-
-	NEED(dir);
-	while (readdir(dir))
-		continue;
-	NEED(closedir(dir) == 0);
-}
+#include "tests/lib/trips.h"
 
 static void read_file(void)
 {
@@ -281,10 +17,10 @@ static void read_file(void)
 
 static void reading_a_file_takes_two(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, read_file), 2);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, read_file), 2);
 }
 
 static void read_changed(void)
@@ -302,20 +38,20 @@ static void read_files(void)
 /* One question is about all of them; at once there is none. */
 static void reading_files_again_takes_one(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
 	for (int i = 0; i < 3; i++) {
 		trips->now_ms += 5000;
-		count(trips, list_top);
-		count(trips, read_files);
+		trips_count(trips, trips_list_top);
+		trips_count(trips, read_files);
 	}
-	assert_int_equal(count(trips, read_files), 0);
+	assert_int_equal(trips_count(trips, read_files), 0);
 	trips->now_ms += 5000;
-	assert_int_equal(count(trips, read_files), 1);
+	assert_int_equal(trips_count(trips, read_files), 1);
 	assert_int_equal(trips->reads, 0);
-	put(&trips->other, "/file", "TEXT");
+	trips_put(&trips->other, "/file", "TEXT");
 	trips->now_ms += 5000;
-	assert_in_range(count(trips, read_changed), 1, 4);
+	assert_in_range(trips_count(trips, read_changed), 1, 4);
 }
 
 static void write_file(void)
@@ -329,10 +65,10 @@ static void write_file(void)
 
 static void making_a_file_takes_two(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, write_file), 2);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, write_file), 2);
 	assert_int_equal(trips->writes, 1);
 }
 
@@ -356,10 +92,10 @@ static void write_with_attributes(void)
 
 static void a_file_with_mode_and_times_takes_two(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, write_with_attributes), 2);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, write_with_attributes), 2);
 	assert_int_equal(fs_getattr(&trips->other, "/new"), 0);
 	assert_int_equal(trips->other.attr.mode & 07777, 0640);
 	assert_int_equal(trips->other.attr.mtime.sec, 1100000000);
@@ -388,10 +124,10 @@ static void make_dir_with_attributes(void)
 /* One to make it, one for its times, one for its mode; and two for the file. */
 static void a_directory_with_mode_and_times_takes_three(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, make_dir_with_attributes), 5);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, make_dir_with_attributes), 5);
 	assert_int_equal(fs_getattr(&trips->other, "/made"), 0);
 	assert_int_equal(trips->other.attr.mode & 07777, 0750);
 	assert_int_equal(trips->other.attr.mtime.sec, 1100000000);
@@ -411,10 +147,10 @@ static void write_at_length(void)
 /* A million bytes in pieces of 10 KiB are four WRITEs, and the first piece. */
 static void many_writes_travel_together(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, write_at_length), 2);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, write_at_length), 2);
 	assert_int_equal(trips->writes, 5);
 }
 
@@ -427,10 +163,10 @@ static void save_by_rename(void)
 /* Make, write and close, rename. */
 static void saving_by_rename_takes_three(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, save_by_rename), 3);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, save_by_rename), 3);
 }
 
 static void look_around(void)
@@ -442,28 +178,28 @@ static void look_around(void)
 	NEED(rig_fails(stat("none", &st), ENOENT));
 	NEED(rig_fails(stat("nothing/below", &st), ENOENT));
 	NEED(rig_fails(open("none", O_RDONLY), ENOENT));
-	list_top();
+	trips_list_top();
 }
 
 static void a_listed_directory_takes_none(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, look_around), 0);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, look_around), 0);
 }
 
 /* The first time says when it was changed, the second that this is long ago. */
 static void a_listing_whose_time_is_over_takes_one(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
 	for (int i = 0; i < 2; i++) {
-		count(trips, list_top);
+		trips_count(trips, trips_list_top);
 		trips->now_ms += 30000;
 	}
-	assert_int_equal(count(trips, list_top), 1);
-	assert_int_equal(count(trips, list_top), 0);
+	assert_int_equal(trips_count(trips, trips_list_top), 1);
+	assert_int_equal(trips_count(trips, trips_list_top), 0);
 }
 
 /* As git(1) does when there is nothing to write after all. */
@@ -479,10 +215,10 @@ static void lock_and_unlock(void)
 /* Nobody waits for the closing of what was not written to. */
 static void a_lock_takes_two(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, lock_and_unlock), 2);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, lock_and_unlock), 2);
 }
 
 static void list_long(void)
@@ -505,10 +241,10 @@ static void list_long(void)
 
 static void a_thousand_names_with_attributes_take_four(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_in_range(count(trips, list_long), 2, 4);
+	trips_count(trips, trips_list_top);
+	assert_in_range(trips_count(trips, list_long), 2, 4);
 }
 
 static void make_dir(void)
@@ -528,12 +264,12 @@ static void remove_file(void)
 
 static void a_change_of_names_takes_one(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_int_equal(count(trips, make_dir), 1);
-	assert_int_equal(count(trips, rename_file), 1);
-	assert_int_equal(count(trips, remove_file), 1);
+	trips_count(trips, trips_list_top);
+	assert_int_equal(trips_count(trips, make_dir), 1);
+	assert_int_equal(trips_count(trips, rename_file), 1);
+	assert_int_equal(trips_count(trips, remove_file), 1);
 }
 
 static void fill_made(void)
@@ -548,21 +284,21 @@ static void fill_made(void)
 
 static void what_we_made_needs_no_look(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	count(trips, make_dir);
-	assert_int_equal(count(trips, fill_made), 40);
+	trips_count(trips, trips_list_top);
+	trips_count(trips, make_dir);
+	assert_int_equal(trips_count(trips, fill_made), 40);
 }
 
 /* The directory changes all the time, which is no reason to ask about it. */
 static void directories_looked_up_again_take_none(void **state)
 {
-	struct trips *trips = ready_for(state, 0);
+	struct trips *trips = trips_ready_for(state, 0);
 
-	count(trips, list_top);
-	count(trips, make_dir);
-	assert_int_equal(count(trips, fill_made), 40);
+	trips_count(trips, trips_list_top);
+	trips_count(trips, make_dir);
+	assert_int_equal(trips_count(trips, fill_made), 40);
 }
 
 static void read_small(void)
@@ -584,10 +320,10 @@ static void read_small(void)
 /* One by one they are 80, and the listing. */
 static void small_files_in_their_order_are_there_before(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_in_range(count(trips, read_small), 5, 20);
+	trips_count(trips, trips_list_top);
+	assert_in_range(trips_count(trips, read_small), 5, 20);
 	assert_int_equal(trips->reads, 40);
 }
 
@@ -603,9 +339,9 @@ static void make_tree(struct trips *trips)
 		(void)snprintf(path, sizeof(path), "/tree/%02u", i - 1);
 		assert_int_equal(fs_mkdir(&trips->other, path), 0);
 		(void)snprintf(path, sizeof(path), "/tree/%02u/one", i - 1);
-		put(&trips->other, path, "1");
+		trips_put(&trips->other, path, "1");
 		(void)snprintf(path, sizeof(path), "/tree/%02u/two", i - 1);
-		put(&trips->other, path, "2");
+		trips_put(&trips->other, path, "2");
 	}
 }
 
@@ -638,11 +374,11 @@ static void walk_by_name(void)
 /* One by one they are two for each directory. */
 static void a_walk_by_name_finds_directories_listed(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
 	make_tree(trips);
-	count(trips, list_top);
-	assert_in_range(count(trips, walk_by_name), 4, 14);
+	trips_count(trips, trips_list_top);
+	assert_in_range(trips_count(trips, walk_by_name), 4, 14);
 }
 
 /* As rm(1) -r does, which looks first whether it is empty. */
@@ -676,11 +412,12 @@ static void remove_tree(void)
 /* Three for each directory and what is in it, and few for the listings. */
 static void removing_a_tree_takes_one_for_each_name(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
 	make_tree(trips);
-	count(trips, list_top);
-	assert_in_range(count(trips, remove_tree), 3 * DIRS + 1, 3 * DIRS + 9);
+	trips_count(trips, trips_list_top);
+	assert_in_range(trips_count(trips, remove_tree), 3 * DIRS + 1,
+			3 * DIRS + 9);
 }
 
 static void copy_within(void)
@@ -695,16 +432,17 @@ static void copy_within(void)
 
 static void a_copy_within_the_mount_moves_no_data(void **state)
 {
-	struct trips *trips = ready(state);
+	struct trips *trips = trips_ready(state);
 
-	count(trips, list_top);
-	assert_in_range(count(trips, copy_within), 2, 4);
+	trips_count(trips, trips_list_top);
+	assert_in_range(trips_count(trips, copy_within), 2, 4);
 	assert_int_equal(trips->reads, 0);
 	assert_int_equal(trips->writes, 0);
 	assert_int_equal(trips->copies, 1);
 }
 
-#define TRIPS_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TRIPS_TEST(name)                                                       \
+	cmocka_unit_test_setup_teardown(name, trips_set_up, trips_tear_down)
 
 int main(void)
 {
