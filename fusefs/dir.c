@@ -715,14 +715,33 @@ void fusefs_releasedir(fuse_req_t req, fuse_ino_t ino,
 	dir_free(dir_from(fi));
 }
 
-/* SFTP knows no fsync of a directory; its changes are made when answered. */
+/* Who answers nothing early has nothing to flush. */
+static void fsyncdir_finish(struct fuse_op *op)
+{
+	int err = op_err(op);
+
+	op_reply_err(op, err == EOPNOTSUPP ? 0 : err);
+	op_free(op);
+}
+
+/*
+ * SFTP knows no fsync of a directory.  Its changes are made when they are
+ * answered, but for files that are made behind.
+ */
 void fusefs_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync,
 		     struct fuse_file_info *fi)
 {
-	(void)ino;
+	struct fuse_op *op = op_on(req, ino, fsyncdir_finish);
+	struct csftp_req *ask;
+
 	(void)datasync;
 	(void)fi;
-	fuse_reply_err(req, 0);
+	if (!op || !op_path(op, NULL))
+		return;
+	ask = op_ask(op, CSFTP_OP_FLUSH);
+	ask->path = op->path;
+	op_submit(op, ask);
+	op_put(op);
 }
 
 void dir_close_all(struct fusefs *f)

@@ -253,6 +253,13 @@ static void lost(void *arg, const char *path, int err)
 		layers->config.lost(layers->config.arg, path, err);
 }
 
+static bool absent(void *arg, const char *path)
+{
+	const struct layers *layers = arg;
+
+	return cache_knows_absent(layers->cache, path);
+}
+
 /* On top: what is behind is of no layer's knowledge below. */
 static enum csftp_err add_writebehind(struct layers *layers)
 {
@@ -260,6 +267,7 @@ static enum csftp_err add_writebehind(struct layers *layers)
 		.under = prefetch_fs(layers->prefetch),
 		.now_ms = now_ms,
 		.lost = lost,
+		.absent = absent,
 		.trip_us = trip_us,
 		.arg = layers,
 		.durability = layers->config.durability,

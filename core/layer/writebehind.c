@@ -15,6 +15,9 @@
 /* Steps that there may be in any case, however little bytes_max is. */
 #define STEPS_LEAST 16U
 
+/* No back end gives such numbers; but if one does, they are not mixed up. */
+#define OWN_NUMBER ((csftp_fh)1 << 63)
+
 /*
  * Files and handles
  */
@@ -25,6 +28,80 @@ struct wb_handle *wb_handle_of(const struct writebehind *wb, csftp_fh fh)
 
 	HASH_FIND(hh, wb->handles, &fh, sizeof(fh), handle);
 	return handle;
+}
+
+/*
+ * The number is that of the file system below, so that most requests are passed
+ * on as they are; but for a file that is not open there yet, and for one that
+ * was given a number there which such a file has.
+ */
+bool wb_handle_add(struct writebehind *wb, struct wb_handle *handle, bool open)
+{
+	bool taken = !open;
+
+	handle->number = handle->fh;
+	while (taken || (wb->renumbered > 0 &&
+			 wb_handle_of(wb, handle->number) != NULL)) {
+		handle->number = OWN_NUMBER | ++wb->last_number;
+		handle->renumbered = true;
+		taken = wb_handle_of(wb, handle->number) != NULL;
+	}
+	HASH_ADD(hh, wb->handles, number, sizeof(handle->number), handle);
+	if (!handle->hh.tbl)
+		return false;
+	wb->renumbered += handle->renumbered;
+	return true;
+}
+
+void wb_handle_remove(struct writebehind *wb, struct wb_handle *handle)
+{
+	HASH_DELETE(hh, wb->handles, handle);
+	wb->renumbered -= handle->renumbered;
+}
+
+void wb_lower(const struct writebehind *wb, struct csftp_req *req)
+{
+	const struct wb_handle *handle;
+
+	if (req->path || wb->renumbered == 0)
+		return;
+	handle = wb_handle_of(wb, req->fh);
+	if (handle)
+		req->fh = handle->fh;
+	handle = req->op == CSFTP_OP_COPY_RANGE ? wb_handle_of(wb, req->fh2)
+						: NULL;
+	if (handle)
+		req->fh2 = handle->fh;
+}
+
+static void passed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	relay_answer((struct relay_job *)req, reply);
+}
+
+static bool is_renumbered(const struct writebehind *wb, csftp_fh fh)
+{
+	const struct wb_handle *handle = wb_handle_of(wb, fh);
+
+	return handle && handle->renumbered;
+}
+
+/* Below, as it is but for the number of a handle that has one of ours. */
+void wb_pass(struct writebehind *wb, struct csftp_req *up)
+{
+	struct relay_job *job;
+
+	if (wb->renumbered == 0 || up->path || up->op == CSFTP_OP_IDNAME ||
+	    (!is_renumbered(wb, up->fh) &&
+	     (up->op != CSFTP_OP_COPY_RANGE || !is_renumbered(wb, up->fh2)))) {
+		relay_pass(&wb->relay.fs, up);
+		return;
+	}
+	job = relay_take(&wb->relay, up);
+	if (!job)
+		return;
+	wb_lower(wb, &job->req);
+	relay_ask(job, passed);
 }
 
 struct wb_file *wb_file_at(const struct writebehind *wb, const char *path)
@@ -42,7 +119,7 @@ void wb_file_pin(struct wb_file *file)
 }
 
 /* It keeps its path, for messages. */
-static void forget_name(struct writebehind *wb, struct wb_file *file)
+void wb_file_forget(struct writebehind *wb, struct wb_file *file)
 {
 	if (file->named)
 		HASH_DELETE(hh, wb->files, file);
@@ -53,7 +130,7 @@ void wb_file_unpin(struct writebehind *wb, struct wb_file *file)
 {
 	if (--file->pins > 0)
 		return;
-	forget_name(wb, file);
+	wb_file_forget(wb, file);
 	free(file->path);
 	free(file);
 }
@@ -94,6 +171,8 @@ void wb_handle_unpin(struct writebehind *wb, struct wb_handle *handle)
 		return;
 	if (handle->file)
 		wb_file_unpin(wb, handle->file);
+	if (handle->spare)
+		wb_step_free(wb, handle->spare);
 	free(handle->dir);
 	free(handle);
 }
@@ -120,7 +199,7 @@ static void rename_file(struct writebehind *wb, struct wb_file *file,
 {
 	char *path = moved_path(file->path, from, to);
 
-	forget_name(wb, file);
+	wb_file_forget(wb, file);
 	if (!path)
 		return;
 	free(file->path);
@@ -137,7 +216,7 @@ static void forget_names(struct writebehind *wb, const char *top)
 		struct wb_file *next = file->hh.next;
 
 		if (relay_is_in(file->path, top))
-			forget_name(wb, file);
+			wb_file_forget(wb, file);
 		file = next;
 	}
 }
@@ -183,9 +262,19 @@ static void change_names(struct writebehind *wb, struct csftp_req *up)
 {
 	struct relay_job *job = relay_take(&wb->relay, up);
 
-	if (job)
-		relay_ask(job, up->op == CSFTP_OP_RENAME ? rename_done
-							 : unlink_done);
+	if (!job)
+		return;
+	if (up->op == CSFTP_OP_RENAME) {
+		wb_samples_forget(wb, up->path);
+		wb_samples_forget(wb, up->path2);
+	}
+	relay_ask(job, up->op == CSFTP_OP_RENAME ? rename_done : unlink_done);
+}
+
+static void remove_dir(struct writebehind *wb, struct csftp_req *up)
+{
+	wb_samples_forget(wb, up->path);
+	wb_pass(wb, up);
 }
 
 /*
@@ -198,27 +287,29 @@ static void open_done(struct csftp_req *req, const struct csftp_reply *reply)
 	struct writebehind *wb = (struct writebehind *)job->job.relay;
 	struct wb_handle *handle = job->handle;
 	struct wb_file *file = handle->file;
+	struct csftp_reply out = *reply;
 
 	handle->fh = reply->fh;
-	if (!reply->err)
-		HASH_ADD(hh, wb->handles, fh, sizeof(handle->fh), handle);
 	/* Without memory to find it by, it is served as it is. */
-	if (reply->err || !handle->hh.tbl) {
+	if (reply->err || !wb_handle_add(wb, handle, true)) {
 		wb_handle_unpin(wb, handle);
-	} else if (file) {
-		if (handle->flags & CSFTP_OPEN_CREAT)
+	} else {
+		out.fh = handle->number;
+		if (file && (handle->flags & CSFTP_OPEN_CREAT))
 			file->creator = handle;
-		if (handle->flags & CSFTP_OPEN_TRUNC) {
+		/* Where there was no file, there was nothing to cut off. */
+		if (file && (handle->flags & CSFTP_OPEN_TRUNC) &&
+		    !handle->fresh) {
 			file->floor = 0;
 			file->known = false;
 			file->changes++;
 		}
 	}
-	relay_answer(&job->job, reply);
+	relay_answer(&job->job, &out);
 }
 
-static struct wb_handle *handle_new(struct writebehind *wb,
-				    const struct csftp_req *up)
+struct wb_handle *wb_handle_new(struct writebehind *wb,
+				const struct csftp_req *up)
 {
 	struct wb_handle *handle = calloc(1, sizeof(*handle));
 	bool ok = false;
@@ -247,13 +338,21 @@ static struct wb_handle *handle_new(struct writebehind *wb,
 
 static void open_it(struct writebehind *wb, struct csftp_req *up)
 {
-	struct wb_handle *handle = handle_new(wb, up);
+	bool file = up->op == CSFTP_OP_OPEN;
+	struct wb_handle *handle;
 	struct wb_job *job;
+	bool fresh;
 
+	if (file && wb_open_early(wb, up))
+		return;
+	fresh = file && wb_is_fresh(wb, up);
+	handle = wb_handle_new(wb, up);
 	if (!handle) {
 		csftp_reply_err(up, ENOMEM);
 		return;
 	}
+	handle->fresh = fresh;
+	handle->mode = fresh ? up->attr->mode & 07777U : 0;
 	job = (struct wb_job *)relay_take(&wb->relay, up);
 	if (!job) {
 		wb_handle_unpin(wb, handle);
@@ -285,6 +384,35 @@ static int take_err(struct wb_handle *handle)
 	return err;
 }
 
+static void close_below(struct writebehind *wb, const struct wb_handle *handle,
+			struct csftp_req *up)
+{
+	struct relay_job *job;
+
+	if (!handle->renumbered) {
+		wb_pass(wb, up);
+		return;
+	}
+	job = relay_take(&wb->relay, up);
+	if (!job)
+		return;
+	job->req.fh = handle->fh;
+	relay_ask(job, passed);
+}
+
+/*
+ * Who has not written to a file does not ask how closing it went.  That it
+ * could not be made at all is to be known all the same.
+ */
+static int last_err(struct writebehind *wb, struct wb_handle *handle)
+{
+	int err = take_err(handle);
+
+	if (err && handle->dead && !handle->wrote_data && wb->config.lost)
+		wb->config.lost(wb->config.arg, handle->file->path, err);
+	return err;
+}
+
 /* The handle is gone for who had it; it ends with its last step. */
 static void close_it(struct writebehind *wb, struct csftp_req *up)
 {
@@ -293,26 +421,26 @@ static void close_it(struct writebehind *wb, struct csftp_req *up)
 	int err;
 
 	if (!handle) {
-		relay_pass(&wb->relay.fs, up);
+		wb_pass(wb, up);
 		return;
 	}
-	HASH_DELETE(hh, wb->handles, handle);
+	wb_handle_remove(wb, handle);
 	if (handle->file && handle->file->creator == handle) {
 		handle->file->creator = NULL;
 		handle->file->known =
 			handle->file->first != NULL && handle->file->known;
 	}
 	if (!(handle->flags & CSFTP_OPEN_WRITE) || handle->dir) {
+		close_below(wb, handle, up);
 		wb_handle_unpin(wb, handle);
-		relay_pass(&wb->relay.fs, up);
 		return;
 	}
 	if (wb->config.durability == WRITEBEHIND_FSYNC && handle->wrote)
 		(void)step_for(wb, handle, CSFTP_OP_FSYNC, NULL);
-	err = async ? take_err(handle) : 0;
+	err = async ? last_err(wb, handle) : 0;
 	if (!step_for(wb, handle, CSFTP_OP_CLOSE, async ? NULL : up)) {
+		close_below(wb, handle, up);
 		wb_handle_unpin(wb, handle);
-		relay_pass(&wb->relay.fs, up);
 		return;
 	}
 	wb_handle_unpin(wb, handle);
@@ -333,7 +461,7 @@ static void write_it(struct writebehind *wb, struct csftp_req *up)
 	int err = 0;
 
 	if (!handle || !(handle->flags & CSFTP_OPEN_WRITE) || up->len == 0) {
-		relay_pass(&wb->relay.fs, up);
+		wb_pass(wb, up);
 		return;
 	}
 	if (up->off > INT64_MAX)
@@ -347,6 +475,7 @@ static void write_it(struct writebehind *wb, struct csftp_req *up)
 		return;
 	}
 	handle->wrote = true;
+	handle->wrote_data = true;
 	wb_wrote(wb, handle->file, up->off, up->len);
 	if (!wb_take_payload(wb, handle, up) ||
 	    (sync && !step_for(wb, handle, CSFTP_OP_FLUSH, up)))
@@ -361,11 +490,16 @@ static void fsync_it(struct writebehind *wb, struct csftp_req *up)
 	struct wb_handle *handle = wb_handle_of(wb, up->fh);
 	bool flush = up->op == CSFTP_OP_FLUSH;
 
+	/* It had to wait for the names, and only for these. */
+	if (up->path) {
+		csftp_reply_err(up, 0);
+		return;
+	}
 	if (!handle || !(handle->flags & CSFTP_OPEN_WRITE)) {
 		if (flush)
 			csftp_reply_err(up, handle ? 0 : EBADF);
 		else
-			relay_pass(&wb->relay.fs, up);
+			wb_pass(wb, up);
 		return;
 	}
 	if (flush && wb->config.durability == WRITEBEHIND_ASYNC) {
@@ -380,6 +514,18 @@ static void fsync_it(struct writebehind *wb, struct csftp_req *up)
 	wb_pump(wb);
 }
 
+/* Of a directory that others can make files in from now on, or nobody. */
+static void forget_samples(struct writebehind *wb, const struct csftp_req *up)
+{
+	const struct wb_handle *handle =
+		up->path ? NULL : wb_handle_of(wb, up->fh);
+
+	if (up->path)
+		wb_samples_forget(wb, up->path);
+	else if (handle && handle->dir)
+		wb_samples_forget(wb, handle->dir);
+}
+
 /* What it sets is not to be taken for known any more. */
 static void setattr_it(struct writebehind *wb, struct csftp_req *up)
 {
@@ -390,8 +536,10 @@ static void setattr_it(struct writebehind *wb, struct csftp_req *up)
 		file->changes++;
 		if (up->attr->mask & CSFTP_ATTR_SIZE)
 			file->floor = 0;
+	} else if (up->attr->mask & ~WB_TIMES) {
+		forget_samples(wb, up);
 	}
-	relay_pass(&wb->relay.fs, up);
+	wb_pass(wb, up);
 }
 
 static void copy_it(struct writebehind *wb, struct csftp_req *up)
@@ -400,10 +548,33 @@ static void copy_it(struct writebehind *wb, struct csftp_req *up)
 
 	if (to && to->file) {
 		to->wrote = true;
+		to->wrote_data = true;
 		to->file->known = false;
 		to->file->changes++;
 	}
-	relay_pass(&wb->relay.fs, up);
+	wb_pass(wb, up);
+}
+
+/*
+ * True: it is about a file that could not be made, and was told so.  Not
+ * everybody who asks for attributes passes an error of that on.
+ */
+static bool is_dead(struct writebehind *wb, struct csftp_req *up)
+{
+	struct wb_handle *handle;
+
+	if (wb->renumbered == 0 || up->path || up->op == CSFTP_OP_CLOSE ||
+	    up->op == CSFTP_OP_FLUSH)
+		return false;
+	handle = wb_handle_of(wb, up->fh);
+	if (up->op == CSFTP_OP_COPY_RANGE && (!handle || !handle->dead))
+		handle = wb_handle_of(wb, up->fh2);
+	if (!handle || !handle->dead)
+		return false;
+	if (up->op != CSFTP_OP_GETATTR && up->op != CSFTP_OP_STATFS)
+		handle->err = 0;
+	csftp_reply_err(up, handle->dead);
+	return true;
 }
 
 void wb_dispatch(struct writebehind *wb, struct csftp_req *up)
@@ -421,12 +592,16 @@ void wb_dispatch(struct writebehind *wb, struct csftp_req *up)
 		[CSFTP_OP_COPY_RANGE] = copy_it,
 		[CSFTP_OP_UNLINK] = change_names,
 		[CSFTP_OP_RENAME] = change_names,
+		[CSFTP_OP_RMDIR] = remove_dir,
+		[CSFTP_OP_MKDIR] = wb_make_dir,
 	};
 
+	if (is_dead(wb, up))
+		return;
 	if (act[up->op])
 		act[up->op](wb, up);
 	else
-		relay_pass(&wb->relay.fs, up);
+		wb_pass(wb, up);
 }
 
 static void op_ordered(struct csftp_fs *fs, struct csftp_req *up)
@@ -482,12 +657,20 @@ static void set_ops(struct writebehind *wb)
 		CSFTP_OP_CLOSE,	 CSFTP_OP_FSYNC,      CSFTP_OP_FLUSH,
 		CSFTP_OP_LINK,	 CSFTP_OP_COPY_RANGE, CSFTP_OP_UNLINK,
 		CSFTP_OP_RENAME, CSFTP_OP_OPENDIR,    CSFTP_OP_GETATTR};
+	/* Those that a file can be in the way of that is being made. */
+	static const enum csftp_op by_name[] = {
+		CSFTP_OP_MKDIR,	   CSFTP_OP_RMDIR,    CSFTP_OP_SYMLINK,
+		CSFTP_OP_READLINK, CSFTP_OP_REALPATH, CSFTP_OP_STATFS};
 	struct csftp_fs_ops *ops = &wb->relay.ops;
 
 	wb->cancel = ops->cancel;
 	ops->cancel = cancel;
 	for (size_t i = 0; i < sizeof(ordered) / sizeof(*ordered); i++)
 		ops->op[ordered[i]] = op_ordered;
+	for (size_t i = 0; wb->config.durability == WRITEBEHIND_ASYNC &&
+			   i < sizeof(by_name) / sizeof(*by_name);
+	     i++)
+		ops->op[by_name[i]] = op_ordered;
 	ops->op[CSFTP_OP_SETATTR] = op_setattr;
 	ops->op[CSFTP_OP_READDIR] = wb_readdir;
 }
@@ -537,9 +720,10 @@ void writebehind_free(struct writebehind *wb)
 	while (wb->handles) {
 		struct wb_handle *handle = wb->handles;
 
-		HASH_DELETE(hh, wb->handles, handle);
+		wb_handle_remove(wb, handle);
 		wb_handle_unpin(wb, handle);
 	}
+	wb_samples_release(wb);
 	wb_steps_release(wb);
 	relay_release(&wb->relay);
 	free(wb);

@@ -2,6 +2,7 @@
 #ifndef CSFTP_CORE_LAYER_WRITEBEHIND_H
 #define CSFTP_CORE_LAYER_WRITEBEHIND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "csftp/err.h"
@@ -31,6 +32,16 @@
  * nothing is not sent.  Names are compared byte by byte: a second name of a
  * file, be it through a link, is another file to the layer.
  *
+ * With WRITEBEHIND_ASYNC an OPEN that makes a file is answered before it is
+ * done, too.  For that it must be known that there is no such file, and that it
+ * can be made: another one was, in the same directory within 20 seconds, or
+ * beside that directory if we made it.  That one also tells what the file will
+ * have.  What is asked of the file travels behind its OPEN; what is asked about
+ * its name or its directory waits for that.  If the OPEN fails, so does each
+ * request with the handle; who had closed it, or never wrote to it, lost it.
+ * EXCL does not exclude another machine then, which has EEXIST told late.  No
+ * more than 256 files are made so at a time.
+ *
  * Who asks the server for other things should not wait for more than twice the
  * way: so no more is under way below than way.h says, and where the way is
  * shorter than a WRITE takes, they are shorter while somebody asks.
@@ -54,6 +65,11 @@ struct writebehind_config {
 	uint64_t (*now_ms)(void *arg);
 	/* An error that nobody can be told of any more; may be NULL. */
 	void (*lost)(void *arg, const char *path, int err);
+	/*
+	 * ASYNC: whether it is known that the directory of that path is there,
+	 * and has no such name.  NULL: it never is.
+	 */
+	bool (*absent)(void *arg, const char *path);
 	/*
 	 * The way to the server and back in microseconds, if the answer to a
 	 * question would stand behind WRITEs; 0: it would not, or that is not

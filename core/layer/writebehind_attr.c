@@ -89,9 +89,12 @@ static void learn(struct wb_job *job, const struct csftp_attr *attr)
 		return;
 	file->known = true;
 	file->exact = true;
+	file->guessed = false;
 	file->attr = *attr;
 	file->made_sec = attr->mtime.sec;
 	file->made_ms = wb_now(wb);
+	if (file->creator->fresh && file->changes == 0)
+		wb_sample_learn(wb, file, attr);
 }
 
 static void getattr_done(struct csftp_req *req, const struct csftp_reply *reply)
@@ -127,7 +130,7 @@ void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 	struct wb_job *job;
 
 	if (!file) {
-		relay_pass(&wb->relay.fs, up);
+		wb_pass(wb, up);
 		return;
 	}
 	if (file->known && (file->first || is_as_made(wb, file))) {
@@ -143,6 +146,7 @@ void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 	job->settled = !file->first;
 	job->end = file->end;
 	job->set = file->set;
+	wb_lower(wb, &job->job.req);
 	relay_ask(&job->job, getattr_done);
 }
 
@@ -168,6 +172,9 @@ static bool changes_nothing(const struct wb_file *file,
 	const struct csftp_attr *is = &file->attr;
 
 	if (!file->known || (set->mask & ~is->mask))
+		return false;
+	/* Owners are sure enough: they are all of one user's files there. */
+	if (file->guessed && (set->mask & ~(CSFTP_ATTR_UID | CSFTP_ATTR_GID)))
 		return false;
 	return same_owner(is, set) && !(set->mask & CSFTP_ATTR_SIZE) &&
 	       (!(set->mask & CSFTP_ATTR_MODE) ||
@@ -308,7 +315,8 @@ void wb_readdir(struct csftp_fs *fs, struct csftp_req *up)
 	struct wb_handle *handle = wb_handle_of(wb, up->fh);
 	struct wb_job *job;
 
-	if (wb->files_busy == 0 || !handle || !handle->dir) {
+	if (!handle || !handle->dir ||
+	    (wb->files_busy == 0 && !handle->renumbered)) {
 		relay_pass(fs, up);
 		return;
 	}
@@ -318,5 +326,6 @@ void wb_readdir(struct csftp_fs *fs, struct csftp_req *up)
 	job->handle = handle;
 	handle->pins++;
 	job->job.req.entry = name_entry;
+	wb_lower(wb, &job->job.req);
 	relay_ask(&job->job, readdir_done);
 }

@@ -13,14 +13,16 @@ static bool is_busy(const struct wb_file *file)
 
 /*
  * Whether something about it could come too late behind a change of its name.
- * What was sent is done before that, but for a WRITE, which can be overtaken.
+ * What was sent is done before that, but for a WRITE, which can be overtaken,
+ * and an OPEN, which is not about a handle.
  */
 static bool has_unwritten(const struct wb_file *file)
 {
 	const struct wb_step *step = file ? file->first : NULL;
 
 	while (step && step->state != WB_QUEUED &&
-	       (step->state == WB_DONE || step->req.op != CSFTP_OP_WRITE))
+	       (step->state == WB_DONE || (step->req.op != CSFTP_OP_WRITE &&
+					   step->req.op != CSFTP_OP_OPEN)))
 		step = step->next;
 	return step != NULL;
 }
@@ -76,6 +78,8 @@ static bool copies_what_is_busy(const struct writebehind *wb,
 static bool must_wait(const struct writebehind *wb, const struct csftp_req *up,
 		      const struct wb_file *file)
 {
+	if (wb->opening > 0 && wb_asks_for_opening(wb, up))
+		return true;
 	if (up->op == CSFTP_OP_WRITE)
 		return writes(wb, up) && !wb_has_room(wb, up->len);
 	if (up->op == CSFTP_OP_READ)

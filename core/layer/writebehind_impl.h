@@ -14,6 +14,9 @@
 /* Requests of the layer's own that are under way below at a time. */
 #define WB_FLYING_MAX 256U
 
+/* Files whose OPENs were answered and are not done, at a time. */
+#define WB_OPENING_MAX 256U
+
 /* In a SETATTR, what can travel behind writes. */
 #define WB_TIMES                                                               \
 	(CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME | CSFTP_ATTR_ATIME_NOW |          \
@@ -43,7 +46,8 @@ struct wb_step {
 	uint32_t part_count;
 	struct csftp_buf *bufs[CSFTP_PARTS_MAX]; /* NULL: it is in room */
 	struct csftp_slice parts[CSFTP_PARTS_MAX];
-	struct csftp_attr attr; /* SETATTR */
+	struct csftp_attr attr; /* SETATTR, OPEN */
+	char *path;		/* OPEN */
 	uint8_t *room;		/* for one WRITE; NULL until it is needed */
 };
 
@@ -70,7 +74,9 @@ struct wb_file {
 	struct csftp_attr set; /* by SETATTRs that are not done */
 	/* What it has when all is done; only where its making was seen. */
 	bool known;
-	bool exact; /* nothing has changed since it was asked for */
+	bool exact;   /* nothing has changed since it was asked for */
+	bool guessed; /* ... by what others in its directory had */
+	bool opening; /* an OPEN that makes it was answered, and is not done */
 	struct csftp_attr attr;
 	int64_t made_sec; /* of the server, at made_ms */
 	uint64_t made_ms;
@@ -79,13 +85,30 @@ struct wb_file {
 /* An open file or directory. */
 struct wb_handle {
 	UT_hash_handle hh;
-	csftp_fh fh;
-	struct wb_file *file; /* NULL: a directory */
-	char *dir;	      /* its path */
+	csftp_fh number;       /* that it is found by; mostly fh */
+	csftp_fh fh;	       /* of the file system below, once it is open */
+	struct wb_file *file;  /* NULL: a directory */
+	char *dir;	       /* its path */
+	struct wb_step *spare; /* for a CLOSE that there must be room for */
 	uint32_t flags;
 	uint32_t pins;
-	int err; /* nobody was told yet */
-	bool wrote;
+	uint32_t mode;	 /* that its file was to be made with, where fresh */
+	int err;	 /* nobody was told yet */
+	int dead;	 /* what the OPEN failed with that was answered early */
+	bool wrote;	 /* whatever could fail */
+	bool wrote_data; /* ... so that who closes it looks what became of it */
+	bool fresh;	 /* there was no such file, and nobody is to own it */
+	bool renumbered;
+};
+
+/* What a file had that was made in a directory: see writebehind_early.c. */
+struct wb_sample {
+	UT_hash_handle hh;
+	char *dir;
+	uint32_t mode;		/* that was asked for */
+	struct csftp_attr attr; /* that it got; nothing: it is not known */
+	uint64_t ms;
+	bool made; /* the directory, by us, and it is as we made it */
 };
 
 /* A request that is passed on, with an eye on its answer. */
@@ -106,6 +129,10 @@ struct writebehind {
 		       struct csftp_req *req); /* relay's */
 	struct wb_file *files;		       /* by path */
 	struct wb_handle *handles;
+	struct wb_sample *samples; /* by directory, the oldest first */
+	uint64_t last_number;
+	uint32_t renumbered;  /* of the handles */
+	uint32_t opening;     /* files */
 	struct wb_file *ring; /* the one whose turn it is */
 	struct wb_file *ring_last;
 	struct csftp_req *held; /* requests that wait, in order */
@@ -148,6 +175,18 @@ static inline uint64_t wb_now(const struct writebehind *wb)
 /* Files and handles (writebehind.c) */
 struct wb_handle *wb_handle_of(const struct writebehind *wb, csftp_fh fh);
 struct wb_file *wb_file_at(const struct writebehind *wb, const char *path);
+/* It is found by its name no more. */
+void wb_file_forget(struct writebehind *wb, struct wb_file *file);
+/* One for an OPEN or OPENDIR, without a number; NULL: no memory. */
+struct wb_handle *wb_handle_new(struct writebehind *wb,
+				const struct csftp_req *up);
+/* It is found by a number that no other has; false: no memory. */
+bool wb_handle_add(struct writebehind *wb, struct wb_handle *handle, bool open);
+void wb_handle_remove(struct writebehind *wb, struct wb_handle *handle);
+/* Below, as it is but for the number of a handle that has one of ours. */
+void wb_pass(struct writebehind *wb, struct csftp_req *up);
+/* Puts the handles of the file system below in place of our numbers. */
+void wb_lower(const struct writebehind *wb, struct csftp_req *req);
 void wb_file_pin(struct wb_file *file);
 void wb_file_unpin(struct writebehind *wb, struct wb_file *file);
 void wb_handle_unpin(struct writebehind *wb, struct wb_handle *handle);
@@ -156,6 +195,9 @@ void wb_handle_unpin(struct writebehind *wb, struct wb_handle *handle);
 void wb_dispatch(struct writebehind *wb, struct csftp_req *up);
 
 /* Steps (writebehind_step.c) */
+/* One of no file; NULL: no memory. */
+struct wb_step *wb_step_new(struct writebehind *wb);
+void wb_step_free(struct writebehind *wb, struct wb_step *step);
 /* A step at the end of the handle's file; NULL: no memory. */
 struct wb_step *wb_step_add(struct writebehind *wb, struct wb_handle *handle,
 			    enum csftp_op op);
@@ -183,6 +225,24 @@ void wb_getattr(struct writebehind *wb, struct csftp_req *up);
 /* True: it was answered, as it travels behind the writes. */
 bool wb_setattr_behind(struct writebehind *wb, struct csftp_req *up);
 void wb_readdir(struct csftp_fs *fs, struct csftp_req *up);
+/* Files that are there before they are made (writebehind_early.c) */
+/* True: it was answered, and its file is being made. */
+bool wb_open_early(struct writebehind *wb, struct csftp_req *up);
+/* Its OPEN is done, or has failed. */
+void wb_opened(struct writebehind *wb, struct wb_step *step,
+	       const struct csftp_reply *reply);
+/* Whether a request by path is about one that is being made. */
+bool wb_asks_for_opening(const struct writebehind *wb,
+			 const struct csftp_req *up);
+/* Whether such an OPEN shows what others in its directory will be like. */
+bool wb_is_fresh(const struct writebehind *wb, const struct csftp_req *up);
+void wb_sample_learn(struct writebehind *wb, const struct wb_file *file,
+		     const struct csftp_attr *attr);
+void wb_samples_forget(struct writebehind *wb, const char *top);
+void wb_samples_release(struct writebehind *wb);
+/* MKDIR: what is made there will be like what is made beside it. */
+void wb_make_dir(struct writebehind *wb, struct csftp_req *up);
+
 /* The file that a request with a path or a handle is about, or NULL. */
 struct wb_file *wb_file_about(const struct writebehind *wb,
 			      const struct csftp_req *up);

@@ -61,7 +61,7 @@ static struct wb_file *ring_take(struct writebehind *wb)
 	return file;
 }
 
-static struct wb_step *step_new(struct writebehind *wb)
+struct wb_step *wb_step_new(struct writebehind *wb)
 {
 	struct wb_step *step = wb->free;
 	uint8_t *room;
@@ -74,17 +74,25 @@ static struct wb_step *step_new(struct writebehind *wb)
 	return step;
 }
 
+void wb_step_free(struct writebehind *wb, struct wb_step *step)
+{
+	step->next = wb->free;
+	wb->free = step;
+}
+
 struct wb_step *wb_step_add(struct writebehind *wb, struct wb_handle *handle,
 			    enum csftp_op op)
 {
 	struct wb_file *file = handle->file;
-	struct wb_step *step = step_new(wb);
+	bool spare = op == CSFTP_OP_CLOSE && handle->spare;
+	struct wb_step *step = spare ? handle->spare : wb_step_new(wb);
 
 	if (!step)
 		return NULL;
+	if (spare)
+		handle->spare = NULL;
 	step->wb = wb;
 	step->req.op = op;
-	step->req.fh = handle->fh;
 	step->handle = handle;
 	handle->pins++;
 	if (file->last)
@@ -412,8 +420,7 @@ static void step_finish(struct writebehind *wb, struct wb_step *step)
 	}
 	if (ends && !asked && err && wb->config.lost)
 		wb->config.lost(wb->config.arg, handle->file->path, err);
-	step->next = wb->free;
-	wb->free = step;
+	wb_step_free(wb, step);
 	wb_handle_unpin(wb, handle);
 	if (asked)
 		csftp_reply_err(asked, err);
@@ -469,6 +476,8 @@ static void step_done(struct csftp_req *req, const struct csftp_reply *reply)
 	file->flying--;
 	if (--wb->flying == 0)
 		wb->idle_ms = wb_now(wb);
+	if (req->op == CSFTP_OP_OPEN)
+		wb_opened(wb, step, reply);
 	/* An FSYNC of our own goes as far as the server can. */
 	if (req->op == CSFTP_OP_FSYNC && !step->asked &&
 	    step->err == EOPNOTSUPP)
@@ -505,6 +514,10 @@ static bool may_go(struct writebehind *wb, const struct wb_step *step)
 {
 	uint64_t window;
 
+	if (step->handle->file->opening)
+		return step->req.op == CSFTP_OP_OPEN;
+	if (step->handle->dead)
+		return true;
 	if (wants_company(wb, step))
 		return false;
 	if (step->req.op != CSFTP_OP_WRITE)
@@ -536,12 +549,25 @@ static void say_write(struct writebehind *wb, struct wb_step *step)
 	wb->counts.writes++;
 }
 
+/* Its file could not be made: somebody is told of that, and once. */
+static void step_drop(struct writebehind *wb, struct wb_step *step)
+{
+	if (step->req.op == CSFTP_OP_WRITE) {
+		wb->counts.bytes -= step->len;
+		payload_drop(step);
+	}
+	step->err = step->asked ? step->handle->dead : 0;
+}
+
 static void step_send(struct writebehind *wb, struct wb_step *step)
 {
 	struct wb_file *file = step->handle->file;
+	bool dead = step->handle->dead != 0;
 
 	file->unsent = step->next;
-	if (step->req.op == CSFTP_OP_FLUSH) {
+	if (dead)
+		step_drop(wb, step);
+	if (dead || step->req.op == CSFTP_OP_FLUSH) {
 		step->state = WB_DONE;
 		retire(wb, file);
 		wb_release(wb);
@@ -551,7 +577,8 @@ static void step_send(struct writebehind *wb, struct wb_step *step)
 		say_write(wb, step);
 	step->state = WB_FLYING;
 	step->req.done = step_done;
-	step->req.attr = step->req.op == CSFTP_OP_SETATTR ? &step->attr : NULL;
+	step->req.fh = step->handle->fh;
+	step->req.attr = step->attr.mask ? &step->attr : NULL;
 	wb->flying++;
 	file->flying++;
 	csftp_submit(wb->relay.under, &step->req);

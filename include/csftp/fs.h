@@ -79,7 +79,7 @@ enum csftp_op {
 	CSFTP_OP_COPY_RANGE, /* fh, off, len, fh2 (to), off2: count */
 	CSFTP_OP_HOMEDIR,    /* path (a user's name): text */
 	CSFTP_OP_IDNAME,     /* flags(CSFTP_ID_*), off (the id): text */
-	CSFTP_OP_FLUSH,	     /* fh */
+	CSFTP_OP_FLUSH,	     /* path | fh */
 	CSFTP_OP_COUNT
 };
 
@@ -100,7 +100,8 @@ enum csftp_op {
  *               done, but not one with SYNC.
  *   FLUSH       what was answered before it was done is done by now; err is
  *               what it could not do, if nobody was told yet.  Who answers
- *               nothing early has no such operation (EOPNOTSUPP).
+ *               nothing early has no such operation (EOPNOTSUPP).  By path it
+ *               is about a directory: the names that were made there are there.
  *   CLOSE       the handle is gone whatever err says; err is what a write
  *               behind could not do.  FORCED: whoever opened it has not come to
  *               an end with it, so what was written may be a part of a whole.

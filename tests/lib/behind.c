@@ -46,6 +46,7 @@ static void failed(struct csftp_req *req, const struct csftp_reply *reply)
 	const struct behind *world = (struct behind *)job->relay;
 	int err = job->asked->op == CSFTP_OP_WRITE   ? world->write_err
 		  : job->asked->op == CSFTP_OP_CLOSE ? world->close_err
+		  : job->asked->op == CSFTP_OP_OPEN  ? world->open_err
 						     : world->setattr_err;
 
 	(void)reply;
@@ -61,6 +62,47 @@ static void fail_it(struct behind *world, struct csftp_req *req)
 	if (req->op != CSFTP_OP_CLOSE)
 		job->req.op = CSFTP_OP_FSYNC;
 	relay_ask(job, failed);
+}
+
+/* A file system that gives a number which was asked for by the test. */
+static void opened_oddly(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct relay_job *job = (struct relay_job *)req;
+	struct behind *world = (struct behind *)job->relay;
+	struct csftp_reply out = *reply;
+
+	assert_int_equal(reply->err, 0);
+	assert_in_range(world->odd_count, 0, 3);
+	world->odd[world->odd_count].shown = world->next_fh;
+	world->odd[world->odd_count++].is = reply->fh;
+	out.fh = world->next_fh;
+	world->next_fh = 0;
+	relay_answer(job, &out);
+}
+
+static void answered_oddly(struct csftp_req *req,
+			   const struct csftp_reply *reply)
+{
+	relay_answer((struct relay_job *)req, reply);
+}
+
+/* True: it has been asked for by its own number. */
+static bool ask_oddly(struct behind *world, struct csftp_req *req)
+{
+	struct relay_job *job;
+	unsigned at = world->odd_count;
+
+	while (at > 0 && (req->path || world->odd[at - 1].shown != req->fh))
+		at--;
+	if (at == 0 && (!world->next_fh || (req->op != CSFTP_OP_OPEN &&
+					    req->op != CSFTP_OP_OPENDIR)))
+		return false;
+	job = relay_take(&world->tap, req);
+	assert_non_null(job);
+	if (at > 0)
+		job->req.fh = world->odd[at - 1].is;
+	relay_ask(job, at > 0 ? answered_oddly : opened_oddly);
+	return true;
 }
 
 static void tell(struct csftp_fs *fs, struct csftp_req *req)
@@ -81,11 +123,12 @@ static void tell(struct csftp_fs *fs, struct csftp_req *req)
 		world->longest = req->len;
 	if ((write && world->fail_write > 0 && --world->fail_write == 0) ||
 	    (req->op == CSFTP_OP_CLOSE && world->close_err) ||
+	    (req->op == CSFTP_OP_OPEN && world->open_err) ||
 	    (req->op == CSFTP_OP_SETATTR && world->setattr_err))
 		fail_it(world, req);
 	else if (req->parts)
 		join_it(world, req);
-	else
+	else if (!ask_oddly(world, req))
 		relay_pass(fs, req);
 }
 
@@ -96,6 +139,14 @@ static void note_lost(void *arg, const char *path, int err)
 	assert_true(strlen(path) > 0);
 	world->lost++;
 	world->lost_err = err;
+}
+
+static bool absent(void *arg, const char *path)
+{
+	const struct behind *world = arg;
+
+	(void)path;
+	return !world->all_there;
 }
 
 static uint64_t now(void *arg)
@@ -125,6 +176,7 @@ int behind_set_up(void **state)
 		.under = &world->tap.fs,
 		.now_ms = now,
 		.lost = note_lost,
+		.absent = absent,
 		.trip_us = trip_us,
 		.arg = world,
 	};
@@ -140,6 +192,21 @@ struct behind *behind_ready(void **state)
 	assert_int_equal(writebehind_new(&world->wb, &world->config), CSFTP_OK);
 	world->c = &world->far.caller;
 	world->c->fs = writebehind_fs(world->wb);
+	return world;
+}
+
+struct behind *behind_ready_early(void **state)
+{
+	struct behind *world = *state;
+	csftp_fh fh;
+
+	world->config.durability = WRITEBEHIND_ASYNC;
+	behind_ready(state);
+	assert_int_equal(fs_mkdir(&world->far.other, "/d"), 0);
+	fh = behind_open(world, "/d/first", BEHIND_NEW);
+	assert_int_equal(fs_lgetattr(world->c, "/d/first"), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	behind_begin(world);
 	return world;
 }
 
@@ -206,6 +273,7 @@ static void answered(struct csftp_req *req, const struct csftp_reply *reply)
 
 	ask->answers++;
 	ask->err = reply->err;
+	ask->fh = reply->fh;
 	if (reply->attr)
 		ask->attr = *reply->attr;
 }

@@ -24,6 +24,14 @@ struct behind {
 	int write_err;	     /* ... so */
 	int close_err;
 	int setattr_err;
+	int open_err;
+	csftp_fh next_fh; /* that the next OPEN or OPENDIR gives; 0: its own */
+	struct {
+		csftp_fh shown;
+		csftp_fh is;
+	} odd[4]; /* those that were given so */
+	unsigned odd_count;
+	bool all_there;	  /* of no name it is known that it is absent */
 	uint64_t longest; /* WRITE */
 	unsigned pieces;  /* of WRITEs in pieces */
 	unsigned lost;
@@ -39,6 +47,7 @@ struct behind_ask {
 	unsigned answers;
 	int err;
 	struct csftp_attr attr;
+	csftp_fh fh;
 };
 
 /* For cmocka.  The layer is made by behind_ready(), from world->config. */
@@ -48,6 +57,12 @@ struct behind *behind_ready(void **state);
 
 /* From here on trips and the story count. */
 void behind_begin(struct behind *world);
+
+/*
+ * The same, of a durability of async, where a file was made, and looked at, in
+ * "/d": so others there are made early.  Nobody is known to be there.
+ */
+struct behind *behind_ready_early(void **state);
 
 csftp_fh behind_open(struct behind *world, const char *path, uint32_t flags);
 
