@@ -22,6 +22,7 @@ struct cutting {
 	struct oracle oracle; /* first */
 	struct proxy proxy;
 	int conns;
+	bool async; /* files are made and written behind the programs */
 };
 
 static void mount_by_proxy(struct cutting *cutting)
@@ -36,7 +37,9 @@ static void mount_by_proxy(struct cutting *cutting)
 	proc_print(log, sizeof(log), "%.4000s/log", mounted->dir);
 	fd = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
-	if (mounted->transport != DIRECT_CSFTP)
+	if (cutting->async)
+		proc_print(options, sizeof(options), "durability=async");
+	else if (mounted->transport != DIRECT_CSFTP)
 		proc_print(options, sizeof(options), "port=%d,max_conns=%d",
 			   cutting->proxy.port, cutting->conns);
 	argv = mounted_argv(mounted, mounted->served, mounted->point, append);
@@ -46,15 +49,16 @@ static void mount_by_proxy(struct cutting *cutting)
 	mounted_await(mounted);
 }
 
-static int make(void **state, enum transport transport, int conns)
+static int make_as(void **state, enum transport transport,
+		   const struct cutting *as)
 {
-	struct cutting *cutting = calloc(1, sizeof(*cutting));
+	struct cutting *cutting = malloc(sizeof(*cutting));
 	struct mounted *mounted;
 
 	if (!cutting)
 		return -1;
 	*state = cutting;
-	cutting->conns = conns;
+	*cutting = *as;
 	mounted = &cutting->oracle.mounted;
 	mounted_serve(mounted, transport);
 	proxy_start(&cutting->proxy,
@@ -68,9 +72,20 @@ static int make(void **state, enum transport transport, int conns)
 	return 0;
 }
 
+static int make(void **state, enum transport transport, int conns)
+{
+	return make_as(state, transport, &(struct cutting){.conns = conns});
+}
+
 static int make_direct(void **state)
 {
 	return make(state, DIRECT_CSFTP, 1);
+}
+
+static int make_async(void **state)
+{
+	return make_as(state, DIRECT_CSFTP,
+		       &(struct cutting){.conns = 1, .async = true});
 }
 
 static int make_openssh(void **state)
@@ -155,6 +170,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(cuts_are_not_seen, make_direct,
+						release),
+		cmocka_unit_test_setup_teardown(cuts_are_not_seen, make_async,
 						release),
 		cmocka_unit_test_setup_teardown(cuts_of_ssh_are_not_seen,
 						make_openssh, release),
