@@ -161,14 +161,6 @@ bool cache_may_lead_away(struct cache *cache, const char *path)
 	       (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFLNK;
 }
 
-bool cache_is_absent(struct cache *cache, const char *path)
-{
-	struct cache_node *node = NULL;
-
-	return cache_path_is_plain(path) &&
-	       cache_look(cache, path, &node) == CACHE_ABSENT;
-}
-
 void cache_learn_type(struct cache_node *node, uint32_t type)
 {
 	node->attr = (struct csftp_attr){
@@ -332,7 +324,7 @@ void cache_rename(struct csftp_fs *fs, struct csftp_req *up)
 	if (!call)
 		return;
 	call->was_absent = !(up->flags & CSFTP_REPLACE) ||
-			   cache_is_absent(cache, up->path2);
+			   cache_knows_absent(cache, up->path2);
 	if (cache_hold_path(call, up->path, false, true) &&
 	    cache_hold_path(call, up->path2, true, true))
 		cache->moved = cache->seq + 1;

@@ -177,7 +177,6 @@ void cache_refresh_below(struct cache *cache, struct csftp_req *up,
 bool cache_hold_path(struct cache_call *call, const char *path, bool second,
 		     bool names);
 bool cache_may_lead_away(struct cache *cache, const char *path);
-bool cache_is_absent(struct cache *cache, const char *path);
 /* From the first to the second, what is held is not known. */
 void cache_change_begin(struct cache_call *call);
 void cache_change_end(struct cache_call *call);

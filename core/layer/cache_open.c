@@ -154,7 +154,7 @@ static void open_to_write(struct cache_call *call)
 	struct csftp_req *up = call->job.asked;
 
 	call->handle->writes = true;
-	call->was_absent = cache_is_absent(call->cache, up->path) ||
+	call->was_absent = cache_knows_absent(call->cache, up->path) ||
 			   (up->flags & CSFTP_OPEN_EXCL);
 	if (!(up->flags & CSFTP_OPEN_EXCL) &&
 	    cache_may_lead_away(call->cache, up->path))
