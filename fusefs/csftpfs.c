@@ -410,11 +410,12 @@ static void on_lost(void *arg, const char *path, int err)
 	say(m, "writing %s: %s", name, strerror(err));
 }
 
+/* Where there may be more, it is what waits that lets another be made. */
 static bool one_way(void *arg)
 {
 	const struct mount *m = arg;
 
-	return lines_count(m->lines) == 1;
+	return m->options.max_conns == 1;
 }
 
 static bool make_layers(struct mount *m)

@@ -72,7 +72,8 @@ struct csftp_fs *lines_fs(struct lines *lines)
 			     : line_fs(lines->line[0]);
 }
 
-uint32_t lines_count(const struct lines *lines)
+/* How many carry files. */
+static uint32_t count_of(const struct lines *lines)
 {
 	return lines->spread ? spread_lanes(lines->spread) : 1;
 }
@@ -87,7 +88,7 @@ static void give_up(struct lines *lines)
 
 	(void)snprintf(text, sizeof(text),
 		       "no further connection; it stays at %u",
-		       lines_count(lines));
+		       count_of(lines));
 	lines->config.log(lines->config.arg, text);
 	spread_give_up(lines->spread);
 }
@@ -145,7 +146,7 @@ static void add_line(struct lines *lines)
 /* As many again as there are: making one takes several round trips. */
 static void add_lines(struct lines *lines)
 {
-	uint32_t most = lines->count + lines_count(lines);
+	uint32_t most = lines->count + count_of(lines);
 
 	lines->wanted = false;
 	if (most > lines->config.max)

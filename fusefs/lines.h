@@ -52,9 +52,6 @@ void lines_free(struct lines *lines);
 
 struct csftp_fs *lines_fs(struct lines *lines);
 
-/* How many carry files. */
-uint32_t lines_count(const struct lines *lines);
-
 CSFTP_MUST_CHECK int lines_start(struct lines *lines, uv_loop_t *loop,
 				 void (*turned)(void *arg), void *arg);
 void lines_stop(struct lines *lines);
