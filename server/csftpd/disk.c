@@ -1,6 +1,7 @@
 #include "server/csftpd/disk.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "server/csftpd/disk_impl.h"
 #include "server/posixfs.h"
@@ -173,8 +174,89 @@ static bool always_waits(const struct csftp_req *req)
 /* What knows of users belongs to the worker's thread: see posixfs_lend(). */
 static bool is_homely(const struct csftp_req *req)
 {
-	return req->op == CSFTP_OP_HOMEDIR || req->op == CSFTP_OP_IDNAME ||
-	       (req->op == CSFTP_OP_REALPATH && req->flags & CSFTP_EXPAND);
+	return req->op == CSFTP_OP_HOMEDIR || req->op == CSFTP_OP_IDNAME;
+}
+
+bool disk_expands(const struct csftp_req *req)
+{
+	return req->op == CSFTP_OP_REALPATH && req->flags & CSFTP_EXPAND;
+}
+
+struct home {
+	struct csftp_req req; /* first */
+	char *out;
+	size_t len;
+	int err;
+};
+
+static void keep_home(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct home *home = (struct home *)req;
+
+	home->err = reply->err;
+	home->len = reply->err == 0 ? reply->text.len : 0;
+	if (home->len > CSFTP_PATH_MAX)
+		home->err = ENAMETOOLONG;
+	else if (home->len > 0)
+		memcpy(home->out, reply->text.ptr, home->len);
+}
+
+int disk_expand(struct disk *disk, const char *path,
+		char out[CSFTP_PATH_MAX + 1])
+{
+	size_t user = *path == '~' ? strcspn(path, "/") : 0;
+	size_t rest = strlen(path) - user;
+	char name[CSFTP_NAME_MAX + 1] = "";
+	struct home home = {
+		.req = {.op = CSFTP_OP_HOMEDIR,
+			.path = name,
+			.done = keep_home},
+		.out = out,
+	};
+
+	if (user > sizeof(name))
+		return ENOENT;
+	if (user > 0) {
+		memcpy(name, path + 1, user - 1);
+		csftp_submit(disk->config.tree, &home.req);
+	}
+	if (home.err == 0 && rest > CSFTP_PATH_MAX - home.len)
+		home.err = ENAMETOOLONG;
+	if (home.err == 0)
+		memcpy(out + home.len, path + user, rest + 1);
+	return home.err;
+}
+
+/* A request in place of another, which has its answer. */
+struct substitute {
+	struct csftp_req req; /* first */
+	struct csftp_req *asked;
+};
+
+static void pass_on(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	csftp_reply(((struct substitute *)req)->asked, reply);
+}
+
+/* posixfs_now(), which knows no homes. */
+static bool try_now(struct disk *disk, struct csftp_req *req)
+{
+	struct substitute other;
+	char path[CSFTP_PATH_MAX + 1];
+	int err;
+
+	if (!disk_expands(req))
+		return posixfs_now(disk->config.files, req);
+	err = disk_expand(disk, req->path, path);
+	if (err != 0) {
+		csftp_reply_err(req, err);
+		return true;
+	}
+	other = (struct substitute){.req = *req, .asked = req};
+	other.req.path = path;
+	other.req.flags &= ~CSFTP_EXPAND;
+	other.req.done = pass_on;
+	return posixfs_now(disk->config.files, &other.req);
 }
 
 /* Without a thread; false: nothing was done. */
@@ -198,7 +280,7 @@ static bool answer_now(struct disk *disk, struct csftp_req *req)
 	if (req->own != DISK_UNTRIED)
 		return false;
 	begin_trial(&trial, disk, req);
-	if (posixfs_now(disk->config.files, req)) {
+	if (try_now(disk, req)) {
 		end_trial(&trial, disk);
 		return true;
 	}

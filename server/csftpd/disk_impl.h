@@ -44,6 +44,7 @@ struct disk_job {
 	struct csftp_req req; /* to the hand */
 	struct csftp_fs *hand;
 	bool was_slow;
+	char path[CSFTP_PATH_MAX + 1]; /* of one that expands */
 	struct csftp_reply reply;
 	struct csftp_attr attr;
 	struct csftp_statfs statfs;
@@ -61,6 +62,13 @@ bool disk_job_start(struct disk *disk, struct disk_job *job,
 
 /* Answers; the job is nobody's then. */
 void disk_job_end(struct disk_job *job);
+
+/* Whether its path may begin with a home, which is the tree's to know. */
+bool disk_expands(const struct csftp_req *req);
+
+/* The path with the home in its place; 0 or an errno.  The worker's thread. */
+int disk_expand(struct disk *disk, const char *path,
+		char out[CSFTP_PATH_MAX + 1]);
 
 /* READDIR of names that are left from before; false: there are none. */
 bool disk_names_answer(struct disk *disk, struct csftp_req *req);

@@ -95,7 +95,7 @@ bool disk_job_start(struct disk *disk, struct disk_job *job,
 		    struct csftp_req *asked)
 {
 	struct disk_desk *desk = disk->config.desk;
-	int err;
+	int err = 0;
 
 	job->task.run = run;
 	job->disk = disk;
@@ -106,9 +106,15 @@ bool disk_job_start(struct disk *disk, struct disk_job *job,
 	/* It may be another's by then: see CSFTP_FS_PROMPT. */
 	job->req.into = NULL;
 	job->req.pipe = NULL;
+	if (disk_expands(asked)) {
+		err = disk_expand(disk, asked->path, job->path);
+		job->req.path = job->path;
+		job->req.flags &= ~CSFTP_EXPAND;
+	}
 	job->hand = posixfs_hand_init(job->memory);
 	job->names_len = 0;
-	err = posixfs_lend(job->hand, disk->config.files, &job->req);
+	if (err == 0)
+		err = posixfs_lend(job->hand, disk->config.files, &job->req);
 	if (err != 0) {
 		pool_put(&desk->jobs, job);
 		csftp_reply_err(asked, err);

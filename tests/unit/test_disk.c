@@ -1,5 +1,6 @@
 /* Requests that wait for a disk, and what goes on meanwhile. */
 #include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -333,6 +334,36 @@ static void what_cannot_be_handed_over_is_told(void **state)
 	place_free(place);
 }
 
+/* The home is known here, and what is behind it looked for there. */
+static void a_path_behind_a_home_is_looked_for_by_a_thread(void **state)
+{
+	struct place *place = by_hand(JOBS);
+	struct csftp_req expand = {
+		.op = CSFTP_OP_REALPATH, .flags = CSFTP_EXPAND, .path = "~/.."};
+	const struct passwd *pw = getpwuid(geteuid());
+	bool there = pw && access(pw->pw_dir, X_OK) == 0;
+	struct call *call;
+
+	(void)state;
+	/* As long as others are slow. */
+	place->disk[0].slow[DISK_NAMES] = 8;
+	call = ask(place, &expand);
+	assert_int_equal(call->answered, 0);
+	assert_true(run_task(place));
+	assert_int_equal(call->answered, 1);
+	assert_true(!there || call->err == 0);
+	expand.path = "~no-such-user/..";
+	call = ask(place, &expand);
+	assert_int_equal(call->answered, 2);
+	assert_int_equal(call->err, ENOENT);
+	place->disk[0].slow[DISK_NAMES] = 0;
+	call = ask(place, &expand);
+	assert_int_equal(call->answered, 3);
+	assert_int_equal(call->err, ENOENT);
+	assert_int_equal(place->desk.jobs.acquired, 2);
+	place_free(place);
+}
+
 static void after_slow_requests_others_go_to_threads_for_a_while(void **state)
 {
 	struct place *place = by_hand(JOBS);
@@ -643,6 +674,8 @@ int main(void)
 		cmocka_unit_test(a_session_takes_at_most_half_of_the_threads),
 		cmocka_unit_test(sessions_take_turns),
 		cmocka_unit_test(what_cannot_be_handed_over_is_told),
+		cmocka_unit_test(
+			a_path_behind_a_home_is_looked_for_by_a_thread),
 		cmocka_unit_test(
 			after_slow_requests_others_go_to_threads_for_a_while),
 		cmocka_unit_test(a_listing_from_a_thread_is_whole),

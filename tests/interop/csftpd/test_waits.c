@@ -143,6 +143,10 @@ static const struct {
 	{"opendir", "echo \"ls $at/opendir\" | sftp"},
 	{"a sum of read", "ssh \"sha256sum $at/read\" >sum"},
 	{"read by scp", "scp $host:$at/read copied; test -s copied"},
+	/* What scp asks for where a path begins with "~" and a name. */
+	{"expand-path",
+	 "command scp -s -q -F \"$client\" "
+	 "\"$host:~$(id -un)/../../../../../..$at/getattr\" copied"},
 	{"write by scp", "echo text >text; scp text $host:$at/write"},
 };
 
