@@ -192,12 +192,25 @@ void channel_opened(struct channel *channel)
 	worker_again(conn);
 }
 
-/* Keys with options do nothing else (core/ssh/authkeys.h). */
+/* Who waits for the answer asks for nothing else meanwhile. */
+static bool is_opening(const struct conn *conn)
+{
+	const struct channel *channel = conn->channels;
+
+	while (channel && (!channel->private || !channel->private->under_way))
+		channel = channel->next;
+	return channel != NULL;
+}
+
+/*
+ * Keys with options do nothing else (core/ssh/authkeys.h).  Of threads that it
+ * could keep waiting each connection has one.
+ */
 static enum channel_answer start_sftp(struct channel *channel)
 {
 	if (channel->conn->arg_count == 0)
 		return run_sftp(channel);
-	if (!channel_private_make(channel)) {
+	if (is_opening(channel->conn) || !channel_private_make(channel)) {
 		end_session(channel);
 		return CHANNEL_NO;
 	}

@@ -75,14 +75,14 @@ bool channel_private_make(struct channel *channel)
 bool channel_private_open(struct channel *channel)
 {
 	struct private *private = channel->private;
-	struct threads *door = channel->conn->worker->config.door;
+	struct threads *threads = channel->conn->worker->config.threads;
 
-	if (!door) {
+	if (!threads) {
 		open_tree(private);
 		return true;
 	}
 	private->under_way = true;
-	threads_add(door, &private->task);
+	threads_add(threads, &private->task);
 	return false;
 }
 
@@ -107,7 +107,7 @@ bool channel_private_stop(struct channel *channel)
 
 	if (private && private->under_way)
 	private->under_way = !threads_take_back(
-		channel->conn->worker->config.door, &private->task);
+		channel->conn->worker->config.threads, &private->task);
 	return !private || !private->under_way;
 }
 

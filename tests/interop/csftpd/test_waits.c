@@ -396,7 +396,7 @@ static void where_a_key_begins_can_hang_and_hold_up_nobody(void **state)
 	gate_await(&all->gate);
 	proc_stop(pid);
 	who_is_in_goes_on(all);
-	assert_int_equal(csftpd_fact(&all->sshd, "door_busy"), 1);
+	assert_int_equal(csftpd_fact(&all->sshd, "disk_busy"), 1);
 	while (csftpd_fact(&all->sshd, "connections") > 1) {
 		gate_open(&all->gate, 1);
 		(void)poll(NULL, 0, 20);
