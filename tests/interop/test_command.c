@@ -341,7 +341,7 @@ static void auto_unmount_is_for_those_who_are_not_root_too(void **state)
 		skip_because("root is needed to be another user");
 	mounted_serve(&mounted, DIRECT_CSFTP);
 	proc_mounter(path);
-	must_sh("timeout 60 unshare -m sh -ec '"
+	must_sh("timeout 60 unshare -m sh -ec '" PROC_LET_GO
 		"mount -t tmpfs none /mnt\n"
 		"mkdir /mnt/point && chown 65534 /mnt/point\n"
 		"cp \"%s\" /mnt/csftpfs\n"

@@ -506,7 +506,8 @@ static void syslog_is_told_from_the_sandbox_and_the_jail(void **state)
 	snprintf(at.sun_path, sizeof(at.sun_path), "%.80s/dev/log", place->dir);
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	/* By its descriptor, as it may itself lie below the old /dev. */
-	must_sh("cd '%s'; : >dev/null; unshare -m sh -ec 'exec 9<%s; "
+	must_sh("cd '%s'; : >dev/null; unshare -m sh -ec '" PROC_LET_GO
+		"exec 9<%s; "
 		"mount --bind /dev/null dev/null; mount --rbind dev /dev; "
 		"/proc/self/fd/9 -f LOCAL5 -l INFO --audit syslog "
 		"--sandbox=%s --root srv </dev/null'",

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/proc.h"
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define NOBODY	     65534
 
@@ -444,8 +446,10 @@ static int hide_machine(const char *scratch)
 	if (mkdir(path, 0755) != 0)
 		return -1;
 	if (unshare(CLONE_NEWNS) == 0 &&
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0) {
+		proc_let_go();
 		(void)mount("/proc", path, NULL, MS_BIND, NULL);
+	}
 	return chroot(scratch) == 0 ? chdir("/") : -1;
 }
 

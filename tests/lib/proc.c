@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -60,6 +62,24 @@ void proc_print(char *buf, size_t size, const char *format, ...)
 	len = vsnprintf(buf, size, format, args);
 	va_end(args);
 	assert_true(len >= 0 && (size_t)len < size);
+}
+
+void proc_let_go(void)
+{
+	static const char *const types[] = {"fuse",	    "fuse.csftp",
+					    "fuse.csftpfs", "fuse.gate",
+					    "fuse.sshfs",   "fuse.rclone"};
+	FILE *mounts = setmntent("/proc/self/mounts", "re");
+	const struct mntent *mount;
+
+	while (mounts && (mount = getmntent(mounts)) != NULL) {
+		for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+			if (strcmp(mount->mnt_type, types[i]) == 0)
+				(void)umount2(mount->mnt_dir, MNT_DETACH);
+		}
+	}
+	if (mounts)
+		(void)endmntent(mounts);
 }
 
 int64_t proc_now_ms(void)

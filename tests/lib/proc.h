@@ -54,6 +54,17 @@ __attribute__((format(printf, 1, 2))) void must_sh(const char *format, ...);
  */
 int proc_capture(char *const argv[], int timeout_ms, char *text, size_t size);
 
+/*
+ * What comes first in a mount namespace of one's own: mounts of others, by
+ * FUSE, which were copied with all else, would live on there, and their programs with
+ * them, when they are unmounted.  As a line for a shell, and for ourselves.
+ */
+#define PROC_LET_GO                                                            \
+	"while read -r _ at type _; do case $type in "                         \
+	"fuse|fuse.csftp*|fuse.gate|fuse.sshfs|fuse.rclone) "                  \
+	"umount -l \"$at\" || :;; esac; done </proc/self/mounts\n"
+void proc_let_go(void);
+
 /* Milliseconds of a clock that only goes forward. */
 int64_t proc_now_ms(void);
 

@@ -166,9 +166,9 @@ static void launch_with_password(struct sshd *sshd)
 		"chmod 600 shadow",
 		sshd->dir, sshd->with->password);
 	proc_print(script, sizeof(script),
-		   "cd '%s'\n"
-		   "mount --bind shadow /etc/shadow\n"
-		   "exec /usr/sbin/sshd -D -e -f '%s/sshd_config'",
+		   PROC_LET_GO "cd '%s'\n"
+			       "mount --bind shadow /etc/shadow\n"
+			       "exec /usr/sbin/sshd -D -e -f '%s/sshd_config'",
 		   sshd->dir, sshd->dir);
 	sshd->pid = proc_start(argv, -1, -1, -1);
 }
@@ -198,6 +198,7 @@ static void launch_dropbear(struct sshd *sshd, const char *sftp_server)
 	char *argv[] = {unshare, mounts, shell, flag, script, NULL};
 
 	proc_print(script, sizeof(script),
+		   PROC_LET_GO
 		   "cd '%s'\n"
 		   "mount --bind passwd /etc/passwd\n"
 		   "mount --bind '%s' " DROPBEAR_SFTP_SERVER "\n"
@@ -248,11 +249,11 @@ static void launch_tinysshd(struct sshd *sshd, const char *sftp_server)
 	int listener = listen_at(sshd->port);
 
 	proc_print(script, sizeof(script),
-		   "cd '%s'\n"
-		   "mount --bind passwd /etc/passwd\n"
-		   "mount --bind home " TINYSSHD_HOME "\n"
-		   "PATH=$PATH:/usr/sbin\n"
-		   "exec tinysshd -x 'sftp=%s' tiny 2>>log",
+		   PROC_LET_GO "cd '%s'\n"
+			       "mount --bind passwd /etc/passwd\n"
+			       "mount --bind home " TINYSSHD_HOME "\n"
+			       "PATH=$PATH:/usr/sbin\n"
+			       "exec tinysshd -x 'sftp=%s' tiny 2>>log",
 		   sshd->dir, sftp_server);
 	sshd->pid = fork();
 	assert_true(sshd->pid >= 0);
