@@ -689,8 +689,11 @@ static bool check_mountpoint(struct mount *m)
 	else if (!S_ISDIR(st.st_mode))
 		err = ENOTDIR;
 	if (err) {
-		say(m, "mount point %s: %s", m->options.mountpoint,
-		    strerror(err));
+		/* Of a mount whose process was killed the mount is left. */
+		say(m, "mount point %s: %s%s", m->options.mountpoint,
+		    strerror(err),
+		    err == ENOTCONN ? "; fusermount3 -u unmounts what is left"
+				    : "");
 		free(path);
 		return false;
 	}

@@ -118,7 +118,7 @@ static void a_refused_direct_connection_is_an_error(void **state)
 
 	assert_refused(
 		mounted_argv(&direct, mounted->served, mounted->point, NULL),
-		"refused");
+		"port 1: Connection refused");
 }
 
 /* Nor does anything else say it better: there is no route to look for. */

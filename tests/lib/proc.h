@@ -56,8 +56,9 @@ int proc_capture(char *const argv[], int timeout_ms, char *text, size_t size);
 
 /*
  * What comes first in a mount namespace of one's own: mounts of others, by
- * FUSE, which were copied with all else, would live on there, and their programs with
- * them, when they are unmounted.  As a line for a shell, and for ourselves.
+ * FUSE, which were copied with all else, would live on there, and their
+ * programs with them, when they are unmounted.  As a line for a shell, and for
+ * ourselves.
  */
 #define PROC_LET_GO                                                            \
 	"while read -r _ at type _; do case $type in "                         \
