@@ -287,12 +287,26 @@ void fusefs_readlink(fuse_req_t req, fuse_ino_t ino)
 	op_put(op);
 }
 
+/*
+ * Where the server cannot tell: programs that look for room before they write
+ * would find none in a file system without a size.
+ */
+#define UNKNOWN_BYTES ((uint64_t)1000 << 30)
+#define UNKNOWN_FILES 1000000000U
+
 static void statfs_finish(struct fuse_op *op)
 {
 	const struct csftp_statfs *from = &op->statfs;
+	const uint64_t blocks = UNKNOWN_BYTES / 4096;
 	struct statvfs to = {
 		.f_bsize = 4096,
 		.f_frsize = 4096,
+		.f_blocks = blocks,
+		.f_bfree = blocks,
+		.f_bavail = blocks,
+		.f_files = UNKNOWN_FILES,
+		.f_ffree = UNKNOWN_FILES,
+		.f_favail = UNKNOWN_FILES,
 		.f_namemax = CSFTP_NAME_MAX,
 	};
 	int err = op_err(op);
