@@ -49,6 +49,7 @@ slow_test  := $(wildcard tests/interop/test_*.c tests/interop/*/test_*.c)
 examples   := $(wildcard tests/examples/*.c)
 bench_bin   = $(B)/tests/bench/server
 delay_bin   = $(B)/tests/bench/delay
+parts_bin   = $(B)/tests/bench/parts
 headers    := $(wildcard include/csftp/*.h)
 man        := $(wildcard man/*.[1-9])
 obj         = $(patsubst %.c,$(B)/%.o,$(1))
@@ -140,6 +141,9 @@ $(bench_bin): $(B)/tests/bench/server.o $(B)/tests/bench/peer.o \
 $(delay_bin): $(B)/tests/bench/delay.o $(B)/tests/lib/proxy_run.o
 	$(call say,LD,$@)
 	$(link)
+$(parts_bin): $(B)/tests/bench/parts.o
+	$(call say,LD,$@)
+	$(link) $(call fuse_pkg,--libs) $(call crypto_pkg,--libs)
 $(B)/tests/%: $(B)/tests/%.o $(B)/libsupport.a $(B)/libserver.a \
 		$(B)/libfusefs.a $(B)/libcore.a
 	$(call say,LD,$@)
@@ -203,6 +207,8 @@ bench-server: $(B)/csftp-server $(bench_bin)
 	$(Q)$(bench_bin) $(B)/csftp-server $(theirs)
 bench-ssh: $(B)/csftpd $(B)/csftpfs $(B)/tests/cage
 	$(Q)tests/bench/ssh.sh $(B)
+bench-parts: $(parts_bin)
+	$(Q)$(parts_bin)
 deps:
 	$(Q)tests/deps.sh
 help:
@@ -240,7 +246,7 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all fast-build check-build asan-build fuzz-build check check-long asan \
-	fuzz record demo bench bench-server bench-ssh deps help lint format \
+	fuzz record demo bench bench-parts bench-server bench-ssh deps help lint format \
 	install uninstall clean
 -include $(shell find $(addprefix $(B)/,core server fusefs tests) -name '*.d' \
 	2>/dev/null)
