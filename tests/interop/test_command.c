@@ -316,7 +316,8 @@ static void a_killed_server_gives_errors(void **state)
 	int result, err;
 
 	(void)state;
-	mounted_start(&mounted, SSH_CSFTP);
+	mounted_serve(&mounted, SSH_CSFTP);
+	mounted_mount(&mounted, "timeout=1");
 	must_sh("echo x >'%s/f' && stat '%s/f'", mounted.served, mounted.point);
 	sshd_stop(&mounted.sshd);
 	proc_print(path, sizeof(path), "%.4000s/other", mounted.point);
