@@ -310,7 +310,9 @@ static uint64_t window_now(const struct writebehind *wb, uint32_t len)
 		return wb->window;
 	if (len < small_piece(wb))
 		len = small_piece(wb);
-	most = way_most(way, (asked ? 2 : 4) * (uint64_t)len);
+	/* The kernel's longest write is five pieces of OpenSSH's length. */
+	most = way_most(way,
+			asked ? 2 * (uint64_t)len : 5 * (uint64_t)wb->piece);
 	return most < wb->window ? most : wb->window;
 }
 
