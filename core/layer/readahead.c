@@ -219,12 +219,12 @@ static void drop_all(struct readahead *readahead, struct file *file)
 /* Nobody has read on for so long that what was read ahead is too old. */
 static bool is_left(const struct readahead *readahead, const struct file *file)
 {
+	uint64_t now = now_of(readahead);
 	const struct chunk *chunk = file->first;
 
-	if (chunk->pending ||
-	    now_of(readahead) - chunk->born_ms <= readahead->config.fresh_ms)
-		return false;
-	while (chunk && !chunk->waiting)
+	/* The first one can be a rest that the reader has passed. */
+	while (chunk && !chunk->pending && !chunk->waiting &&
+	       now - chunk->born_ms > readahead->config.fresh_ms)
 		chunk = chunk->next;
 	return !chunk;
 }

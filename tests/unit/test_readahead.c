@@ -416,6 +416,29 @@ static void two_readers_share_what_there_is(void **state)
 	rig_free(rig);
 }
 
+/* The second half of a READ that nobody came for. */
+static void who_leaves_a_rest_behind_has_not_left(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh first = ready(rig);
+	csftp_fh second = open_again(rig);
+	uint64_t off = 0;
+
+	rig->far.trip_ms = 400;
+	for (; off < 20 * CHUNK; off += CHUNK)
+		expect(rig, first, off, CHUNK);
+	assert_int_equal(fs_read(&rig->far.caller, first, off, 2 * CHUNK), 0);
+	assert_int_equal(rig->far.caller.data_len, CHUNK);
+	for (off += 2 * CHUNK; rig->far.trips < 9; off += CHUNK)
+		expect(rig, first, off, CHUNK);
+	rig->far.trip_ms = 0;
+	for (uint64_t at = 0; at < 4 * CHUNK; at += CHUNK)
+		expect(rig, second, at, CHUNK);
+	assert_int_equal(readahead_counts(rig->readahead).unused, 0);
+	assert_int_equal(fs_close(&rig->far.caller, first), 0);
+	assert_int_equal(fs_close(&rig->far.caller, second), 0);
+}
+
 static void who_has_left_leaves_all_to_others(void **state)
 {
 	const struct readahead_config config = {.chunk = CHUNK,
@@ -624,6 +647,7 @@ int main(void)
 		READ_TEST(what_others_write_is_read_in_time),
 		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(two_readers_share_what_there_is),
+		READ_TEST(who_leaves_a_rest_behind_has_not_left),
 		cmocka_unit_test(who_has_left_leaves_all_to_others),
 		READ_TEST(who_waits_for_it_can_be_cancelled),
 		READ_TEST(
