@@ -556,8 +556,7 @@ static void end_large(struct rig *rig, struct large *one, struct large *other)
 	}
 }
 
-static void
-of_large_reads_under_way_together_all_is_asked_for_once(void **state)
+static void of_large_reads_together_all_is_asked_for_once(void **state)
 {
 	struct rig *rig = *state;
 	csftp_fh fh = ready(rig);
@@ -650,8 +649,7 @@ int main(void)
 		READ_TEST(who_leaves_a_rest_behind_has_not_left),
 		cmocka_unit_test(who_has_left_leaves_all_to_others),
 		READ_TEST(who_waits_for_it_can_be_cancelled),
-		READ_TEST(
-			of_large_reads_under_way_together_all_is_asked_for_once),
+		READ_TEST(of_large_reads_together_all_is_asked_for_once),
 		READ_TEST(what_is_read_ahead_begins_with_a_page),
 		READ_TEST(a_file_can_be_closed_while_it_is_read_ahead),
 	};
