@@ -73,6 +73,7 @@ void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
 	if (size > INT64_MAX)
 		size = INT64_MAX;
 	node->size = size;
+	node->mode = attr->mask & CSFTP_ATTR_MODE ? attr->mode & 07777U : 0;
 	*st = (struct stat){
 		.st_ino = node->number,
 		.st_mode = shown_mode(f, attr),

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fusefs/frontend.h"
 
@@ -65,7 +66,7 @@ static bool at_end(const struct fuse_op *op, uint64_t off)
  */
 static bool is_missing(const struct fuse_op *op, uint64_t got)
 {
-	return got == 0 && op->off < op->node->size && !op->f->config.direct_io;
+	return got == 0 && op->off < op->node->size && !op->file->direct;
 }
 
 /* Takes a part of the piece; false: it has to be asked for the rest. */
@@ -244,6 +245,31 @@ static void write_ask(struct fuse_op *op, uint64_t at, uint64_t len)
 	csftp_submit(op->f->fs, req);
 }
 
+/*
+ * A program that somebody else can write to must not run as its owner any more.
+ * What goes past its cache the kernel leaves to us; and a server that is root's
+ * would let the bits be.
+ */
+static void lose_setid(struct fuse_op *op)
+{
+	struct inode *node = op->node;
+	uint32_t mode = node->mode & ~(uint32_t)S_ISUID;
+	struct csftp_req *req;
+
+	/* Without the right to execute it means something else. */
+	if (mode & S_IXGRP)
+		mode &= ~(uint32_t)S_ISGID;
+	if (!op->no_setid || mode == node->mode)
+		return;
+	op->in = (struct csftp_attr){.mask = CSFTP_ATTR_MODE, .mode = mode};
+	node->mode = mode;
+	req = op_ask(op, CSFTP_OP_SETATTR);
+	req->fh = op->file->fh;
+	req->attr = &op->in;
+	op_submit(op, req);
+	(void)fuse_lowlevel_notify_inval_inode(op->f->session, node->id, -1, 0);
+}
+
 static void write_go(struct fuse_op *op, int err)
 {
 	uint64_t piece = piece_size(op->f->fs->max_write, op->size);
@@ -258,6 +284,7 @@ static void write_go(struct fuse_op *op, int err)
 	}
 	op->file->written = true;
 	same_note(op->file, op->off, op->data, op->size);
+	lose_setid(op);
 	for (uint64_t at = 0; at < op->size; at += piece)
 		write_ask(op, at,
 			  piece < op->size - at ? piece : op->size - at);
@@ -287,6 +314,7 @@ void fusefs_write(fuse_req_t req, fuse_ino_t ino, const char *data, size_t size,
 	op->size = size;
 	op->off = (uint64_t)off;
 	op->fi = *fi;
+	op->no_setid = fusefs_kills_setid(op->f);
 	file = file_from(fi);
 	/* A page of a mapping, or who has taken O_APPEND back by fcntl(2). */
 	if ((file->flags & CSFTP_OPEN_APPEND) &&

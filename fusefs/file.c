@@ -477,13 +477,36 @@ static void open_again(struct fuse_op *op)
 	op_put(op);
 }
 
+/*
+ * Content that is only written need not go through the kernel's cache, which is
+ * a quarter of what a large write costs, as the next open(2) drops it there.
+ * But of what has gone past the cache others would see an older page: so while
+ * such a descriptor is open all others of its file are of its kind, and there
+ * is none while others are open.
+ */
+static bool goes_direct(const struct file *file)
+{
+	const struct fusefs *f = file->f;
+	const struct file *other = file->node->files;
+
+	if (f->config.direct_io)
+		return true;
+	while (other && (other == file || other->released))
+		other = other->next;
+	if (other)
+		return other->direct;
+	return f->direct_maps && !f->config.keep_cache &&
+	       !(file->flags & CSFTP_OPEN_READ);
+}
+
 /* The kernel has no use for a FLUSH of a file that is only read. */
 static void fill_info(struct fuse_op *op, struct file *file)
 {
+	file->direct = goes_direct(file);
 	op->fi.fh = (uintptr_t)file;
 	op->fi.noflush = !(file->flags & CSFTP_OPEN_WRITE);
 	op->fi.keep_cache = op->f->config.keep_cache;
-	op->fi.direct_io = op->f->config.direct_io;
+	op->fi.direct_io = file->direct;
 }
 
 /*

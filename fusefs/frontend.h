@@ -62,6 +62,7 @@ struct fuse_op {
 	bool has_attr;
 	bool opened;	    /* fh is a handle, to be closed */
 	bool linked;	    /* node2 gets a link to node */
+	bool no_setid;	    /* WRITE: of who may not leave such bits */
 	struct inode *node; /* pinned while here */
 	struct inode *node2;
 	struct file *file; /* in use while here */
@@ -80,7 +81,7 @@ struct fuse_op {
 	uint64_t off2;
 	uint64_t count;
 	uint32_t flags; /* RENAME: CSFTP_REPLACE; READDIR: see dir.c */
-	struct ask ask[FUSEFS_ASKS];
+	struct ask ask[FUSEFS_ASKS + 1]; /* see lose_setid() */
 	char path[CSFTP_PATH_MAX + 1];
 	char path2[CSFTP_PATH_MAX + 1];
 };
@@ -121,7 +122,9 @@ struct fusefs {
 	uint32_t max_write;
 	uint64_t next_check_ms;
 	uint64_t trim_ms; /* when spare buffers are given back; 0: none are */
-	bool parallel;	  /* to be said in the first answer, to INIT */
+	bool greeted;	  /* the first answer, to INIT, was given */
+	bool parallel;	  /* to be said there */
+	bool direct_maps; /* likewise: direct files can be mapped shared */
 	bool mounted;
 	struct buffers gather;
 	struct received *unheld;
@@ -186,6 +189,12 @@ void fusefs_logf(struct fusefs *f, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 uint64_t fusefs_now_ms(void);
+
+/*
+ * Whether the WRITE that is being taken is of somebody who has to leave no
+ * setuid and setgid bits, which the kernel does not take off itself.
+ */
+bool fusefs_kills_setid(const struct fusefs *f);
 
 void *buffers_get(struct buffers *buffers);
 
@@ -267,6 +276,7 @@ struct file {
 	bool pinned;   /* could not be opened again */
 	bool dead;     /* was tried to be opened again, in vain */
 	bool lived_on; /* was closed, and opened again */
+	bool direct;   /* goes past the kernel's cache, see goes_direct() */
 	struct mark mark;
 	bool same;
 	void (*judged)(struct file *file);

@@ -21,6 +21,14 @@
 /* Reads ahead and the like that the kernel may have waiting here. */
 #define BACKGROUND_MAX 128U
 
+/*
+ * From this version of the protocol on (Linux 6.6) a file can be mapped whose
+ * descriptors go past the kernel's cache, if the answer to INIT says so, by a
+ * bit in flags2 (FUSE_DIRECT_IO_ALLOW_MMAP) that older headers do not name.
+ */
+#define DIRECT_MAPS_MINOR 39U
+#define DIRECT_MAPS	  (1U << 4)
+
 static uint32_t otherwise(uint32_t wished)
 {
 	return wished > 0 ? wished : BACKGROUND_MAX;
@@ -43,6 +51,7 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 		conn->capable & (FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC |
 				 FUSE_CAP_READDIRPLUS);
 	f->parallel = conn->capable & FUSE_CAP_PARALLEL_DIROPS;
+	f->direct_maps = conn->proto_minor >= DIRECT_MAPS_MINOR;
 	conn->max_read = f->max_read; /* as the mount option says */
 	conn->max_write = f->max_write;
 	conn->max_background = otherwise(f->config.max_background);
@@ -307,20 +316,31 @@ static ssize_t read_kernel(int fd, void *buf, size_t len, void *userdata)
 
 /*
  * libfuse 3.14 knows that look-ups in one directory can go side by side, but
- * does not tell the kernel, which then waits a round trip for each.
+ * does not tell the kernel, which then waits a round trip for each; and of
+ * mappings past the cache it does not know.
  */
+static void complete_init(const struct fusefs *f, const struct iovec *iov)
+{
+	struct fuse_init_out *out = iov->iov_base;
+
+	if (iov->iov_len < offsetof(struct fuse_init_out, unused))
+		return;
+	if (f->parallel)
+		out->flags |= FUSE_PARALLEL_DIROPS;
+	if (f->direct_maps) {
+		out->flags |= FUSE_INIT_EXT;
+		out->flags2 |= DIRECT_MAPS;
+	}
+}
+
 static ssize_t write_kernel(int fd, struct iovec *iov, int count,
 			    void *userdata)
 {
 	struct fusefs *f = userdata;
-	struct fuse_init_out *out;
 
-	if (f->parallel && count == 2 &&
-	    iov[1].iov_len >= offsetof(struct fuse_init_out, max_background)) {
-		out = iov[1].iov_base;
-		out->flags |= FUSE_PARALLEL_DIROPS;
-	}
-	f->parallel = false;
+	if (!f->greeted && count == 2)
+		complete_init(f, &iov[1]);
+	f->greeted = true;
 	return writev(fd, iov, count);
 }
 
@@ -395,6 +415,16 @@ static bool take_request(struct fusefs *f)
 		fuse_session_process_buf(f->session, &rx);
 	csftp_buf_drop(&received->buf);
 	return len > 0 || len == -EINTR;
+}
+
+/* libfuse keeps it to itself. */
+bool fusefs_kills_setid(const struct fusefs *f)
+{
+	const struct fuse_write_in *in =
+		(const void *)((const char *)f->received->mem +
+			       sizeof(struct fuse_in_header));
+
+	return in->write_flags & FUSE_WRITE_KILL_SUIDGID;
 }
 
 void fusefs_ready(struct fusefs *f)

@@ -44,6 +44,7 @@ struct inode {
 	uint32_t type;	  /* S_IFREG and the like */
 	uint64_t size;	  /* bytes, as far as the kernel knows */
 	uint64_t changes; /* of its content that were asked for */
+	uint32_t mode;	  /* permission bits that it was seen to have last */
 };
 
 /* The root is there from the beginning, and stays. */
