@@ -9,9 +9,9 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
-#include "core/layer/ramp.h"
 #include "core/layer/relay.h"
 #include "core/layer/way.h"
+#include "core/layer/window.h"
 
 #define CHUNK	     (128U * 1024U)
 #define WINDOW_MAX   (64U << 20)
@@ -25,12 +25,6 @@
 
 /* Rooms of chunks that are kept for the next ones. */
 #define SPARES 16U
-
-/* How long a window is tried at least before it is judged. */
-#define TRIAL_MS 8U
-
-/* How long a window stays that a larger one was no better than. */
-#define RETRY_MS 1000U
 
 /*
  * READs of several chunks get them one by one, and the kernel sends some such
@@ -68,20 +62,11 @@ struct file {
 	struct file *next_active; /* those that have chunks */
 	struct file *prev_active;
 	bool active;
-	uint64_t next;	      /* where the next READ is expected */
-	uint64_t end;	      /* up to where was asked */
-	uint64_t size;	      /* there is nothing behind it */
-	uint32_t streak;      /* READs one behind the other */
-	uint32_t window;      /* chunks */
-	uint64_t trial_ms;    /* when the window was set */
-	uint64_t trial_bytes; /* read since */
-	uint64_t stale;	      /* of these, that the last window asked for */
-	uint64_t best;	      /* bytes per second of the last window */
-	uint64_t settled_ms;
-	bool waited;  /* in this trial */
-	bool probing; /* this window is twice the last one */
-	bool settled; /* a larger window was no use then */
-	struct ramp ramp;
+	uint64_t next;	 /* where the next READ is expected */
+	uint64_t end;	 /* up to where was asked */
+	uint64_t size;	 /* there is nothing behind it */
+	uint32_t streak; /* READs one behind the other */
+	struct window window;
 	char path[]; /* it was opened by; "": not known any more */
 };
 
@@ -334,7 +319,7 @@ static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 		memcpy(chunk->data, reply->data.ptr, len);
 	chunk->got = (uint32_t)len;
 	chunk->born_ms = now_of(readahead);
-	ramp_answer(&file->ramp, chunk->asked.ms, chunk->born_ms);
+	ramp_answer(&file->window.ramp, chunk->asked.ms, chunk->born_ms);
 	if (len < chunk->len)
 		file->size = chunk->off + len;
 	/* It stays while others are told, who may read, write or close. */
@@ -398,98 +383,8 @@ static bool chunk_ask(struct readahead *readahead, struct file *file)
 }
 
 /*
- * The window
+ * Reading ahead
  */
-
-static void begin_trial(struct readahead *readahead, struct file *file)
-{
-	file->trial_ms = now_of(readahead);
-	file->trial_bytes = 0;
-	file->waited = false;
-}
-
-static void settle(struct file *file, uint64_t now)
-{
-	file->probing = false;
-	file->settled = true;
-	file->settled_ms = now;
-}
-
-static uint64_t window_bytes(const struct readahead *readahead,
-			     const struct file *file)
-{
-	return file->window * (uint64_t)readahead->config.chunk;
-}
-
-/* The window has brought that rate: what does twice the window? */
-static void probe(struct readahead *readahead, struct file *file, uint64_t rate,
-		  uint64_t now)
-{
-	uint64_t bytes = window_bytes(readahead, file);
-
-	if (2 * bytes > ramp_most(&file->ramp, readahead->config.window_max)) {
-		settle(file, now);
-		return;
-	}
-	file->best = rate;
-	file->probing = true;
-	file->stale = bytes;
-	file->window *= 2;
-}
-
-/* The window brings that rate, and the reader waits all the same. */
-static void widen(struct readahead *readahead, struct file *file, uint64_t rate,
-		  uint64_t now)
-{
-	if (file->probing && rate <= file->best + file->best / 4) {
-		if (rate <= file->best + file->best / 8)
-			file->window /= 2;
-		settle(file, now);
-		return;
-	}
-	if (file->settled && now - file->settled_ms <= RETRY_MS)
-		return;
-	probe(readahead, file, rate, now);
-}
-
-/*
- * After a window's worth of bytes: does a larger one bring more?  What comes at
- * first was asked for by the one before.
- */
-static void judge(struct readahead *readahead, struct file *file)
-{
-	uint64_t now = now_of(readahead);
-	uint64_t ms = now - file->trial_ms;
-
-	if (file->stale > 0 && file->trial_bytes >= file->stale) {
-		file->stale = 0;
-		begin_trial(readahead, file);
-		return;
-	}
-	if (file->stale > 0 || ms < TRIAL_MS ||
-	    file->trial_bytes < window_bytes(readahead, file))
-		return;
-	if (file->waited) {
-		way_held(&readahead->way, file->trial_bytes * 1000 / ms);
-		widen(readahead, file, file->trial_bytes * 1000 / ms, now);
-	}
-	begin_trial(readahead, file);
-}
-
-/* True: the way has room for more, as far as can be seen. */
-static bool ramp_up(struct readahead *readahead, struct file *file,
-		    uint64_t len)
-{
-	uint64_t now = now_of(readahead);
-	uint64_t rate = ramp_count(&file->ramp, len,
-				   window_bytes(readahead, file), now);
-
-	if (rate == 0)
-		return false;
-	probe(readahead, file, rate, now);
-	begin_trial(readahead, file);
-	return true;
-}
 
 /* False: somebody writes to the file, or may. */
 static bool restart(struct readahead *readahead, struct file *file)
@@ -530,25 +425,26 @@ static bool may_ask(struct readahead *readahead)
 static void pump(struct readahead *readahead, struct file *file, uint64_t len)
 {
 	uint64_t chunk = readahead->config.chunk;
+	uint64_t now = now_of(readahead);
+	uint64_t rate;
 	uint64_t share;
 	uint64_t target;
 
 	if (file->streak < STREAK || readahead->quiet)
 		return;
-	if (file->window == 0) {
-		file->window = WINDOW_FIRST;
-		begin_trial(readahead, file);
-		ramp_begin(&file->ramp, file->trial_ms);
-	}
-	if (!ramp_up(readahead, file, len))
-		judge(readahead, file);
+	if (file->window.bytes == 0)
+		window_begin(&file->window, WINDOW_FIRST * chunk, now);
+	rate = window_count(&file->window, len, readahead->config.window_max,
+			    now);
+	if (rate > 0)
+		way_held(&readahead->way, rate);
 	if (file->end < file->next && !restart(readahead, file))
 		return;
 	share = share_of(readahead, file);
-	target = window_bytes(readahead, file);
+	target = file->window.bytes;
 	target = file->next + (target < share ? target : share);
-	if (window_bytes(readahead, file) > readahead->counts.window)
-		readahead->counts.window = window_bytes(readahead, file);
+	if (file->window.bytes > readahead->counts.window)
+		readahead->counts.window = file->window.bytes;
 	while (file->end + chunk <= target && file->end < file->size &&
 	       may_ask(readahead)) {
 		if (!chunk_ask(readahead, file))
@@ -582,13 +478,11 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	if (!chunk && off != file->next)
 		drop_all(readahead, file);
 	file->streak++;
-	file->trial_bytes += up->len;
 	/* The rest of a READ comes when others have been asked behind it. */
 	if (!chunk || file->next < off + up->len)
 		file->next = off + up->len;
 	if (chunk && chunk->pending) {
-		file->waited = true;
-		file->ramp.limited = true;
+		window_wait(&file->window);
 		up->next = chunk->waiting;
 		chunk->waiting = up;
 	} else if (chunk) {
