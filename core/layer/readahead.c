@@ -478,6 +478,7 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 	if (!chunk && off != file->next)
 		drop_all(readahead, file);
 	file->streak++;
+	window_read(&file->window, up->len);
 	/* The rest of a READ comes when others have been asked behind it. */
 	if (!chunk || file->next < off + up->len)
 		file->next = off + up->len;

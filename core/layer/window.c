@@ -20,6 +20,11 @@ void window_begin(struct window *window, uint64_t bytes, uint64_t now_ms)
 	ramp_begin(&window->ramp, now_ms);
 }
 
+void window_read(struct window *window, uint64_t len)
+{
+	window->trial_bytes += len;
+}
+
 void window_wait(struct window *window)
 {
 	window->waited = true;
@@ -93,7 +98,6 @@ uint64_t window_count(struct window *window, uint64_t len, uint64_t most,
 	/* The way may have room for more, as far as can be seen. */
 	uint64_t rate = ramp_count(&window->ramp, len, window->bytes, now_ms);
 
-	window->trial_bytes += len;
 	if (rate == 0)
 		return judge(window, most, now_ms);
 	probe(window, rate, most, now_ms);

@@ -28,12 +28,15 @@ struct window {
 
 void window_begin(struct window *window, uint64_t bytes, uint64_t now_ms);
 
+/* The reader wants so many more bytes, be it begun or not. */
+void window_read(struct window *window, uint64_t len);
+
 /* The reader has to wait for what was asked for ahead. */
 void window_wait(struct window *window);
 
 /*
- * So many more bytes are wanted: perhaps it grows, to no more than most.  The
- * bytes per second, at the end of a trial in which the reader waited; else 0.
+ * After window_read(): perhaps it grows, to no more than most.  The bytes per
+ * second, at the end of a trial in which the reader waited; else 0.
  */
 uint64_t window_count(struct window *window, uint64_t len, uint64_t most,
 		      uint64_t now_ms);
