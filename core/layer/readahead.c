@@ -34,7 +34,7 @@
 
 /* On their way over a short way while somebody asks, and while nobody does. */
 #define BUSY_ASKED 4U
-#define BUSY	   32U
+#define BUSY	   64U
 
 /* A part of a file that was asked for before anybody wanted it. */
 struct chunk {

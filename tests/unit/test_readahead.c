@@ -163,7 +163,7 @@ static void who_asks_does_not_wait_for_more_than_the_way(void **state)
 	assert_true(most_under_way(rig) > 60);
 	/* Of a guess at the rate that is a hundred bytes, at first. */
 	rig->trip_us = 1;
-	assert_in_range(most_under_way(rig), 33, 42);
+	assert_true(most_under_way(rig) > 60);
 	rig->asked = true;
 	assert_in_range(most_under_way(rig), 5, 14);
 	/* All of it is the way: then nothing is to be won. */
