@@ -204,10 +204,24 @@ static void write_reply(struct fuse_op *op)
 	op->req = NULL;
 }
 
+/*
+ * Whoever may not change the mode does not own the file there, and is not root:
+ * then the server's own kernel takes the bits off as it writes.
+ */
+static void forgive_setid(struct fuse_op *op)
+{
+	struct ask *setid = op->setid;
+
+	if (setid && (setid->err == EPERM || setid->err == EACCES))
+		setid->err = 0;
+}
+
 static void write_finish(struct fuse_op *op)
 {
-	int err = op_err(op);
+	int err;
 
+	forgive_setid(op);
+	err = op_err(op);
 	if (err && !op->req) {
 		/* The writer has gone; whoever closes is told. */
 		if (err != EINTR && !op->file->err)
@@ -259,10 +273,12 @@ static void lose_setid(struct fuse_op *op)
 	/* Without the right to execute it means something else. */
 	if (mode & S_IXGRP)
 		mode &= ~(uint32_t)S_ISGID;
+	op->setid = NULL;
 	if (!op->no_setid || mode == node->mode)
 		return;
 	op->in = (struct csftp_attr){.mask = CSFTP_ATTR_MODE, .mode = mode};
 	node->mode = mode;
+	op->setid = &op->ask[op->asked];
 	req = op_ask(op, CSFTP_OP_SETATTR);
 	req->fh = op->file->fh;
 	req->attr = &op->in;

@@ -80,7 +80,8 @@ struct fuse_op {
 	uint64_t off;
 	uint64_t off2;
 	uint64_t count;
-	uint32_t flags; /* RENAME: CSFTP_REPLACE; READDIR: see dir.c */
+	uint32_t flags;	   /* RENAME: CSFTP_REPLACE; READDIR: see dir.c */
+	struct ask *setid; /* of those below, what takes such bits off */
 	struct ask ask[FUSEFS_ASKS + 1]; /* see lose_setid() */
 	char path[CSFTP_PATH_MAX + 1];
 	char path2[CSFTP_PATH_MAX + 1];

@@ -23,8 +23,6 @@
 /* libssh2 wants unsent bytes to stay where they were at the first try. */
 #define OUT_BYTES (256U * 1024U)
 
-/* The order of ssh_config(5), without what we do not have. */
-
 enum { SLICES = 32 };
 
 struct session {

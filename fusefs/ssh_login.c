@@ -5,8 +5,6 @@
 #include "fusefs/ssh_hosts.h"
 #include "fusefs/ssh_methods.h"
 
-/* The order of ssh_config(5), without what we do not have. */
-
 /* How long one answer may take: PAM can be slow. */
 #define PATIENCE_MS 120000U
 

@@ -2,6 +2,7 @@
 
 #include "core/ssh/names.h"
 
+/* The order of ssh_config(5), without what we do not have. */
 #define PREFERRED "publickey,keyboard-interactive,password"
 
 const char *ssh_method_name(enum ssh_method method)

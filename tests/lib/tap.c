@@ -177,6 +177,16 @@ static void tap_write(struct csftp_fs *fs, struct csftp_req *req)
 		pass(fs, req);
 }
 
+static void tap_setattr(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct tap *tap = tap_of(fs);
+
+	if (tap->setattr_err)
+		csftp_reply_err(req, tap->setattr_err);
+	else
+		pass(fs, req);
+}
+
 static void tap_fsync(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct tap *tap = tap_of(fs);
@@ -259,7 +269,7 @@ static const struct csftp_fs_ops tap_ops = {
 	.op =
 		{
 			[CSFTP_OP_GETATTR] = tap_getattr,
-			[CSFTP_OP_SETATTR] = pass,
+			[CSFTP_OP_SETATTR] = tap_setattr,
 			[CSFTP_OP_READLINK] = pass,
 			[CSFTP_OP_REALPATH] = pass,
 			[CSFTP_OP_MKDIR] = pass,

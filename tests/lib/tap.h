@@ -27,6 +27,7 @@ struct tap {
 	int handles; /* opened and not closed */
 	int close_err;
 	int write_err;
+	int setattr_err;
 	int fsync_err;
 	uint64_t read_part; /* what a READ answers at most */
 	bool hold_reads;

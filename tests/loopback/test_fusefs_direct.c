@@ -1,4 +1,5 @@
 /* What goes past the kernel's cache, and how it looks to others. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -226,6 +227,38 @@ static void a_write_takes_setuid_bits_off_if_need_be(void **state)
 	rig_run(rig_direct(state), setid_body);
 }
 
+/* It is the server's kernel that takes the bits off, if nobody is root there. */
+static void not_theirs_body(void)
+{
+	int fd = write_only("f", "one");
+
+	NEED(fchmod(fd, 06777) == 0);
+	NEED(mode_of(fd) == 06777);
+	NEED(setresgid(NOBODY, NOBODY, NOBODY) == 0);
+	NEED(setresuid(NOBODY, NOBODY, NOBODY) == 0);
+	NEED(write(fd, "six", 3) == 3);
+	NEED(write(fd, "ten", 3) == 3);
+	NEED(close(fd) == 0);
+}
+
+static void refuse(struct rig *rig)
+{
+	/* The one fchmod(2) is done. */
+	if (rig->tap.count[CSFTP_OP_SETATTR] > 0)
+		rig->tap.setattr_err = EPERM;
+}
+
+static void who_may_not_take_them_off_can_write(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->allow_other = true;
+	rig->config.attr_timeout = 3600;
+	rig->between = refuse;
+	rig_run(rig_direct(state), not_theirs_body);
+	assert_int_equal(rig->tap.count[CSFTP_OP_SETATTR], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +270,7 @@ int main(void)
 		RIG_TEST(once_it_is_closed_a_file_is_cached_again),
 		RIG_TEST(what_is_being_written_can_be_mapped),
 		RIG_TEST(a_write_takes_setuid_bits_off_if_need_be),
+		RIG_TEST(who_may_not_take_them_off_can_write),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
