@@ -181,10 +181,12 @@ static void tap_setattr(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct tap *tap = tap_of(fs);
 
-	if (tap->setattr_err)
-		csftp_reply_err(req, tap->setattr_err);
-	else
+	if (!tap->setattr_err || tap->count[req->op] < tap->setattrs)
 		pass(fs, req);
+	else {
+		tap->count[req->op]++;
+		csftp_reply_err(req, tap->setattr_err);
+	}
 }
 
 static void tap_fsync(struct csftp_fs *fs, struct csftp_req *req)

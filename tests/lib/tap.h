@@ -28,6 +28,7 @@ struct tap {
 	int close_err;
 	int write_err;
 	int setattr_err;
+	uint32_t setattrs; /* so many are done before it is answered */
 	int fsync_err;
 	uint64_t read_part; /* what a READ answers at most */
 	bool hold_reads;
