@@ -226,22 +226,29 @@ unmount_it()
 	: "$attempt"
 }
 
-# timed COMMAND...: the seconds it took; nothing if it failed.
+# timed COMMAND...: the seconds it took, by its own measure if it has left one
+# in $dir/seconds; nothing if it failed.
 timed()
 {
 	local from=$EPOCHREALTIME to
+	rm -f "$dir/seconds"
 	"$@" >/dev/null 2>"$dir/err" || { echo "$* failed:" >&2
 		head -3 "$dir/err" >&2; return 0; }
 	to=$EPOCHREALTIME
+	[ ! -s "$dir/seconds" ] || { cat "$dir/seconds"; return 0; }
 	awk -v from="$from" -v to="$to" 'BEGIN { printf "%.3f\n", to - from }'
 }
 
+# fio's own start takes as long as many round trips: the seconds are those from
+# its first read to its last, the ninth field.
 fio_read()
 {
 	fio --name=r --filename="$point/large" --rw=randread --bs=4k \
 		--numjobs="$1" --thread --io_size="$2" --size="${size_mib}M" \
 		--ioengine=psync --direct=0 --invalidate=1 --randseed=1 \
-		--output-format=terse
+		--group_reporting --output-format=terse >"$dir/fio" || return 1
+	awk -F ';' '$9 > 0 { printf "%.3f\n", $9 / 1000 }' "$dir/fio" \
+		>"$dir/seconds"
 }
 
 # Those that take part of a mount that is warm have a first part.
@@ -250,7 +257,6 @@ first_stats() { ls "$point/tree"; }
 
 write_large() { dd if="$dir/large" of="$point/large.copy" bs=1M status=none; }
 read_large() { dd if="$point/large" of="$dir/large.back" bs=1M status=none; }
-# fio's own start takes as long as many round trips that are short.
 random_1() { fio_read 1 "$((rtt < 5 ? 16384 : 200))k"; }
 random_16() { fio_read 16 "$((rtt < 5 ? 2048 : 40))k"; }
 copy_in() { cp -r "$dir/tree" "$point/copy"; }
@@ -277,6 +283,7 @@ stats()
 		[ -e "$point/tree/no-such-$i" ] || [ -e "$point/tree/d0/f0" ] || :
 	done
 }
+stat_cold() { (cd "$point/tree" && xargs stat -c %s) <"$dir/names"; }
 
 verify()
 {
@@ -325,6 +332,8 @@ prepare()
 	done
 	cp -r "$dir/tree" "$dir/served/tree"
 	cp -r "$dir/tree" "$dir/copy"
+	(cd "$dir/tree" && find . -type f) | sort |
+		shuf --random-source=<(yes) >"$dir/names"
 	tar -cf "$dir/tree.tar" -C "$dir" copy
 	rm -r "$dir/copy"
 	git init -q "$dir/repo"
@@ -342,7 +351,7 @@ prepare()
 }
 
 all='write_large read_large random_1 random_16 copy_in copy_out walk list_long
-	search status_cold status_warm remove create cold_reads untar clone stats'
+	search status_cold status_warm remove create cold_reads untar clone stats stat_cold'
 selected=
 read -ra patterns <<<"$only"
 for what in $all; do
