@@ -53,30 +53,31 @@ bool set_seconds(double *to, const char *name, const char *text, char *why)
 	return true;
 }
 
-/* What the kernel keeps: less than nothing is nothing, as to libfuse. */
-bool options_seconds(struct options *options, const struct keyword *keyword,
-		     const char *value, char *why)
+/* Less than nothing means something. */
+static bool seconds_or(struct options *options, const struct keyword *keyword,
+		       const char *value, double negative, char *why)
 {
 	double *to = member(options, keyword);
 
 	if (!set_seconds(to, keyword->name, value, why))
 		return false;
 	if (*to < 0)
-		*to = 0;
+		*to = negative;
 	return true;
+}
+
+/* What the kernel keeps: nothing, as to libfuse. */
+bool options_seconds(struct options *options, const struct keyword *keyword,
+		     const char *value, char *why)
+{
+	return seconds_or(options, keyword, value, 0, why);
 }
 
 /* What our cache keeps: to sshfs, whose numbers have no sign, -1 is no end. */
 bool options_cached(struct options *options, const struct keyword *keyword,
 		    const char *value, char *why)
 {
-	double *to = member(options, keyword);
-
-	if (!set_seconds(to, keyword->name, value, why))
-		return false;
-	if (*to < 0)
-		*to = SECONDS_MAX;
-	return true;
+	return seconds_or(options, keyword, value, SECONDS_MAX, why);
 }
 
 /* Ours alone. */

@@ -201,19 +201,33 @@ static void assert_no_mount_left(struct away *away, int status, int want)
 	assert_false(is_mount_point(away->mounted.point));
 }
 
-static void what_was_not_written_is_said_at_the_end(void **state)
+/* The descriptor of "out", of which the server has nothing and is down. */
+static int mount_and_write(struct away *away, const char *options,
+			   const char *text)
 {
-	struct away *away = *state;
-	int status;
 	int fd;
 
-	away_mount(away, NULL);
+	away_mount(away, options);
 	fd = away_open(away, "out", O_RDWR | O_CREAT);
 	assert_int_equal(fsync(fd), 0);
 	away_go_down(away);
-	away_write(fd, "lost for ever");
+	away_write(fd, text);
+	return fd;
+}
+
+static void begin_to_end(struct away *away)
+{
 	assert_int_equal(kill(away->mounted.pid, SIGTERM), 0);
 	away_await(away, "waiting");
+}
+
+static void what_was_not_written_is_said_at_the_end(void **state)
+{
+	struct away *away = *state;
+	int fd = mount_and_write(away, NULL, "lost for ever");
+	int status;
+
+	begin_to_end(away);
 	assert_int_equal(kill(away->mounted.pid, SIGTERM), 0);
 	status = proc_wait(away->mounted.pid, 60000);
 	(void)close(fd);
@@ -246,18 +260,13 @@ static void what_a_close_waits_for_is_said_at_the_end(void **state)
 	struct closer closer = {0};
 	int status;
 
-	away_mount(away, "timeout=0");
-	closer.fd = away_open(away, "out", O_RDWR | O_CREAT);
-	assert_int_equal(fsync(closer.fd), 0);
-	away_go_down(away);
-	away_write(closer.fd, "lost for ever");
+	closer.fd = mount_and_write(away, "timeout=0", "lost for ever");
 	assert_int_equal(
 		pthread_create(&closer.thread, NULL, close_it, &closer), 0);
 	while (atomic_load(&closer.tid) == 0)
 		away_nap();
 	await_sleep(atomic_load(&closer.tid));
-	assert_int_equal(kill(away->mounted.pid, SIGTERM), 0);
-	away_await(away, "waiting");
+	begin_to_end(away);
 	assert_int_equal(kill(away->mounted.pid, SIGTERM), 0);
 	status = proc_wait(away->mounted.pid, 60000);
 	assert_int_equal(pthread_join(closer.thread, NULL), 0);
@@ -271,16 +280,10 @@ static void what_a_close_waits_for_is_said_at_the_end(void **state)
 static void what_was_written_is_written_at_the_end(void **state)
 {
 	struct away *away = *state;
+	int fd = mount_and_write(away, NULL, "not lost");
 	int status;
-	int fd;
 
-	away_mount(away, NULL);
-	fd = away_open(away, "out", O_RDWR | O_CREAT);
-	assert_int_equal(fsync(fd), 0);
-	away_go_down(away);
-	away_write(fd, "not lost");
-	assert_int_equal(kill(away->mounted.pid, SIGTERM), 0);
-	away_await(away, "waiting");
+	begin_to_end(away);
 	away_come_back(away);
 	status = proc_wait(away->mounted.pid, 60000);
 	(void)close(fd);

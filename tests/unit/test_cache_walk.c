@@ -44,22 +44,26 @@ static void who_walks_finds_the_next_directories_listed(void **state)
 			 cache_counts(far->cache).ahead_used);
 }
 
-/* By names, "/t/10" comes before "/t/2". */
+/* By names, "/t/10" comes before "/t/2": the i-th of a hundred. */
+static void list_by_name(struct far *far, unsigned i)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/t/%u", i % 10 * 10 + i / 10);
+	assert_int_equal(far_list(&far->caller, path), 2);
+}
+
 static void who_walks_by_names_does_so_too(void **state)
 {
 	struct far *far = *state;
-	char path[64];
 	unsigned trips;
 
 	make_wide_tree(far, 100);
 	assert_int_equal(far_list(&far->caller, "/t"), 100);
 	far_settle(far);
 	trips = far->trips;
-	for (unsigned i = 0; i < 100; i++) {
-		(void)snprintf(path, sizeof(path), "/t/%u",
-			       i % 10 * 10 + i / 10);
-		assert_int_equal(far_list(&far->caller, path), 2);
-	}
+	for (unsigned i = 0; i < 100; i++)
+		list_by_name(far, i);
 	/* Two or three for each directory by itself. */
 	assert_true(far->trips - trips < 45);
 }
@@ -68,7 +72,6 @@ static void who_walks_by_names_does_so_too(void **state)
 static void names_that_go_do_not_end_the_walk(void **state)
 {
 	struct far *far = *state;
-	char path[64];
 	unsigned trips;
 
 	make_wide_tree(far, 100);
@@ -83,9 +86,7 @@ static void names_that_go_do_not_end_the_walk(void **state)
 			assert_int_equal(fs_rmdir(&far->caller, "/t/30a"), 0);
 			assert_int_equal(fs_rmdir(&far->caller, "/t/70a"), 0);
 		}
-		(void)snprintf(path, sizeof(path), "/t/%u",
-			       i % 10 * 10 + i / 10);
-		assert_int_equal(far_list(&far->caller, path), 2);
+		list_by_name(far, i);
 	}
 	assert_true(far->trips - trips < 50);
 }
