@@ -89,20 +89,6 @@ static bool keep_port(struct options *options, const struct keyword *keyword,
 	return keep_text(options, keyword, value, why);
 }
 
-static bool keep_id(struct options *options, const struct keyword *keyword,
-		    const char *value, char *why)
-{
-	int64_t *to = member(options, keyword);
-	uint64_t id;
-
-	/* The largest is (uid_t)-1, "no change" to chown(2). */
-	if (!number(value, 10, UINT32_MAX - 1, &id))
-		return explain(why, "%s=%s: a number is wanted", keyword->name,
-			       value);
-	*to = (int64_t)id;
-	return true;
-}
-
 static bool keep_cache(struct options *options, const struct keyword *keyword,
 		       const char *value, char *why)
 {
@@ -280,7 +266,7 @@ static const struct keyword keywords[] = {
 	 offsetof(struct options, entry_timeout)},
 	{"exec", ALONE, keep_mount, 0},
 	{"fsname", VALUE, keep_text, offsetof(struct options, fsname)},
-	{"gid", VALUE, keep_id, offsetof(struct options, gid)},
+	{"gid", VALUE, options_id, offsetof(struct options, gid)},
 	{"kernel_cache", ALONE, keep_flag,
 	 offsetof(struct options, kernel_cache)},
 	{"max_read", VALUE, options_bytes, offsetof(struct options, max_read)},
@@ -310,7 +296,7 @@ static const struct keyword keywords[] = {
 	{"sync", ALONE, keep_mount, 0},
 	{"timeout", VALUE, options_patience, offsetof(struct options, timeout)},
 	{"transport", VALUE, keep_transport, 0},
-	{"uid", VALUE, keep_id, offsetof(struct options, uid)},
+	{"uid", VALUE, options_id, offsetof(struct options, uid)},
 	{"write_behind_max", VALUE, options_behind_max, 0},
 };
 

@@ -58,6 +58,9 @@ bool options_names(struct options *options, const struct keyword *keyword,
 bool options_bytes(struct options *options, const struct keyword *keyword,
 		   const char *value, char *why);
 
+bool options_id(struct options *options, const struct keyword *keyword,
+		const char *value, char *why);
+
 /* What writers wait for (options_write.c). */
 bool options_behind_max(struct options *options, const struct keyword *keyword,
 			const char *value, char *why);

@@ -4,7 +4,7 @@
 #include "fusefs/options_impl.h"
 
 /*
- * Numbers: seconds, names, bytes.
+ * Numbers: seconds, names, bytes, users.
  */
 
 #define SECONDS_MAX 1e9
@@ -34,6 +34,25 @@ static bool is_negative(const char *text)
 
 	return text[0] == '-' && number(text + 1, 10, UINT32_MAX, &value) &&
 	       value > 0;
+}
+
+/*
+ * libfuse takes what has a sign, too, and -2 for 4294967294.  -1 is nobody's
+ * number: the kernel shows 65534 for it and lets nobody write there.
+ */
+bool options_id(struct options *options, const struct keyword *keyword,
+		const char *value, char *why)
+{
+	int64_t *to = member(options, keyword);
+	uint64_t id;
+
+	if (value[0] == '-' && number(value + 1, 10, INT32_MAX, &id))
+		id = (uint32_t)-id;
+	else if (!number(value, 10, UINT32_MAX, &id))
+		return explain(why, "%s=%s: a number is wanted", keyword->name,
+			       value);
+	*to = (int64_t)id;
+	return true;
 }
 
 bool set_seconds(double *to, const char *name, const char *text, char *why)

@@ -110,6 +110,27 @@ static void what_is_no_target_is_refused(void **state)
 	assert_refused(&parsed, "too many");
 }
 
+/* As libfuse reads them. */
+static void owners_below_0_count_from_the_end(void **state)
+{
+	static const char *const words[] = {"-ouid=-2,gid=-1", "host:", "/mnt",
+					    NULL};
+	static const char *const last[] = {"-ouid=4294967295", "host:", "/mnt",
+					   NULL};
+	struct parsed parsed;
+
+	(void)state;
+	parse(&parsed, words);
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_true(parsed.options.uid == 4294967294);
+	assert_true(parsed.options.gid == 4294967295);
+	options_release(&parsed.options);
+	parse(&parsed, last);
+	assert_true(parsed.options.uid == 4294967295);
+	assert_true(parsed.options.gid < 0);
+	options_release(&parsed.options);
+}
+
 static void letters_and_options_fill_their_fields(void **state)
 {
 	static const char *const words[] = {
@@ -294,8 +315,9 @@ static void bad_values_and_unknown_options_get_a_sentence(void **state)
 		{"port=22x", "port"},
 		{"port=", "port"},
 		{"port", "value"},
-		{"uid=-1", "number"},
-		{"uid=4294967295", "uid"},
+		{"uid=-", "number"},
+		{"uid=-2147483648", "uid"},
+		{"uid=4294967296", "uid"},
 		{"gid=x", "number"},
 		{"umask=8", "octal"},
 		{"umask=10000", "octal"},
@@ -493,6 +515,7 @@ int main(void)
 		cmocka_unit_test(
 			a_host_that_ssh_would_take_for_an_option_is_refused),
 		cmocka_unit_test(what_is_no_target_is_refused),
+		cmocka_unit_test(owners_below_0_count_from_the_end),
 		cmocka_unit_test(letters_and_options_fill_their_fields),
 		cmocka_unit_test(
 			debug_implies_the_foreground_and_so_does_passive),
