@@ -194,34 +194,36 @@ static const char *list_pools(struct daemon *daemon, const char *argument,
 	return NULL;
 }
 
-static bool is_known(struct daemon *daemon, uint64_t id)
+static bool has_conn(struct worker *worker, uint64_t id)
 {
-	bool known = false;
+	const struct conn *conn;
 
-	for (uint32_t i = 0; !known && i < daemon->workers; i++) {
-		struct worker *worker = &daemon->worker[i];
-		const struct conn *conn;
-
-		pthread_mutex_lock(&worker->lock);
-		for (conn = worker->list; conn && conn->id != id;)
-			conn = conn->next;
-		pthread_mutex_unlock(&worker->lock);
-		known = conn != NULL;
-	}
-	return known;
+	pthread_mutex_lock(&worker->lock);
+	for (conn = worker->list; conn && conn->id != id;)
+		conn = conn->next;
+	pthread_mutex_unlock(&worker->lock);
+	return conn != NULL;
 }
 
 static const char *kill_one(struct daemon *daemon, const char *argument,
 			    struct report *report)
 {
 	char *end;
-	uint64_t id = strtoull(argument, &end, 10);
+	const struct mail mail = {.kind = MAIL_KILL,
+				  .fd = -1,
+				  .id = strtoull(argument, &end, 10)};
+	uint32_t i = 0;
 
 	(void)report;
-	if (id == 0 || *end || !is_known(daemon, id))
+	if (mail.id == 0 || *end)
 		return "there is no such connection";
-	daemon_mail_all(daemon, MAIL_KILL, id);
-	return NULL;
+	while (i < daemon->workers && !has_conn(&daemon->worker[i], mail.id))
+		i++;
+	if (i == daemon->workers)
+		return "there is no such connection";
+	return worker_mail(&daemon->worker[i], &mail)
+		       ? NULL
+		       : "its worker does not answer";
 }
 
 static const char *forgive(struct daemon *daemon, const char *argument,

@@ -154,6 +154,16 @@ static void leave(void *arg, sources_ticket ticket, enum sources_end end)
 
 enum arrival { ARRIVED, REFUSED, NO_PLACE };
 
+/* To the worker that has it, as the boxes of others are no place for it. */
+static void send_drop(struct daemon *daemon,
+		      const struct sources_arrival *arrival)
+{
+	const struct mail mail = {
+		.kind = MAIL_DROP, .fd = -1, .id = arrival->drop};
+
+	(void)worker_mail(&daemon->worker[arrival->drop_keeper], &mail);
+}
+
 /* Under the lock of sources. */
 static enum arrival arrive(struct daemon *daemon, struct worker *worker,
 			   struct mail *mail)
@@ -162,14 +172,14 @@ static enum arrival arrive(struct daemon *daemon, struct worker *worker,
 	struct ssh_addr addr;
 
 	address_of(&mail->from, &addr);
-	sources_arrive(daemon->sources, &addr, now_ms(), &arrival);
+	sources_arrive(daemon->sources, &addr,
+		       (uint32_t)(worker - daemon->worker), now_ms(), &arrival);
 	if (arrival.answer != SOURCES_TAKE) {
 		say_refused(daemon, &addr, arrival.answer);
 		return REFUSED;
 	}
-	/* One of them has it. */
 	if (arrival.drop != 0)
-		daemon_mail_all(daemon, MAIL_DROP, arrival.drop);
+		send_drop(daemon, &arrival);
 	mail->ticket = arrival.ticket;
 	mail->id = atomic_fetch_add(&daemon->next_id, 1) + 1;
 	if (worker_mail(worker, mail))
@@ -421,8 +431,7 @@ static void take_settings(struct daemon *daemon, struct settings *settings)
 			.settings = settings_get(settings),
 		};
 
-		if (!worker_mail(&daemon->worker[i], &mail))
-			settings_put(settings);
+		(void)worker_mail(&daemon->worker[i], &mail);
 	}
 	settings_put(daemon->settings);
 	daemon->settings = settings;

@@ -22,6 +22,7 @@ enum family { V4, V6, FAMILIES };
 struct waiting {
 	uint32_t generation;
 	uint32_t group; /* its source's; ADDRS_NONE: it has no address */
+	uint32_t keeper;
 	uint32_t prev;
 	uint32_t next; /* among the free ones, too */
 	bool used;
@@ -325,6 +326,7 @@ static void drop(struct sources *sources, uint32_t number,
 		 struct sources_arrival *arrival)
 {
 	arrival->drop = ticket_of(sources, number);
+	arrival->drop_keeper = sources->waiting[number].keeper;
 	give_back(sources, number);
 	sources->counts.dropped++;
 }
@@ -349,7 +351,8 @@ static bool make_room(struct sources *sources, uint32_t group, uint64_t now_ms,
 }
 
 static void take(struct sources *sources, const struct ssh_addr *addr,
-		 uint64_t now_ms, struct sources_arrival *arrival)
+		 uint32_t keeper, uint64_t now_ms,
+		 struct sources_arrival *arrival)
 {
 	struct ssh_addr source = source_of(sources, addr);
 	uint32_t number = sources->free, group = ADDRS_NONE;
@@ -364,6 +367,7 @@ static void take(struct sources *sources, const struct ssh_addr *addr,
 	}
 	one->used = true;
 	one->group = group;
+	one->keeper = keeper;
 	one->addr = *addr;
 	one->since_ms = now_ms;
 	append(sources, number, SILENT);
@@ -372,7 +376,8 @@ static void take(struct sources *sources, const struct ssh_addr *addr,
 }
 
 void sources_arrive(struct sources *sources, const struct ssh_addr *addr,
-		    uint64_t now_ms, struct sources_arrival *arrival)
+		    uint32_t keeper, uint64_t now_ms,
+		    struct sources_arrival *arrival)
 {
 	struct ssh_addr source = source_of(sources, addr);
 	uint32_t group = addr->bits > 0 ? addrs_find(&sources->groups, &source)
@@ -384,7 +389,7 @@ void sources_arrive(struct sources *sources, const struct ssh_addr *addr,
 	    !make_room(sources, group, now_ms, arrival))
 		arrival->answer = SOURCES_FULL;
 	if (arrival->answer == SOURCES_TAKE)
-		take(sources, addr, now_ms, arrival);
+		take(sources, addr, keeper, now_ms, arrival);
 	else
 		sources->counts.refused++;
 }

@@ -91,13 +91,15 @@ enum sources_answer {
 struct sources_arrival {
 	enum sources_answer answer;
 	sources_ticket ticket; /* where it is to be taken */
-	/* The connection that has to be closed for it; 0: none. */
+	/* The connection that has to be closed for it, 0: none; and whose. */
 	sources_ticket drop;
+	uint32_t drop_keeper;
 };
 
 /*
  * A connection arrives.  addr without bits: it has no address, and neither
- * bounds of its own nor penalties.
+ * bounds of its own nor penalties.  keeper: who will have it, for who has to
+ * close it; any number.
  *
  * Who has to go where all places are taken: who has been silent for longest, if
  * that is two seconds.  Else it is one of the source that has most of them, or
@@ -112,7 +114,8 @@ struct sources_arrival {
  * harm.
  */
 void sources_arrive(struct sources *sources, const struct ssh_addr *addr,
-		    uint64_t now_ms, struct sources_arrival *arrival);
+		    uint32_t keeper, uint64_t now_ms,
+		    struct sources_arrival *arrival);
 
 /* The peer has said something. */
 void sources_heard(struct sources *sources, sources_ticket ticket);

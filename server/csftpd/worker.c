@@ -360,21 +360,58 @@ void worker_wait_buffer(struct conn *conn)
 		enqueue(worker, conn, CONN_STARVED);
 }
 
+/* How it shall be, of which only the latest counts. */
+static bool is_state(const struct mail *mail)
+{
+	return mail->kind == MAIL_SETTINGS || mail->kind == MAIL_LEVEL ||
+	       mail->kind == MAIL_DRAIN || mail->kind == MAIL_STOP;
+}
+
+/* Whether nothing is lost if it stands where the older one does. */
+static bool replaces(const struct mail *mail, const struct mail *old)
+{
+	return mail->kind == old->kind &&
+	       (is_state(mail) ||
+		(mail->kind == MAIL_KILL && mail->id == old->id));
+}
+
+static struct mail *mail_at(struct worker *worker, size_t i)
+{
+	return &worker->mail[(worker->mail_head + i) % worker->mail_cap];
+}
+
+/* NULL: there is none. */
+static struct mail *place_for(struct worker *worker, const struct mail *mail)
+{
+	size_t spare = is_state(mail) ? 0 : MAIL_KINDS;
+
+	if (is_state(mail) || mail->kind == MAIL_KILL)
+		for (size_t i = 0; i < worker->mail_count; i++)
+			if (replaces(mail, mail_at(worker, i)))
+				return mail_at(worker, i);
+	if (!worker->mail || worker->mail_count + spare >= worker->mail_cap)
+		return NULL;
+	return mail_at(worker, worker->mail_count++);
+}
+
 bool worker_mail(struct worker *worker, const struct mail *mail)
 {
-	bool fits;
+	struct settings *unwanted = mail->settings;
+	struct mail *place;
 
 	pthread_mutex_lock(&worker->lock);
-	fits = worker->mail_count < worker->mail_cap;
-	if (fits && mail->kind == MAIL_CONNECTION)
+	place = place_for(worker, mail);
+	if (place) {
+		unwanted = place->settings;
+		*place = *mail;
+	}
+	if (place && mail->kind == MAIL_CONNECTION)
 		atomic_fetch_add(&worker->newcomers, 1);
-	if (fits)
-		worker->mail[(worker->mail_head + worker->mail_count++) %
-			     worker->mail_cap] = *mail;
 	pthread_mutex_unlock(&worker->lock);
-	if (fits)
+	settings_put(unwanted);
+	if (place)
 		(void)uv_async_send(&worker->wake);
-	return fits;
+	return place != NULL;
 }
 
 static bool take_mail(struct worker *worker, struct mail *mail)
@@ -385,6 +422,7 @@ static bool take_mail(struct worker *worker, struct mail *mail)
 	any = worker->mail_count > 0;
 	if (any) {
 		*mail = worker->mail[worker->mail_head];
+		worker->mail[worker->mail_head].settings = NULL;
 		worker->mail_head = (worker->mail_head + 1) % worker->mail_cap;
 		worker->mail_count--;
 	}
@@ -497,6 +535,8 @@ static void act(struct worker *worker, struct mail *mail)
 	case MAIL_STOP:
 		worker->draining = true;
 		end_some(worker, 0, "the server is going down");
+		break;
+	case MAIL_KINDS:
 		break;
 	}
 }
@@ -644,8 +684,7 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 		log_fatal(&worker->log, "cannot make an event loop");
 		return false;
 	}
-	worker->mail_cap = config->places +
-			   2 * config->settings->sources.waiting + WORKER_MAIL;
+	worker->mail_cap = WORKER_MAIL(config->places);
 	worker->mail = calloc(worker->mail_cap, sizeof(*worker->mail));
 	worker->serving = open_serving(worker, config->settings, &worker->log);
 	if (!worker->serving)

@@ -20,8 +20,10 @@
 /*
  * A connection belongs to one worker for its life, and nothing of it is touched
  * by another thread.  What others want is mail: a few words in a box of fixed
- * size.  Two things are shared: counters, which anybody may read, and the list
- * of connections, which changes and is read under the lock of the mailbox.
+ * size.  What tells how it shall be (SETTINGS, LEVEL, DRAIN, STOP) has a place
+ * there always: the latest of each kind is all that counts.  Two things are
+ * shared: counters, which anybody may read, and the list of connections, which
+ * changes and is read under the lock of the mailbox.
  */
 enum mail_kind {
 	MAIL_CONNECTION, /* fd, from, id: a place was reserved for it */
@@ -35,7 +37,8 @@ enum mail_kind {
 	 * those stay.
 	 */
 	MAIL_DRAIN,
-	MAIL_STOP /* everything ends now */
+	MAIL_STOP, /* everything ends now */
+	MAIL_KINDS
 };
 
 struct mail {
@@ -47,8 +50,11 @@ struct mail {
 	struct sockaddr_storage from;
 };
 
-/* Besides connections; the senders of others can wait. */
-#define WORKER_MAIL 64U
+/*
+ * Each connection that has a place can be in the box, or be killed, and be
+ * dropped; one that has just gone can be dropped as well.
+ */
+#define WORKER_MAIL(places) (2U * (places) + 64U)
 
 /*
  * Connections in the box at which acceptors leave the rest in the kernel: who
@@ -178,7 +184,10 @@ bool worker_start(struct worker *worker);
 bool worker_can_serve(struct worker *worker, struct settings *settings,
 		      struct log *log);
 
-/* For any thread.  False: the box is full. */
+/*
+ * For any thread.  False: the box is full, which it is never for what has its
+ * place.  In any case the settings' reference is gone from the caller.
+ */
 bool worker_mail(struct worker *worker, const struct mail *mail);
 
 /* After MAIL_STOP, or after config.drained was called: waits for the thread. */

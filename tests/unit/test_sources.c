@@ -12,6 +12,7 @@ struct world {
 	struct sources_config config;
 	struct sources *sources;
 	struct sources_arrival arrival;
+	uint32_t keeper;
 	uint64_t now_ms;
 };
 
@@ -57,7 +58,8 @@ static enum sources_answer arrive(struct world *world, const char *text)
 {
 	struct ssh_addr addr = addr_of(text);
 
-	sources_arrive(world->sources, &addr, world->now_ms, &world->arrival);
+	sources_arrive(world->sources, &addr, world->keeper, world->now_ms,
+		       &world->arrival);
 	return world->arrival.answer;
 }
 
@@ -112,6 +114,20 @@ static void the_longest_silent_peer_has_to_go(void **state)
 	assert_int_equal(counts(world).waiting, 4);
 	assert_int_equal(counts(world).silent, 3);
 	assert_int_equal(counts(world).dropped, 2);
+}
+
+static void who_has_the_one_that_has_to_go_is_told(void **state)
+{
+	struct world *world = *state;
+
+	start(world);
+	for (world->keeper = 10; world->keeper < 14; world->keeper++)
+		(void)take(world, "192.0.2.1");
+	(void)take(world, "192.0.2.2");
+	assert_int_equal(world->arrival.drop_keeper, 10);
+	world->keeper = 20;
+	(void)take(world, "192.0.2.3");
+	assert_int_equal(world->arrival.drop_keeper, 11);
 }
 
 /* Nobody can be so fast that a user has no time to say hello. */
@@ -619,6 +635,7 @@ int main(void)
 #define CLAIM(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	static const struct CMUnitTest claims[] = {
 		CLAIM(the_longest_silent_peer_has_to_go),
+		CLAIM(who_has_the_one_that_has_to_go_is_told),
 		CLAIM(a_fast_source_displaces_only_itself),
 		CLAIM(who_stays_silent_goes_before_all_others),
 		CLAIM(of_talking_peers_one_of_the_busiest_source_has_to_go),
