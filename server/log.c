@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -17,11 +18,17 @@
 static int open_socket(const char *path, int type)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	const struct timeval wait = {.tv_sec = LOG_WAIT_MS / 1000,
+				     .tv_usec = LOG_WAIT_MS % 1000 * 1000};
 	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	int saved;
 
 	if (fd < 0)
 		return -1;
+	/* On a stream half a line could be the one that comes in time. */
+	if (type == SOCK_DGRAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait,
+				 sizeof(wait));
 	if (strlen(path) >= sizeof(to.sun_path))
 		errno = ENAMETOOLONG;
 	else
@@ -85,10 +92,11 @@ static int connect_again(const struct log *log)
 
 static int send_parts(const struct log *log, const struct msghdr *message)
 {
+	int flags = MSG_NOSIGNAL | (log->stuck ? MSG_DONTWAIT : 0);
 	ssize_t put;
 
 	do
-		put = sendmsg(log->fd, message, MSG_NOSIGNAL);
+		put = sendmsg(log->fd, message, flags);
 	while (put < 0 && errno == EINTR);
 	return put < 0 ? errno : 0;
 }
@@ -110,8 +118,7 @@ static size_t header(const struct log *log, int priority, char *out,
 	return len < 0 || (size_t)len >= size ? 0 : (size_t)len;
 }
 
-static int send_line(const struct log *log, int priority,
-		     struct csftp_slice text)
+static int send_line(struct log *log, int priority, struct csftp_slice text)
 {
 	char head[96];
 	/* A stream has its lines end with NUL; a datagram does not mind. */
@@ -126,9 +133,33 @@ static int send_line(const struct log *log, int priority,
 	if (log->fd < 0)
 		return ENOTCONN;
 	err = send_parts(log, &message);
-	if (err == 0 || err == EMSGSIZE || connect_again(log) != 0)
+	log->stuck = err == EAGAIN;
+	if (err == 0 || err == EMSGSIZE || log->stuck ||
+	    connect_again(log) != 0)
 		return err;
 	return send_parts(log, &message);
+}
+
+/* False: it takes nothing yet. */
+static bool tell_lost(struct log *log)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text),
+			   "error: %lu lines of the log were lost", log->lost);
+
+	if (len > 0 && send_line(log, LOG_ERR,
+				 (struct csftp_slice){text, (size_t)len}) != 0)
+		return false;
+	log->lost = 0;
+	return true;
+}
+
+/* Or it is lost. */
+static void say_line(struct log *log, int priority, struct csftp_slice text)
+{
+	if ((log->lost > 0 && !tell_lost(log)) ||
+	    send_line(log, priority, text) == EAGAIN)
+		log->lost++;
 }
 
 int log_raw(struct log *log, const char *text, size_t len)
@@ -238,8 +269,8 @@ static void put(struct log *log, enum log_level level, const char *prefix,
 		/* There is nobody to tell that it failed. */
 		(void)!write(STDERR_FILENO, line, used + 1);
 	} else {
-		(void)send_line(log, priority_of(level),
-				(struct csftp_slice){line, used});
+		say_line(log, priority_of(level),
+			 (struct csftp_slice){line, used});
 	}
 }
 

@@ -24,6 +24,9 @@ enum log_level {
 
 #define LOG_SOCKET "/dev/log"
 
+/* A syslogd that reads at all has read in that time. */
+#define LOG_WAIT_MS 1000U
+
 struct log_config {
 	enum log_level level;
 	int facility; /* LOG_AUTH and the like of <syslog.h> */
@@ -36,7 +39,10 @@ struct log_config {
  * Syslog is spoken here and not by syslog(3), as the socket must exist before
  * the sandbox and before any jail; it is connected again, and not made anew,
  * when syslogd was restarted.  A log that cannot be reached loses its lines:
- * a server that ended for that would be worse.
+ * a server that ended for that would be worse.  So does one that is not read,
+ * as a daemon would stand still with all its sessions: after LOG_WAIT_MS nobody
+ * waits for it any more until it takes a line, and that one says how many were
+ * lost.
  *
  * One thread.
  */
@@ -44,6 +50,8 @@ struct log {
 	struct log_config config;
 	int fd; /* of syslog; -1: none */
 	bool is_stream;
+	bool stuck;	    /* it takes nothing */
+	unsigned long lost; /* lines, and nobody was told yet */
 	char ident[48];
 };
 

@@ -345,6 +345,51 @@ static void a_syslogd_that_was_restarted_is_found_again(void **state)
 	assert_null(next_line(place));
 }
 
+/* How many lines have come, all of which it reads now. */
+static unsigned long read_lines(struct place *place)
+{
+	unsigned long count = 0;
+
+	while (next_line(place))
+		count++;
+	return count;
+}
+
+static void a_syslogd_that_does_not_read_holds_up_nobody(void **state)
+{
+	enum { LINES = 20000 };
+	struct place *place = *state;
+	char expected[64];
+
+	for (unsigned n = 0; n < LINES; n++)
+		log_say(&place->log, LEVEL_INFO, "line");
+	proc_print(expected, sizeof(expected),
+		   ": error: %lu lines of the log were lost",
+		   LINES - read_lines(place));
+	log_say(&place->log, LEVEL_INFO, "it reads");
+	assert_non_null(strstr(next_line(place), expected));
+	assert_non_null(strstr(next_line(place), ": it reads"));
+	log_say(&place->log, LEVEL_INFO, "and goes on");
+	assert_non_null(strstr(next_line(place), ": and goes on"));
+	assert_null(next_line(place));
+}
+
+/* A line of a trail is never lost: until it is taken nothing is done. */
+static void a_trail_waits_for_a_syslogd_that_does_not_read(void **state)
+{
+	struct place *place = *state;
+
+	assert_int_equal(trail(place, "syslog"), CSFTP_OK);
+	for (unsigned n = 0; audit_admit(place->audit) == 0; n++) {
+		assert_true(n < 100000);
+		tell(place, CSFTP_OP_RMDIR, "/d", 0);
+	}
+	assert_int_equal(audit_admit(place->audit), EIO);
+	assert_true(read_lines(place) > 0);
+	assert_int_equal(audit_admit(place->audit), 0);
+	assert_non_null(strstr(next_line(place), "\"op\":\"rmdir\""));
+}
+
 static void a_level_keeps_what_is_below_it_quiet(void **state)
 {
 	struct place *place = *state;
@@ -408,6 +453,8 @@ int main(void)
 		IN_PLACE(syslog_takes_the_trail),
 		IN_PLACE(the_log_speaks_syslog),
 		IN_PLACE(a_syslogd_that_was_restarted_is_found_again),
+		IN_PLACE(a_syslogd_that_does_not_read_holds_up_nobody),
+		IN_PLACE(a_trail_waits_for_a_syslogd_that_does_not_read),
 		IN_PLACE(a_level_keeps_what_is_below_it_quiet),
 		IN_PLACE(long_lines_are_cut_and_say_so),
 		IN_PLACE(names_are_quoted_without_doubt),
