@@ -178,10 +178,20 @@ static void drop_pid(const char *path, int fd)
 	close(fd);
 }
 
-/* Who has started us in the background learns that we serve. */
+/* Who has started us in the background learns that we serve, or why not. */
 struct parent {
-	int fd; /* -1: there is none */
+	int fd;	  /* -1: there is none */
+	int null; /* what standard error becomes then; -1: it stays */
 };
+
+static void leave_stderr(struct parent *parent)
+{
+	if (parent->null < 0)
+		return;
+	(void)dup2(parent->null, STDERR_FILENO);
+	close(parent->null);
+	parent->null = -1;
+}
 
 static void tell_parent(void *arg)
 {
@@ -189,6 +199,7 @@ static void tell_parent(void *arg)
 
 	if (parent->fd < 0)
 		return;
+	leave_stderr(parent);
 	(void)!write(parent->fd, "", 1);
 	close(parent->fd);
 	parent->fd = -1;
@@ -225,9 +236,10 @@ static bool go_to_background(struct parent *parent, bool to_stderr)
 		return true;
 	(void)dup2(null, STDIN_FILENO);
 	(void)dup2(null, STDOUT_FILENO);
-	if (!to_stderr)
-		(void)dup2(null, STDERR_FILENO);
-	close(null);
+	if (to_stderr)
+		close(null);
+	else
+		parent->null = null;
 	return true;
 }
 
@@ -252,7 +264,7 @@ static int give_up(struct listening *listening, struct settings *settings)
 static int serve(const struct arguments *args, struct settings *settings,
 		 const char *key_path)
 {
-	struct parent parent = {.fd = -1};
+	struct parent parent = {.fd = -1, .null = -1};
 	struct listening listening;
 	struct daemon_config config = {
 		.settings = settings,

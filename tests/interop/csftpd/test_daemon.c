@@ -58,6 +58,33 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 		"grep -q 'PidFile.*/no/pid: No such file' said\n");
 }
 
+/* What is found only by the process that was to stay there. */
+static void it_says_why_it_does_not_go_to_the_background(void **state)
+{
+	struct csftpd_rig *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	csftpd_end(&all->sshd);
+	csftpd_rig_sh(
+		all, "%s",
+		"fails() {\n"
+		"\tif $csftpd -f $of/csftpd_config -o PidFile=$dir/pid \"$@\" "
+		"2>said; then exit 9; fi\n"
+		"\ttest ! -e pid\n"
+		"}\n"
+		"fails -o Root=$dir/nowhere\n"
+		"grep -q \"csftpd: $dir/nowhere: No such file\" said\n"
+		"fails -o Audit=$dir/nowhere/trail\n"
+		"grep -q \"csftpd: Audit $dir/nowhere/trail: No such file\" "
+		"said\n"
+		/* Once it serves it has no more to say there. */
+		"$csftpd -f $of/csftpd_config -o PidFile=$dir/pid 2>said\n"
+		"pid=$(cat pid)\n"
+		"fd=$(readlink /proc/$pid/fd/2)\n"
+		"end\n"
+		"test $fd = /dev/null && test ! -s said\n");
+}
+
 /* Also what its sandbox does not let it remove, and if it is killed. */
 static void what_it_has_made_goes_with_it(void **state)
 {
@@ -495,6 +522,7 @@ int main(void)
 {
 	static const struct CMUnitTest claims[] = {
 		CSFTPD_CLAIM(it_goes_to_the_background_once_it_serves),
+		CSFTPD_CLAIM(it_says_why_it_does_not_go_to_the_background),
 		CSFTPD_CLAIM(what_it_has_made_goes_with_it),
 		CSFTPD_CLAIM(it_takes_a_socket_that_is_given),
 		CSFTPD_CLAIM(a_socket_for_both_families_hides_no_address),
