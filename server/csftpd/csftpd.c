@@ -168,20 +168,30 @@ static void write_pid(int fd)
 		(void)dprintf(fd, "%ld\n", (long)getpid());
 }
 
+/* Who never served may have found the file of one that does. */
+static bool is_others(int fd, bool served)
+{
+	struct stat st;
+
+	return !served && fstat(fd, &st) == 0 && st.st_size > 0;
+}
+
 /* What a sandbox did not let us remove is at least not somebody's number. */
-static void drop_pid(const char *path, int fd)
+static void drop_pid(const char *path, int fd, bool served)
 {
 	if (fd < 0)
 		return;
-	if (unlink(path) != 0)
+	if (!is_others(fd, served) && unlink(path) != 0)
 		(void)!ftruncate(fd, 0);
 	close(fd);
 }
 
 /* Who has started us in the background learns that we serve, or why not. */
 struct parent {
-	int fd;	  /* -1: there is none */
-	int null; /* what standard error becomes then; -1: it stays */
+	int fd;	    /* -1: there is none */
+	int null;   /* what standard error becomes then; -1: it stays */
+	int pid_fd; /* what is written to before; -1: nothing */
+	bool served;
 };
 
 static void leave_stderr(struct parent *parent)
@@ -193,10 +203,13 @@ static void leave_stderr(struct parent *parent)
 	parent->null = -1;
 }
 
+/* daemon_config.ready */
 static void tell_parent(void *arg)
 {
 	struct parent *parent = arg;
 
+	write_pid(parent->pid_fd);
+	parent->served = true;
 	if (parent->fd < 0)
 		return;
 	leave_stderr(parent);
@@ -264,7 +277,7 @@ static int give_up(struct listening *listening, struct settings *settings)
 static int serve(const struct arguments *args, struct settings *settings,
 		 const char *key_path)
 {
-	struct parent parent = {.fd = -1, .null = -1};
+	struct parent parent = {.fd = -1, .null = -1, .pid_fd = -1};
 	struct listening listening;
 	struct daemon_config config = {
 		.settings = settings,
@@ -277,7 +290,7 @@ static int serve(const struct arguments *args, struct settings *settings,
 	};
 	char pid_file[4096] = "";
 	char why[SETTINGS_WHY_MAX];
-	int status, pid_fd;
+	int status;
 
 	if (settings->pid_file)
 		(void)snprintf(pid_file, sizeof(pid_file), "%s",
@@ -286,7 +299,7 @@ static int serve(const struct arguments *args, struct settings *settings,
 		fprintf(stderr, "csftpd: %s\n", why);
 		return give_up(&listening, settings);
 	}
-	if (!open_pid(pid_file, &pid_fd))
+	if (!open_pid(pid_file, &parent.pid_fd))
 		return give_up(&listening, settings);
 	if (settings->sftp.has_umask)
 		(void)umask((mode_t)settings->sftp.umask);
@@ -294,12 +307,11 @@ static int serve(const struct arguments *args, struct settings *settings,
 	raise_limit();
 	if (!args->foreground && !go_to_background(&parent, args->to_stderr)) {
 		fprintf(stderr, "csftpd: %s\n", strerror(errno));
-		drop_pid(pid_file, pid_fd);
+		drop_pid(pid_file, parent.pid_fd, false);
 		return give_up(&listening, settings);
 	}
-	write_pid(pid_fd);
 	status = daemon_run(&config);
-	drop_pid(pid_file, pid_fd);
+	drop_pid(pid_file, parent.pid_fd, parent.served);
 	listen_close(&listening);
 	return status;
 }

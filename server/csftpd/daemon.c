@@ -699,11 +699,11 @@ static bool start(struct daemon *daemon)
 					  daemon->threads.count +
 					  daemon->door.count))
 		return false;
+	daemon->config.ready(daemon->config.arg);
 	for (size_t i = 0; i < listening->count; i++)
 		log_say(&daemon->log, LEVEL_INFO, "Server listening on %s.",
 			listening->name[i]);
 	notify_say(daemon->config.notify_fd, "READY=1");
-	daemon->config.ready(daemon->config.arg);
 	return true;
 }
 

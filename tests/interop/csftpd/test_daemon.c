@@ -59,6 +59,22 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 }
 
 /* What is found only by the process that was to stay there. */
+static void a_start_that_fails_takes_nothing_from_who_serves(void **state)
+{
+	struct csftpd_rig *all = *state;
+
+	csftpd_start(&all->sshd, "PidFile %s/pid\n", all->dir);
+	csftpd_rig_sh(
+		all, "%s",
+		"number=$(cat pid) && test $number -gt 0\n"
+		"if $csftpd -h $of/host -p $port -o ListenAddress=127.0.0.2 "
+		"-o ControlSocket=$of/control -o PidFile=pid 2>said; "
+		"then exit 9; fi\n"
+		"grep -q 'ControlSocket.*in use' said\n"
+		"test $(cat pid) = $number && test -S $of/control\n");
+	csftpd_end_well(&all->sshd);
+}
+
 static void it_says_why_it_does_not_go_to_the_background(void **state)
 {
 	struct csftpd_rig *all = *state;
@@ -523,6 +539,7 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		CSFTPD_CLAIM(it_goes_to_the_background_once_it_serves),
 		CSFTPD_CLAIM(it_says_why_it_does_not_go_to_the_background),
+		CSFTPD_CLAIM(a_start_that_fails_takes_nothing_from_who_serves),
 		CSFTPD_CLAIM(what_it_has_made_goes_with_it),
 		CSFTPD_CLAIM(it_takes_a_socket_that_is_given),
 		CSFTPD_CLAIM(a_socket_for_both_families_hides_no_address),
