@@ -55,14 +55,20 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\f';
 }
 
+static bool ends_word(char c, bool keyword)
+{
+	return is_space(c) || (keyword && c == '=');
+}
+
 /*
- * The next word, cut out where it stands: between double quotes, in which a
- * backslash stands before a quote or a backslash, or up to a space.  NULL: no
- * more; *line NULL: a quote has no end.
+ * The next word, cut out where it stands, up to a space.  All of it or a part
+ * can be between double quotes, in which a backslash stands before a quote or a
+ * backslash.  NULL: no more; *line NULL: a quote has no end.
  */
 static char *next_word(char **line, bool keyword)
 {
 	char *from = *line, *to, *word;
+	bool quoted = false;
 
 	while (is_space(*from))
 		from++;
@@ -71,21 +77,19 @@ static char *next_word(char **line, bool keyword)
 		return NULL;
 	}
 	word = to = from;
-	if (*from == '"') {
-		for (from++; *from && *from != '"'; from++) {
-			if (*from == '\\' &&
-			    (from[1] == '"' || from[1] == '\\'))
-				from++;
-			*to++ = *from;
+	for (; *from && (quoted || !ends_word(*from, keyword)); from++) {
+		if (*from == '"') {
+			quoted = !quoted;
+			continue;
 		}
-		if (!*from) {
-			*line = NULL;
-			return NULL;
-		}
-		from++;
-	} else {
-		while (*from && !is_space(*from) && !(keyword && *from == '='))
-			*to++ = *from++;
+		if (quoted && *from == '\\' &&
+		    (from[1] == '"' || from[1] == '\\'))
+			from++;
+		*to++ = *from;
+	}
+	if (quoted) {
+		*line = NULL;
+		return NULL;
 	}
 	/* sshd_config(5): "keyword = value" is as good as without. */
 	if (keyword) {

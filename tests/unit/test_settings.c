@@ -184,6 +184,27 @@ static void words_end_as_they_should(void **state)
 	settings_put(settings);
 }
 
+/* As sshd has it: nothing behind a quote is lost, or a word of its own. */
+static void a_part_of_a_word_can_be_quoted(void **state)
+{
+	struct place *place = *state;
+	struct settings *settings =
+		must_read(place, "View \"/a b\"=ro\n"
+				 "AllowUsers \"a\"b c\" d\"e \"\"\"f\"\n"
+				 "PidFile /p\\q\n");
+
+	assert_int_equal(settings->sftp.view_count, 1);
+	assert_string_equal(settings->sftp.view[0].path, "/a b");
+	assert_int_equal(settings->allow_user_count, 3);
+	assert_string_equal(settings->allow_user[0], "ab");
+	assert_string_equal(settings->allow_user[1], "c de");
+	assert_string_equal(settings->allow_user[2], "f");
+	assert_string_equal(settings->pid_file, "/p\\q");
+	settings_put(settings);
+	assert_null(read_text(place, "PidFile /a\"b\n"));
+	assert_non_null(strstr(place->why, "a quote has no end"));
+}
+
 /* Names of ciphers that the engine has, in its order. */
 static void lists_change_the_default(void **state)
 {
@@ -274,6 +295,7 @@ int main(void)
 		IN_PLACE(no_limit_for_the_age_of_keys_is_none),
 		IN_PLACE(the_first_value_counts_and_the_command_line_before),
 		IN_PLACE(words_end_as_they_should),
+		IN_PLACE(a_part_of_a_word_can_be_quoted),
 		IN_PLACE(lists_change_the_default),
 		IN_PLACE(what_is_served_is_as_csftp_server_has_it),
 		IN_PLACE(any_bytes_are_survived),
