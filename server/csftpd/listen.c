@@ -104,14 +104,39 @@ static int open_one(const struct addrinfo *at)
 	return -1;
 }
 
+/* Where not even ::1 can be had there is no IPv6. */
+static bool is_of_no_kind(const struct addrinfo *at, int err)
+{
+	const struct sockaddr_in6 *in6 = (const void *)at->ai_addr;
+
+	return err == EAFNOSUPPORT ||
+	       (err == EADDRNOTAVAIL && at->ai_family == AF_INET6 &&
+		IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr));
+}
+
+/* NULL, or a sentence that says why not. */
+static const char *open_and_add(struct listening *listening,
+				const struct addrinfo *at)
+{
+	int fd = open_one(at);
+
+	if (fd < 0)
+		return is_of_no_kind(at, errno) ? NULL : strerrordesc_np(errno);
+	if (add(listening, fd))
+		return NULL;
+	close(fd);
+	return "there are too many";
+}
+
 static bool open_at(struct listening *listening, const char *host,
 		    uint16_t port, char why[SETTINGS_WHY_MAX])
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				       .ai_flags = AI_PASSIVE};
 	struct addrinfo *list, *at;
+	const char *wrong = NULL;
 	char service[8];
-	int err, fd;
+	int err;
 
 	(void)snprintf(service, sizeof(service), "%u", port);
 	err = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, service, &hints,
@@ -121,20 +146,14 @@ static bool open_at(struct listening *listening, const char *host,
 			       gai_strerror(err));
 		return false;
 	}
-	for (at = list; at; at = at->ai_next) {
-		fd = open_one(at);
-		if (fd >= 0 && add(listening, fd))
-			continue;
+	for (at = list; at && !wrong; at = at->ai_next)
+		wrong = open_and_add(listening, at);
+	freeaddrinfo(list);
+	if (wrong)
 		(void)snprintf(why, SETTINGS_WHY_MAX,
 			       "cannot listen on %.200s port %u: %s", host,
-			       port, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL)
-			break;
-	}
-	freeaddrinfo(list);
-	return !at;
+			       port, wrong);
+	return !wrong;
 }
 
 bool listen_open(struct listening *listening, const struct settings *settings,
@@ -156,7 +175,11 @@ bool listen_open(struct listening *listening, const struct settings *settings,
 				     why))
 				return false;
 	}
-	return listening->count > 0;
+	if (listening->count > 0)
+		return true;
+	(void)snprintf(why, SETTINGS_WHY_MAX,
+		       "this machine has no address of ListenAddress");
+	return false;
 }
 
 void listen_close(struct listening *listening)

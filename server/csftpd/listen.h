@@ -18,8 +18,9 @@ struct listening {
 
 /*
  * The sockets that systemd has opened for us, or those of the settings.  With
- * several addresses, those of a kind that the machine does not have (IPv6) are
- * left out.  False: why has a sentence.
+ * several addresses, ::1 and those of a kind that the machine does not have
+ * (IPv6) are left out; any other that cannot be had is an error.  False: why
+ * has a sentence.
  */
 bool listen_open(struct listening *listening, const struct settings *settings,
 		 char why[SETTINGS_WHY_MAX]);

@@ -59,6 +59,38 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 }
 
 /* What is found only by the process that was to stay there. */
+/* Also where it could listen on some of them. */
+static void it_listens_on_all_that_it_was_told_or_says_why_not(void **state)
+{
+	struct csftpd_rig *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	csftpd_end(&all->sshd);
+	csftpd_rig_sh(
+		all, "%s",
+		"fails() {\n"
+		"\tif timeout 60 $csftpd -D -e -h $of/host \"$@\" 2>said; then "
+		"exit 9; fi\n"
+		"}\n"
+		"fails -p $port -o ListenAddress=127.0.0.1 "
+		"-o ListenAddress=192.0.2.1\n"
+		"grep -q 'cannot listen on 192.0.2.1 port' said\n"
+		"fails -p $port -o ListenAddress=127.0.0.1 "
+		"-o ListenAddress=2001:db8::1\n"
+		"grep -q 'cannot listen on 2001:db8::1 port' said\n"
+		"python3 -c 'if True:\n"
+		"\timport socket\n"
+		"\tall = [socket.socket() for n in range(3)]\n"
+		"\tfor one in all:\n"
+		"\t\tone.bind((\"\", 0))\n"
+		"\t\tprint(\"Port\", one.getsockname()[1])\n"
+		"\tfor n in range(11):\n"
+		"\t\tprint(\"ListenAddress\", \"127.0.0.%d\" % (n + 1))\n"
+		"' >conf\n"
+		"fails -f conf\n"
+		"grep -q 'cannot listen on .*: there are too many' said\n");
+}
+
 static void a_start_that_fails_takes_nothing_from_who_serves(void **state)
 {
 	struct csftpd_rig *all = *state;
@@ -539,6 +571,8 @@ int main(void)
 	static const struct CMUnitTest claims[] = {
 		CSFTPD_CLAIM(it_goes_to_the_background_once_it_serves),
 		CSFTPD_CLAIM(it_says_why_it_does_not_go_to_the_background),
+		CSFTPD_CLAIM(
+			it_listens_on_all_that_it_was_told_or_says_why_not),
 		CSFTPD_CLAIM(a_start_that_fails_takes_nothing_from_who_serves),
 		CSFTPD_CLAIM(what_it_has_made_goes_with_it),
 		CSFTPD_CLAIM(it_takes_a_socket_that_is_given),
