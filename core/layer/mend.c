@@ -82,6 +82,7 @@ static void moved_aside(struct csftp_req *req, const struct csftp_reply *reply);
 
 static void move_aside(struct mend_job *job)
 {
+	job->moving = true;
 	if (mend_name_aside(job, job->job.asked->path2))
 		rename_to(job, job->job.asked->path2, job->aside, moved_aside);
 	else
@@ -107,8 +108,10 @@ static void looked_at(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct mend_job *job = (struct mend_job *)req;
 
-	if (reply->err || !reply->attr ||
-	    (reply->attr->mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR)
+	if (reply->err == EINTR)
+		relay_answer_err(&job->job, EINTR);
+	else if (reply->err || !reply->attr ||
+		 (reply->attr->mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR)
 		relay_answer_err(&job->job, job->first_err);
 	else
 		move_aside(job);
@@ -145,7 +148,20 @@ static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
 		return;
 	job->tries = 0;
 	job->err = 0;
+	job->moving = false;
 	relay_ask(&job->job, refused);
+}
+
+/* Between the names nobody would know which of them the files have. */
+static bool is_moving(const struct mend *mend, const struct csftp_req *req)
+{
+	const struct relay_job *job = mend->relay.busy;
+
+	if (req->op != CSFTP_OP_RENAME)
+		return false;
+	while (job && job->asked != req)
+		job = job->next;
+	return job && ((const struct mend_job *)job)->moving;
 }
 
 /* A size that is being given is given. */
@@ -160,7 +176,8 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 		waited = relay_unlist(&job->asking, req);
 	if (waited)
 		csftp_reply_err(req, EINTR);
-	else if (!mend->sizing || mend->sizing->job.asked != req)
+	else if (!is_moving(mend, req) &&
+		 (!mend->sizing || mend->sizing->job.asked != req))
 		mend->cancel(fs, req);
 }
 

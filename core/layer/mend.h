@@ -17,7 +17,8 @@
  * moved to a name of ours beside it, the file takes its place, and what was
  * moved is removed.  When that fails it is moved back.  So for a moment there
  * is nothing of that name; and if the connection ends in between, the old file
- * is still there, as ".csftp-" and a number.
+ * is still there, as ".csftp-" and a number.  Once it is being moved nothing of
+ * that can be cancelled.
  *
  * truncate: no SETATTR has a size.  A file becomes empty by being opened so,
  * and longer by a byte at its new end.  For a shorter one its beginning is

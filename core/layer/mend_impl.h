@@ -40,6 +40,7 @@ struct mend {
 struct mend_job {
 	struct relay_job job; /* first */
 	unsigned tries;
+	bool moving;   /* RENAME: what is in the way has been moved, or is */
 	int err;       /* what the whole fails with */
 	int first_err; /* what it failed with at first */
 	csftp_fh fh;   /* what was opened for the asker */

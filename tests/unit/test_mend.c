@@ -17,13 +17,28 @@ struct old {
 	int err;	 /* what it says instead of EEXIST */
 	unsigned broken; /* the RENAME that fails, counted from 1 */
 	unsigned renames;
+	unsigned slow;		   /* the RENAME that is answered later */
+	struct csftp_req *waiting; /* that one: it was done */
 };
+
+/* As an SFTP client has it: what was sent is done all the same. */
+static void cancel(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct old *old = (struct old *)fs;
+
+	assert_ptr_equal(old->waiting, req);
+	old->waiting = NULL;
+	csftp_reply_err(req, EINTR);
+}
 
 static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct old *old = (struct old *)fs;
 
-	if (++old->renames == old->broken)
+	if (++old->renames == old->slow) {
+		old->waiting = req;
+		(void)fs_rename(&old->other, req->path, req->path2);
+	} else if (old->renames == old->broken)
 		csftp_reply_err(req, ENOSPC);
 	else if ((req->flags & CSFTP_REPLACE) &&
 		 fs_lgetattr(&old->other, req->path2) == 0)
@@ -40,6 +55,7 @@ static void begin(struct old *old)
 	assert_int_equal(csftp_memfs_new(&old->memfs, NULL), CSFTP_OK);
 	relay_init(&old->relay, old->memfs, 0, relay_pass);
 	old->relay.ops.op[CSFTP_OP_RENAME] = op_rename;
+	old->relay.ops.cancel = cancel;
 	config.under = &old->relay.fs;
 	assert_int_equal(mend_new(&old->layer, &config), CSFTP_OK);
 	old->c.fs = old->layer;
@@ -157,6 +173,47 @@ static void names_that_are_taken_are_left_alone(void **state)
 	end(&old);
 }
 
+struct asked {
+	struct csftp_req req; /* first */
+	int err;	      /* -1: not answered */
+};
+
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct asked *asked = (struct asked *)req;
+
+	assert_int_equal(asked->err, -1);
+	asked->err = reply->err;
+}
+
+/* Whoever is not there any more has not wished the old file away. */
+static void a_rename_that_has_begun_is_not_cancelled(void **state)
+{
+	struct old old;
+
+	(void)state;
+	for (unsigned slow = 2; slow <= 3; slow++) {
+		struct asked asked = {.req = {.op = CSFTP_OP_RENAME,
+					      .flags = CSFTP_REPLACE,
+					      .path = "/d/new",
+					      .path2 = "/d/old",
+					      .done = asked_done},
+				      .err = -1};
+
+		begin(&old);
+		old.slow = slow;
+		csftp_submit(old.layer, &asked.req);
+		assert_non_null(old.waiting);
+		csftp_cancel(old.layer, &asked.req);
+		if (old.waiting)
+			csftp_reply_err(old.waiting, 0);
+		assert_int_equal(asked.err, 0);
+		assert_size(&old, "/d/old", 3);
+		assert_int_equal(names_in(&old), 1);
+		end(&old);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest claims[] = {
@@ -166,6 +223,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_replaced_is_put_back),
 		cmocka_unit_test(a_directory_stays_where_it_is),
 		cmocka_unit_test(names_that_are_taken_are_left_alone),
+		cmocka_unit_test(a_rename_that_has_begun_is_not_cancelled),
 	};
 
 	return cmocka_run_group_tests(claims, NULL, NULL) != 0;
