@@ -23,12 +23,19 @@ static bool is_type(const struct csftp_reply *reply, uint32_t type)
 	       (reply->attr->mode & CSFTP_S_IFMT) == type;
 }
 
-/* The connection died again: the whole request will be asked again. */
-static bool again(struct survive_job *job, const struct csftp_reply *reply)
+/*
+ * True: that is no answer.  Where the connection died again the whole request
+ * will be asked again.
+ */
+static bool is_cut_short(struct survive_job *job,
+			 const struct csftp_reply *reply)
 {
-	if (!survive_lost((struct survive *)job->job.relay, reply))
+	if (survive_lost((struct survive *)job->job.relay, reply))
+		survive_park(job, EIO);
+	else if (reply->err == EINTR)
+		survive_complete_err(job, EINTR);
+	else
 		return false;
-	survive_park(job, EIO);
 	return true;
 }
 
@@ -37,7 +44,7 @@ static void saw_directory(struct csftp_req *req,
 {
 	struct survive_job *job = (struct survive_job *)req;
 
-	if (!again(job, reply))
+	if (!is_cut_short(job, reply))
 		settled(job, is_type(reply, CSFTP_S_IFDIR));
 }
 
@@ -46,7 +53,7 @@ static void saw_text(struct csftp_req *req, const struct csftp_reply *reply)
 	struct survive_job *job = (struct survive_job *)req;
 	const char *text = job->job.asked->path2;
 
-	if (!again(job, reply))
+	if (!is_cut_short(job, reply))
 		settled(job, !reply->err && reply->text.len == strlen(text) &&
 				     memcmp(reply->text.ptr, text,
 					    reply->text.len) == 0);
@@ -56,7 +63,7 @@ static void saw_name(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
 
-	if (!again(job, reply))
+	if (!is_cut_short(job, reply))
 		settled(job, !reply->err);
 }
 
@@ -64,7 +71,7 @@ static void saw_no_name(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
 
-	if (!again(job, reply))
+	if (!is_cut_short(job, reply))
 		settled(job, reply->err == ENOENT);
 }
 
@@ -93,7 +100,7 @@ static void saw_old_name(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
 
-	if (!again(job, reply))
+	if (!is_cut_short(job, reply))
 		settled(job, !reply->err && reply->attr &&
 				     looks_same(reply->attr, &job->found));
 }
@@ -103,7 +110,7 @@ static void saw_new_name(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
 
-	if (again(job, reply))
+	if (is_cut_short(job, reply))
 		return;
 	if (reply->err || !reply->attr) {
 		settled(job, false);
@@ -117,7 +124,7 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct survive_job *job = (struct survive_job *)req;
 
-	if (!again(job, reply))
+	if (!is_cut_short(job, reply))
 		survive_complete(job, reply);
 }
 
@@ -127,7 +134,7 @@ static void saw_made(struct csftp_req *req, const struct csftp_reply *reply)
 	struct survive_job *job = (struct survive_job *)req;
 	const struct csftp_req *asked = job->job.asked;
 
-	if (again(job, reply))
+	if (is_cut_short(job, reply))
 		return;
 	if (!is_type(reply, CSFTP_S_IFREG) || reply->attr->size > 0) {
 		settled(job, false);

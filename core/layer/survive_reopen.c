@@ -32,12 +32,6 @@ static void ask(struct survive_file *file, struct csftp_req req,
 	csftp_submit(file->survive->relay.under, &file->look.req);
 }
 
-static void closed(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	(void)reply; /* nothing was written by it */
-	done_with((struct survive_file *)req);
-}
-
 static void open_again(struct survive_file *file);
 
 /*
@@ -113,13 +107,19 @@ static void locked(struct csftp_req *req, const struct csftp_reply *reply)
 	done_with(file);
 }
 
-/* It is open, and the same. */
+/* Whatever has become of it. */
 static void finish(struct survive_file *file)
 {
 	if (file->unlocked)
 		set_mode(file, file->mode_was, locked);
 	else
 		done_with(file);
+}
+
+static void closed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	(void)reply; /* nothing was written by it */
+	finish((struct survive_file *)req);
 }
 
 /* Whoever opens the path from now on has nothing to do with this one. */
@@ -193,7 +193,7 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 	}
 	if (reply->err) {
 		give_up(file, reply->err);
-		done_with(file);
+		finish(file);
 		return;
 	}
 	file->low = reply->fh;

@@ -26,11 +26,8 @@ static void reconnect(struct rig *rig)
 	survive_attach(rig->survive, &rig->cut.relay.fs);
 }
 
-/* One step, which may be a new connection; false: nothing is left to do. */
-static bool rig_drive(void *arg)
+bool rig_step(struct rig *rig)
 {
-	struct rig *rig = arg;
-
 	if (!rig->cut.dead)
 		return cut_run(&rig->cut);
 	if (rig->stays_down)
@@ -39,9 +36,14 @@ static bool rig_drive(void *arg)
 	return true;
 }
 
+static bool rig_drive(void *arg)
+{
+	return rig_step(arg);
+}
+
 void rig_settle(struct rig *rig)
 {
-	while (rig_drive(rig))
+	while (rig_step(rig))
 		continue;
 }
 
@@ -123,7 +125,7 @@ void rig_burst(struct rig *rig, csftp_fh fh, const char *const text[BURST],
 	}
 	for (size_t i = 0; i <= BURST; i++) {
 		while (one[i].err < 0)
-			assert_true(rig_drive(rig));
+			assert_true(rig_step(rig));
 		err[i] = one[i].err;
 	}
 }

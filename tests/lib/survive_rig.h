@@ -32,7 +32,10 @@ struct rig {
 struct rig *rig_new(const struct survive_config *wish);
 void rig_free(struct rig *rig);
 
-/* Until nothing is left to do; that may be a new connection. */
+/* One step, which may be a new connection; false: nothing is left to do. */
+bool rig_step(struct rig *rig);
+
+/* Until nothing is left to do. */
 void rig_settle(struct rig *rig);
 
 /* Cuts once all that was asked is done. */

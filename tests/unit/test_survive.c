@@ -438,6 +438,62 @@ static void a_mode_that_forbids_it_is_no_hindrance(void **state)
 	}
 }
 
+/* Or the mode of somebody else's file, in its place, would be changed. */
+static void a_mode_is_put_back_whatever_file_it_is(void **state)
+{
+	const struct csftp_attr read_only = {.mask = CSFTP_ATTR_MODE,
+					     .mode = 0444};
+	struct rig *rig = *state;
+	struct fs_caller *c = &rig->caller;
+	csftp_fh fh;
+
+	rig->cut.guarded = true;
+	assert_int_equal(fs_call(c, &(struct csftp_req){.op = CSFTP_OP_OPEN,
+							.path = "/f",
+							.flags = MAKES,
+							.attr = &read_only}),
+			 0);
+	fh = c->fh;
+	assert_int_equal(fs_write(c, fh, 0, "ours", 4), 0);
+	rig_cut(rig);
+	assert_int_equal(fs_put(&rig->other, "/new", "abc", 3), 0);
+	assert_int_equal(fs_setattr(&rig->other, "/new", &read_only), 0);
+	assert_int_equal(fs_replace(&rig->other, "/new", "/f"), 0);
+	assert_int_equal(fs_write(c, fh, 4, "more", 4), ESTALE);
+	assert_int_equal(fs_getattr(&rig->other, "/f"), 0);
+	assert_int_equal(rig->other.attr.mode & 07777, 0444);
+	assert_int_equal(fs_close(c, fh), ESTALE);
+	assert_int_equal(rig->cut.opened, 0);
+}
+
+/* What becomes of it is not known then, and that is what is said. */
+static void who_is_in_doubt_can_be_cancelled(void **state)
+{
+	struct rig *rig = *state;
+	struct burst dir = {
+		.req = {.op = CSFTP_OP_MKDIR, .path = "/d", .done = burst_done},
+		.err = -1};
+	struct burst name = {.req = {.op = CSFTP_OP_UNLINK,
+				     .path = "/f",
+				     .done = burst_done},
+			     .err = -1};
+
+	assert_int_equal(fs_put(&rig->other, "/f", "", 0), 0);
+	csftp_submit(rig->caller.fs, &dir.req);
+	csftp_submit(rig->caller.fs, &name.req);
+	rig->cut.at = 2;
+	rig->cut.lost = 2;
+	/* The cut, the connection, and what is asked again. */
+	while (rig->cuts == 0 || rig->cut.done < 2)
+		assert_true(rig_step(rig));
+	assert_int_equal(dir.err, -1);
+	assert_int_equal(name.err, -1);
+	csftp_cancel(rig->caller.fs, &dir.req);
+	csftp_cancel(rig->caller.fs, &name.req);
+	assert_int_equal(dir.err, EINTR);
+	assert_int_equal(name.err, EINTR);
+}
+
 static void writes_are_split_where_a_server_takes_less(void **state)
 {
 	const struct survive_config config = {.max_write = 1000};
@@ -538,6 +594,8 @@ int main(void)
 		CLAIM(what_others_made_is_not_taken_for_ours),
 		CLAIM(what_was_not_sent_is_not_taken_for_done),
 		cmocka_unit_test(a_mode_that_forbids_it_is_no_hindrance),
+		CLAIM(a_mode_is_put_back_whatever_file_it_is),
+		CLAIM(who_is_in_doubt_can_be_cancelled),
 		cmocka_unit_test(writes_are_split_where_a_server_takes_less),
 		cmocka_unit_test(payload_in_pieces_is_written_once),
 		cmocka_unit_test(a_suite_passes_over_the_layer),
