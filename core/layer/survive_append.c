@@ -20,6 +20,16 @@ static bool is_ours(const struct survive_job *job,
 	       job->job.asked->op == CSFTP_OP_WRITE;
 }
 
+/* What an earlier check found there is among what is looked through now. */
+static void begin_anew(const struct survive_file *file)
+{
+	struct survive_job *job = file->survive->first;
+
+	for (; job; job = job->next)
+		if (is_ours(job, file))
+			job->done = job->appended;
+}
+
 static uint64_t doubtful_bytes(const struct survive_file *file)
 {
 	uint64_t bytes = 0;
@@ -210,10 +220,12 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 void survive_append_check(struct survive_file *file, uint64_t size,
 			  void (*then)(struct survive_file *file))
 {
-	uint64_t bytes = doubtful_bytes(file);
 	uint64_t behind = size > file->node->size ? size - file->node->size : 0;
+	uint64_t bytes;
 
 	file->then = then;
+	begin_anew(file);
+	bytes = doubtful_bytes(file);
 	if (bytes == 0 || behind == 0) {
 		finish(file);
 		return;

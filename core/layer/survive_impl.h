@@ -111,7 +111,7 @@ struct survive_job {
 	struct survive_node *changes;  /* held: what it changes */
 	struct survive_handle *handle; /* OPEN: to be put into the map */
 	uint64_t seen_changes; /* GETATTR: those of the node at that time */
-	uint64_t done;	       /* WRITE: so many bytes are acknowledged */
+	uint64_t done;	       /* WRITE: so many bytes are known to be there */
 	uint64_t appended;     /* ... of which the file's size counts so many */
 	struct csftp_slice parts[CSFTP_PARTS_MAX]; /* WRITE: what is left */
 	/* While it is looked whether it was done all the same. */

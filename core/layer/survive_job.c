@@ -26,9 +26,10 @@ static void grew(struct survive_job *job, uint64_t off, uint64_t len)
 }
 
 /* What comes behind it has to be looked for behind it. */
-static void grew_in_part(struct survive_job *job, uint64_t len)
+static void grew_in_part(struct survive_job *job)
 {
 	struct survive_node *node = job->file->node;
+	uint64_t len = job->done - job->appended;
 
 	if (!(job->file->flags & CSFTP_OPEN_APPEND))
 		return;
@@ -205,7 +206,7 @@ static bool is_whole(struct survive_job *job, const struct csftp_reply *reply)
 		job->done += job->job.req.len;
 		if (job->done == asked->len)
 			return true;
-		grew_in_part(job, job->job.req.len);
+		grew_in_part(job);
 		return false;
 	}
 	/* All names had been handed up before: that is no answer. */

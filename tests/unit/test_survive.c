@@ -341,6 +341,42 @@ static void a_torn_append_is_completed(void **state)
 	assert_memory_equal(c->data, "0123456789whole line\n", 21);
 }
 
+/* What is left to write may look like what was written. */
+static void a_torn_append_is_completed_after_any_cut(void **state)
+{
+	unsigned cuts = 0;
+
+	(void)state;
+	for (unsigned run = 0; run < 24; run++) {
+		struct rig *rig = rig_new(NULL);
+		struct fs_caller *c = &rig->caller;
+		csftp_fh fh = open_known(rig, "/log", APPENDS);
+		struct burst one = {.req = {.op = CSFTP_OP_WRITE,
+					    .fh = fh,
+					    .data = "abababab",
+					    .len = 8,
+					    .done = burst_done},
+				    .err = -1};
+
+		rig->cut.relay.fs.max_write = run % 2 ? 2 : 0;
+		csftp_submit(c->fs, &one.req);
+		cut_now(&rig->cut);
+		assert_int_equal(fs_open(&rig->other, "/log", APPENDS), 0);
+		assert_int_equal(
+			fs_write(&rig->other, rig->other.fh, 0, "abab", 4), 0);
+		rig->next_at[0] = 1 + run / 2;
+		rig_settle(rig);
+		cuts += rig->cuts;
+		assert_int_equal(one.err, 0);
+		assert_int_equal(fs_open(c, "/log", READS), 0);
+		assert_int_equal(fs_read_all(c, c->fh, 0, 100), 0);
+		assert_int_equal(c->data_len, 18);
+		assert_memory_equal(c->data, "0123456789abababab", 18);
+		rig_free(rig);
+	}
+	assert_in_range(cuts, 24 + 10, 48);
+}
+
 static void what_others_made_is_not_taken_for_ours(void **state)
 {
 	struct rig *rig = *state;
@@ -591,6 +627,7 @@ int main(void)
 		CLAIM(statfs_is_known_while_it_is_down),
 		CLAIM(others_may_append_meanwhile),
 		CLAIM(a_torn_append_is_completed),
+		cmocka_unit_test(a_torn_append_is_completed_after_any_cut),
 		CLAIM(what_others_made_is_not_taken_for_ours),
 		CLAIM(what_was_not_sent_is_not_taken_for_done),
 		cmocka_unit_test(a_mode_that_forbids_it_is_no_hindrance),
