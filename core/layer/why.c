@@ -34,6 +34,7 @@ struct look {
 	struct csftp_req req; /* first */
 	struct inquiry *inquiry;
 	csftp_fh fh; /* of the directory whose names are asked for */
+	bool out;    /* not answered */
 };
 
 /* A request that was refused, and what is known about it. */
@@ -41,7 +42,8 @@ struct inquiry {
 	struct call *call;
 	struct look look[ASKS];
 	uint32_t pending;
-	int err; /* what was said */
+	int err;	/* what was said */
+	bool cancelled; /* nobody wants to know more */
 	struct why_facts facts;
 	/* For how many links there are, which is asked for last. */
 	bool counting;
@@ -134,17 +136,31 @@ static void put(struct inquiry *q)
 
 	if (--q->pending > 0)
 		return;
-	err = conclude(q);
-	if (err == EIO && !q->counting)
+	err = q->cancelled ? q->err : conclude(q);
+	if (err == EIO && !q->counting && !q->cancelled)
 		count_links(q);
 	else
 		answer(q->call, err);
 }
 
+static void ask(struct look *look)
+{
+	look->out = true;
+	csftp_submit(look->inquiry->call->job.relay->under, &look->req);
+}
+
 static void submit(struct look *look)
 {
 	look->inquiry->pending++;
-	csftp_submit(look->inquiry->call->job.relay->under, &look->req);
+	ask(look);
+}
+
+static struct look *answered(struct csftp_req *req)
+{
+	struct look *look = (struct look *)req;
+
+	look->out = false;
+	return look;
 }
 
 /* Which of the two paths a question is about. */
@@ -157,7 +173,7 @@ static int side(const struct look *look)
 
 static void saw_attr(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct look *look = (struct look *)req;
+	struct look *look = answered(req);
 	struct inquiry *q = look->inquiry;
 	int which = side(look);
 
@@ -174,7 +190,7 @@ static void saw_attr(struct csftp_req *req, const struct csftp_reply *reply)
 
 static void saw_dir(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct look *look = (struct look *)req;
+	struct look *look = answered(req);
 	struct inquiry *q = look->inquiry;
 
 	if (!reply->err && reply->attr && (reply->attr->mask & CSFTP_ATTR_MODE))
@@ -184,7 +200,7 @@ static void saw_dir(struct csftp_req *req, const struct csftp_reply *reply)
 
 static void saw_space(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct look *look = (struct look *)req;
+	struct look *look = answered(req);
 	struct inquiry *q = look->inquiry;
 	bool inside = look == &q->look[__builtin_ctz(ASK_INSIDE)] ||
 		      look == &q->look[__builtin_ctz(ASK_INSIDE2)];
@@ -201,7 +217,7 @@ static void saw_space(struct csftp_req *req, const struct csftp_reply *reply)
 static void done_with(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	(void)reply; /* nothing was written that could be lost */
-	put(((struct look *)req)->inquiry);
+	put(answered(req)->inquiry);
 }
 
 static bool saw_name(struct csftp_req *req, const struct csftp_entry *entry)
@@ -217,35 +233,42 @@ static bool saw_name(struct csftp_req *req, const struct csftp_entry *entry)
 	return true;
 }
 
-static void saw_names(struct csftp_req *req, const struct csftp_reply *reply)
+static void close_names(struct look *look)
 {
-	struct look *look = (struct look *)req;
-
-	(void)reply; /* the first batch has more than the dots if any has */
 	look->req = (struct csftp_req){
 		.op = CSFTP_OP_CLOSE,
 		.done = done_with,
 		.fh = look->fh,
 	};
-	submit(look);
-	put(look->inquiry);
+	ask(look);
+}
+
+static void saw_names(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	(void)reply; /* the first batch has more than the dots if any has */
+	close_names(answered(req));
 }
 
 static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct look *look = (struct look *)req;
+	struct look *look = answered(req);
 
-	if (!reply->err) {
-		look->fh = reply->fh;
-		look->req = (struct csftp_req){
-			.op = CSFTP_OP_READDIR,
-			.done = saw_names,
-			.entry = saw_name,
-			.fh = reply->fh,
-		};
-		submit(look);
+	if (reply->err) {
+		put(look->inquiry);
+		return;
 	}
-	put(look->inquiry);
+	look->fh = reply->fh;
+	if (look->inquiry->cancelled) {
+		close_names(look);
+		return;
+	}
+	look->req = (struct csftp_req){
+		.op = CSFTP_OP_READDIR,
+		.done = saw_names,
+		.entry = saw_name,
+		.fh = reply->fh,
+	};
+	ask(look);
 }
 
 /*
@@ -332,13 +355,14 @@ static void list_on(struct look *look);
 
 static void listed(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct look *look = (struct look *)req;
+	struct look *look = answered(req);
 	const struct inquiry *q = look->inquiry;
 
-	if (!reply->err && !reply->eof && !q->found && q->names < NAMES_MAX)
+	if (!reply->err && !reply->eof && !q->found && !q->cancelled &&
+	    q->names < NAMES_MAX)
 		list_on(look);
 	else
-		saw_names(req, reply);
+		close_names(look);
 }
 
 static void list_on(struct look *look)
@@ -349,19 +373,22 @@ static void list_on(struct look *look)
 		.entry = saw_links,
 		.fh = look->fh,
 	};
-	csftp_submit(look->inquiry->call->job.relay->under, &look->req);
+	ask(look);
 }
 
 static void opened_list(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct look *look = (struct look *)req;
+	struct look *look = answered(req);
 
 	if (reply->err) {
 		put(look->inquiry);
 		return;
 	}
 	look->fh = reply->fh;
-	list_on(look);
+	if (look->inquiry->cancelled)
+		close_names(look);
+	else
+		list_on(look);
 }
 
 /* Nothing else explains it. */
@@ -491,7 +518,18 @@ static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 	relay_pass(fs, up);
 }
 
-/* What is inquired about was answered below, and ends soon by itself. */
+/* It was refused, and is answered so once nothing is looked for any more. */
+static void stop(struct inquiry *q, struct csftp_fs *under)
+{
+	q->cancelled = true;
+	q->pending++;
+	for (size_t i = 0; i < ASKS; i++) {
+		if (q->look[i].out)
+			csftp_cancel(under, &q->look[i].req);
+	}
+	put(q);
+}
+
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct relay *relay = (struct relay *)fs;
@@ -501,7 +539,9 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 		job = job->next;
 	if (!job)
 		csftp_cancel(relay->under, up);
-	else if (!((struct call *)job)->inquiry)
+	else if (((struct call *)job)->inquiry)
+		stop(((struct call *)job)->inquiry, relay->under);
+	else
 		csftp_cancel(relay->under, &job->req);
 }
 

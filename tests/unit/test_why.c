@@ -110,7 +110,19 @@ static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
 	csftp_submit(&rig->later.fs, &call->req);
 }
 
-static const struct csftp_fs_ops vague_ops = {.rest = vaguely};
+static void cancel(struct csftp_fs *fs, struct csftp_req *up)
+{
+	struct rig *rig = (struct rig *)fs;
+	struct csftp_req *req = rig->later.first;
+
+	while (req && ((struct vague_call *)req)->up != up)
+		req = req->next;
+	if (req)
+		csftp_cancel(&rig->later.fs, req);
+}
+
+static const struct csftp_fs_ops vague_ops = {.rest = vaguely,
+					      .cancel = cancel};
 
 static int setup(void **state)
 {
@@ -477,6 +489,58 @@ static void answers_may_come_in_any_order(void **state)
 	assert_int_equal(fs_replace(c, "/empty", "/full"), ENOTEMPTY);
 }
 
+struct asked {
+	struct csftp_req req; /* first */
+	int err;	      /* -1: not answered */
+};
+
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct asked *asked = (struct asked *)req;
+
+	assert_int_equal(asked->err, -1);
+	asked->err = reply->err;
+}
+
+/* After any number of answers, where no other may ever come. */
+static void who_waits_for_a_reason_can_be_cancelled(void **state)
+{
+	static const struct asked wishes[] = {
+		{.req = {.op = CSFTP_OP_RMDIR, .path = "/full"}},
+		{.req = {.op = CSFTP_OP_LINK,
+			 .path = "/file",
+			 .path2 = "/new"}},
+	};
+	struct rig *rig = *state;
+	unsigned cancelled = 0;
+
+	(void)tree(rig);
+	rig->refusal = EIO;
+	for (unsigned run = 0; run < 24; run++) {
+		struct asked asked = wishes[run % 2];
+		bool more = true;
+
+		asked.req.done = asked_done;
+		asked.err = -1;
+		csftp_submit(rig->caller.fs, &asked.req);
+		for (unsigned i = 0; i < run / 2 && more; i++)
+			more = later_run(&rig->later);
+		if (asked.err >= 0)
+			continue;
+		cancelled++;
+		csftp_cancel(rig->caller.fs, &asked.req);
+		/* The directory is closed then; nothing else is asked. */
+		while (asked.err < 0) {
+			assert_int_equal(rig->later.waiting, 1);
+			assert_int_equal(rig->later.first->op, CSFTP_OP_CLOSE);
+			assert_true(later_run(&rig->later));
+		}
+		assert_int_equal(asked.err, EIO);
+		assert_int_equal(rig->later.waiting, 0);
+	}
+	assert_in_range(cancelled, 8, 24);
+}
+
 static int run_suite(void)
 {
 	void *state = NULL;
@@ -516,6 +580,7 @@ int main(void)
 		WHY_TEST(a_copy_that_is_refused_for_no_reason_is_the_askers),
 		WHY_TEST(nothing_is_asked_unless_something_failed),
 		WHY_TEST(answers_may_come_in_any_order),
+		WHY_TEST(who_waits_for_a_reason_can_be_cancelled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();
