@@ -356,6 +356,10 @@ static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 	struct keep_handle *handle = handle_of(keep, up->fh);
 	struct relay_job *job;
 
+	if (handle && handle->waiting) {
+		wait_for(&handle->waiting, up);
+		return;
+	}
 	if (handle && handle->state != KEEP_REAL &&
 	    handle->state != KEEP_OPENED) {
 		handle_close(handle);
@@ -527,10 +531,13 @@ static bool unlist(struct keep *keep, struct csftp_req *up)
 	return false;
 }
 
+/* A CLOSE waits as long as its handle is known here; it is done in any case. */
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct keep *keep = (struct keep *)fs;
 
+	if (up->op == CSFTP_OP_CLOSE && handle_of(keep, up->fh))
+		return;
 	if (unlist(keep, up))
 		csftp_reply_err(up, EINTR);
 	else

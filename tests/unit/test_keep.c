@@ -481,6 +481,39 @@ static void a_handle_that_comes_too_late_is_closed(void **state)
 	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
 }
 
+/* Whatever it is that the READs wait for. */
+static void a_close_goes_behind_the_reads_before_it(void **state)
+{
+	struct rig *rig = *state;
+
+	keep_one(rig, "/f", "text");
+	put_old(rig, "/g", "text");
+	for (unsigned kept = 0; kept < 2; kept++) {
+		csftp_fh fh = open_it(rig, kept ? "/f" : "/g");
+		struct ask read[2];
+		struct ask close;
+
+		rig->far.now_ms += kept ? 2000 : 0;
+		for (size_t i = 0; i < 2; i++)
+			submit(rig, &read[i],
+			       (struct csftp_req){.op = CSFTP_OP_READ,
+						  .fh = fh,
+						  .off = i,
+						  .len = 9});
+		submit(rig, &close,
+		       (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = fh});
+		assert_int_equal(read[0].answers + read[1].answers, 0);
+		far_settle(&rig->far);
+		for (size_t i = 0; i < 2; i++) {
+			assert_int_equal(read[i].answers, 1);
+			assert_int_equal(read[i].err, 0);
+		}
+		assert_int_equal(close.answers, 1);
+		assert_int_equal(close.err, 0);
+		assert_int_equal(fs_close(rig->c, fh), EBADF);
+	}
+}
+
 static void a_quiet_layer_keeps_nothing(void **state)
 {
 	struct rig *rig = *state;
@@ -531,6 +564,7 @@ int main(void)
 		KEEP_TEST(a_large_file_is_not_kept),
 		KEEP_TEST(who_waits_can_be_cancelled),
 		KEEP_TEST(a_handle_that_comes_too_late_is_closed),
+		KEEP_TEST(a_close_goes_behind_the_reads_before_it),
 		KEEP_TEST(a_quiet_layer_keeps_nothing),
 	};
 
