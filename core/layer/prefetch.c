@@ -24,11 +24,11 @@ static uint64_t now_of(const struct prefetch *prefetch)
 
 static void data_free(struct fetch *fetch)
 {
-	if (fetch->data)
-		fetch->prefetch->counts.bytes -= fetch->size;
+	fetch->prefetch->counts.bytes -= fetch->size;
 	fetch->prefetch->counts.bytes_unused += fetch->got - fetch->used;
 	free(fetch->data);
 	fetch->data = NULL;
+	fetch->size = 0;
 	fetch->got = 0;
 	fetch->used = 0;
 }
@@ -125,7 +125,6 @@ static void was_read(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct fetch *fetch =
 		(struct fetch *)((char *)req - offsetof(struct fetch, read));
-	struct csftp_req *up = fetch->readers;
 	size_t len = reply->data.len;
 
 	fetch->prefetch->pending--;
@@ -134,12 +133,12 @@ static void was_read(struct csftp_req *req, const struct csftp_reply *reply)
 			memcpy(fetch->data, reply->data.ptr, len);
 		fetch->got = (uint32_t)len;
 	}
-	fetch->readers = NULL;
-	while (up) {
-		struct csftp_req *next = up->next;
+	/* One by one, as whoever is answered may close it, or cancel others. */
+	while (fetch->readers) {
+		struct csftp_req *up = fetch->readers;
 
+		fetch->readers = up->next;
 		serve(fetch, up);
-		up = next;
 	}
 	fetch->reading = false;
 	/* Nothing came: whoever reads is told why by the file system. */
@@ -157,7 +156,6 @@ static void read_it(struct fetch *fetch)
 	fetch->data = malloc(fetch->size);
 	if (!fetch->data)
 		return;
-	prefetch->counts.bytes += fetch->size;
 	prefetch->pending++;
 	fetch->reading = true;
 	fetch->read = (struct csftp_req){
@@ -227,6 +225,7 @@ static struct fetch *fetch_new(struct prefetch *prefetch, const char *path,
 	memcpy(fetch->path, path, len);
 	fetch->prefetch = prefetch;
 	fetch->size = size;
+	prefetch->counts.bytes += size;
 	fetch->born_ms = now_of(prefetch);
 	fetch->prev = prefetch->last;
 	if (prefetch->last)
@@ -395,6 +394,17 @@ static void op_read(struct csftp_fs *fs, struct csftp_req *up)
 		drop(fetch);
 }
 
+/* Behind the CLOSE that comes there will be no handle any more. */
+static void read_below(struct fetch *fetch)
+{
+	while (fetch->readers) {
+		struct csftp_req *up = fetch->readers;
+
+		fetch->readers = up->next;
+		csftp_submit(fetch->prefetch->relay.under, up);
+	}
+}
+
 static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct prefetch *prefetch = (struct prefetch *)fs;
@@ -403,6 +413,7 @@ static void op_close(struct csftp_fs *fs, struct csftp_req *up)
 	if (fetch) {
 		HASH_DELETE(hh, prefetch->by_fh, fetch);
 		fetch->hh.tbl = NULL;
+		read_below(fetch);
 		drop(fetch);
 	}
 	csftp_submit(prefetch->relay.under, up);

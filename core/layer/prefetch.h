@@ -69,7 +69,7 @@ struct prefetch_counts {
 	uint64_t used;
 	uint64_t bytes_used;   /* of their content that were handed out */
 	uint64_t bytes_unused; /* ... and that were dropped */
-	uint64_t bytes;	       /* held now */
+	uint64_t bytes;	       /* held now, or on their way */
 	uint64_t names;	       /* of files whose order is known now */
 };
 struct prefetch_counts prefetch_counts(const struct prefetch *prefetch);

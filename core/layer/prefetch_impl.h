@@ -30,7 +30,7 @@ struct fetch {
 	struct csftp_req *opener;  /* from above: waits for our OPEN */
 	struct csftp_req *readers; /* from above: wait for our READ */
 	uint8_t *data;
-	uint32_t size; /* asked for, and room in data */
+	uint32_t size; /* to be asked for, and room in data */
 	uint32_t got;
 	uint32_t used; /* of what was got */
 	uint64_t born_ms;

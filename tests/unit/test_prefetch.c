@@ -552,6 +552,62 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 	assert_int_equal(fs_close(&rig->far.caller, first.fh), 0);
 }
 
+static void a_close_goes_behind_the_reads_before_it(void **state)
+{
+	struct rig *rig = *state;
+	char path[FILES][64];
+	struct asked first;
+	struct asked second;
+	struct asked read = {
+		.req = {.op = CSFTP_OP_READ, .done = asked_done, .len = 99}};
+	struct asked close = {
+		.req = {.op = CSFTP_OP_CLOSE, .done = asked_done}};
+
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	(void)far_list(&rig->far.caller, "/d0");
+	read_file(rig, path[0]);
+	ask_open(rig, &first, path[1]);
+	ask_open(rig, &second, path[2]);
+	while (!second.done)
+		assert_true(later_run(&rig->far.later));
+	assert_int_equal(prefetch_counts(rig->prefetch).used, 1);
+	read.req.fh = second.fh;
+	close.req.fh = second.fh;
+	csftp_submit(prefetch_fs(rig->prefetch), &read.req);
+	assert_false(read.done);
+	csftp_submit(prefetch_fs(rig->prefetch), &close.req);
+	far_settle(&rig->far);
+	assert_true(read.done);
+	assert_int_equal(read.err, 0);
+	assert_true(close.done);
+	assert_int_equal(close.err, 0);
+	assert_int_equal(fs_close(&rig->far.caller, first.fh), 0);
+}
+
+/* Before any of them has been opened, too. */
+static void bytes_are_bounded_from_the_beginning(void **state)
+{
+	const struct prefetch_config config = {.bytes_max = 18};
+	struct rig *rig = rig_new(&config);
+
+	(void)state;
+	make_dir(rig, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		char path[64];
+
+		/* One is 6 bytes long. */
+		(void)snprintf(path, sizeof(path), "/d0/%02u", i);
+		if (i == 0)
+			(void)far_list(&rig->far.caller, "/d0");
+		read_file(rig, path);
+		far_settle(&rig->far);
+		assert_in_range(prefetch_counts(rig->prefetch).bytes, 0, 18);
+	}
+	assert_in_range(prefetch_counts(rig->prefetch).used, 1, 4);
+	rig_free(rig);
+}
+
 static int run_suite(void)
 {
 	struct rig *rig = rig_new(&(struct prefetch_config){0});
@@ -587,7 +643,9 @@ int main(void)
 		PREFETCH_TEST(a_fetched_handle_is_a_real_one),
 		PREFETCH_TEST(a_file_that_has_gone_is_an_error),
 		cmocka_unit_test(files_and_bytes_are_bounded),
+		cmocka_unit_test(bytes_are_bounded_from_the_beginning),
 		PREFETCH_TEST(who_waits_for_a_fetch_can_be_cancelled),
+		PREFETCH_TEST(a_close_goes_behind_the_reads_before_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();
