@@ -50,6 +50,13 @@ directions()
 	grep -nE '#include "' include/**/*.h | grep -v '#include "csftp/'
 }
 
+# What a trial run leaves at the top is soon a part of a commit.
+top_level()
+{
+	git ls-files 2>/dev/null | cut -d / -f 1 | sort -u | grep -vxE \
+		'\..*|Makefile|README.md|LICENSE|core|server|fusefs|include|tests|man'
+}
+
 columns()
 {
 	local file
@@ -208,6 +215,7 @@ scripts()
 
 format | check format
 directions | check directions
+top_level | check top-level
 columns | check columns
 sizes | check sizes
 scripts | check scripts

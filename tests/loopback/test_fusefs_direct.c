@@ -227,7 +227,7 @@ static void a_write_takes_setuid_bits_off_if_need_be(void **state)
 	rig_run(rig_direct(state), setid_body);
 }
 
-/* It is the server's kernel that takes the bits off, if nobody is root there. */
+/* The server's kernel takes the bits off, if nobody is root there. */
 static void not_theirs_body(void)
 {
 	int fd = write_only("f", "one");
