@@ -78,7 +78,7 @@ static const uint32_t asks[CSFTP_OP_COUNT] = {
 	[CSFTP_OP_OPEN] = ASK_PATH | ASK_SPACE,
 	[CSFTP_OP_WRITE] = ASK_PATH | ASK_SPACE,
 	[CSFTP_OP_FSYNC] = ASK_SPACE,
-	[CSFTP_OP_SETATTR] = ASK_PATH | ASK_SPACE,
+	[CSFTP_OP_SETATTR] = ASK_PATH | ASK_SPACE | ASK_INSIDE,
 	[CSFTP_OP_COPY_RANGE] = ASK_SPACE2,
 };
 
@@ -125,7 +125,7 @@ static int conclude(const struct inquiry *q)
 		return why_not_permitted(&q->facts, up) ? EPERM : EACCES;
 	err = why_verdict(&q->facts, up);
 	if ((q->err == ENOENT && err != ENOTDIR) ||
-	    (q->err == EINVAL && err != ENAMETOOLONG))
+	    (q->err == EINVAL && err != ENAMETOOLONG && err != EFBIG))
 		return q->err;
 	return err ? err : q->err;
 }
@@ -467,6 +467,9 @@ static bool is_vague(const struct csftp_req *up, int err)
 		return false;
 	if (err == EACCES)
 		return asks_denied[up->op];
+	/* OpenSSH's server cannot seek to where no file can reach. */
+	if (err == EINVAL && up->op == CSFTP_OP_WRITE)
+		return true;
 	return err == EIO || (err == EINVAL && is_rather_long(up)) ||
 	       (err == ENOENT &&
 		(up->op == CSFTP_OP_RMDIR || up->op == CSFTP_OP_RENAME));

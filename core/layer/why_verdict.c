@@ -23,24 +23,43 @@ static bool is_file(const struct why_facts *facts, int which)
 	return facts->exists[which] && !is_dir(facts, which);
 }
 
-static int read_only(const struct why_facts *facts, int which)
+static int is_read_only(const struct why_space *space)
 {
-	const struct why_space *space = &facts->around[which];
-
 	return space->known && (space->is.flag & CSFTP_ST_RDONLY) ? EROFS : 0;
 }
 
-/* Whether there are so few bytes left. */
-static int no_space(const struct why_facts *facts, int which, uint64_t needed)
+static int read_only(const struct why_facts *facts, int which)
 {
-	const struct csftp_statfs *is = &facts->around[which].is;
+	return is_read_only(&facts->around[which]);
+}
+
+/* Whether there are so few bytes left. */
+static int has_less(const struct why_space *space, uint64_t needed)
+{
 	uint64_t bytes;
 
-	if (!facts->around[which].known)
-		return 0;
-	if (__builtin_mul_overflow(is->bavail, is->frsize, &bytes))
+	if (!space->known ||
+	    __builtin_mul_overflow(space->is.bavail, space->is.frsize, &bytes))
 		return 0;
 	return bytes < needed ? ENOSPC : 0;
+}
+
+static int no_space(const struct why_facts *facts, int which, uint64_t needed)
+{
+	return has_less(&facts->around[which], needed);
+}
+
+/*
+ * Where what has the name is: a mount point is not where its name is.  A link
+ * is there, but its space would be that of what it leads to.
+ */
+static const struct why_space *own_space(const struct why_facts *facts)
+{
+	bool leads = facts->type[0] != CSFTP_S_IFDIR &&
+		     facts->type[0] != CSFTP_S_IFREG;
+
+	return leads || !facts->inside[0].known ? &facts->around[0]
+						: &facts->inside[0];
 }
 
 /* Or no files.  Some file systems do not count them. */
@@ -58,6 +77,13 @@ static int either(int first, int second)
 	return first ? first : second;
 }
 
+/* One is mounted to be read only, so they are two mounts. */
+static bool differ_in_rights(const struct csftp_statfs *a,
+			     const struct csftp_statfs *b)
+{
+	return (a->flag ^ b->flag) & CSFTP_ST_RDONLY;
+}
+
 /*
  * Another file system begins there.  One with the same space is no other one,
  * but a part, as the subvolumes of btrfs are, which can be removed.
@@ -72,9 +98,10 @@ static bool is_mount(const struct why_facts *facts, int which)
 	    !facts->inside[which].known ||
 	    (type != CSFTP_S_IFDIR && type != CSFTP_S_IFREG))
 		return false;
-	return out->fsid != in->fsid &&
-	       (out->blocks != in->blocks || out->frsize != in->frsize ||
-		out->bfree != in->bfree || out->files != in->files);
+	return differ_in_rights(out, in) ||
+	       (out->fsid != in->fsid &&
+		(out->blocks != in->blocks || out->frsize != in->frsize ||
+		 out->bfree != in->bfree || out->files != in->files));
 }
 
 static bool has_long_name(const struct why_facts *facts, int which,
@@ -151,11 +178,12 @@ static bool is_below(const char *path, const char *top)
 
 static int other_file_system(const struct why_facts *facts)
 {
-	return facts->around[0].known && facts->around[1].known &&
-			       facts->around[0].is.fsid !=
-				       facts->around[1].is.fsid
-		       ? EXDEV
-		       : 0;
+	const struct csftp_statfs *from = &facts->around[0].is;
+	const struct csftp_statfs *to = &facts->around[1].is;
+
+	if (!facts->around[0].known || !facts->around[1].known)
+		return 0;
+	return from->fsid != to->fsid || differ_in_rights(from, to) ? EXDEV : 0;
 }
 
 static int why_not_renamed(const struct why_facts *facts,
@@ -219,14 +247,14 @@ static int why_not_opened(const struct why_facts *facts,
 static int why_not_set(const struct why_facts *facts,
 		       const struct csftp_req *req)
 {
+	const struct why_space *space = own_space(facts);
 	bool sized = req->attr && (req->attr->mask & CSFTP_ATTR_SIZE);
 
 	if (sized && is_dir(facts, 0))
 		return EISDIR;
-	if (read_only(facts, 0) || !sized)
-		return read_only(facts, 0);
-	return either(no_such_size(facts, req->attr->size),
-		      no_space(facts, 0, 1));
+	if (is_read_only(space) || !sized)
+		return is_read_only(space);
+	return either(no_such_size(facts, req->attr->size), has_less(space, 1));
 }
 
 static int why_not_written(const struct why_facts *facts,

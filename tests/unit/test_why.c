@@ -22,6 +22,7 @@ struct rig {
 	struct csftp_statfs space;
 	uint64_t other_fsid; /* below /other */
 	uint64_t other_blocks;
+	uint64_t other_flag;
 	const char *listed; /* how all names are shown to people */
 	int refusal;
 	bool late_refusal; /* of WRITE, when others are under way */
@@ -84,6 +85,7 @@ static void vaguely(struct csftp_fs *fs, struct csftp_req *up)
 		if (up->path && strncmp(up->path, "/other", 6) == 0) {
 			space.fsid = rig->other_fsid;
 			space.blocks = rig->other_blocks;
+			space.flag |= rig->other_flag;
 		}
 		csftp_reply(up, &(struct csftp_reply){.statfs = &space});
 		return;
@@ -308,6 +310,30 @@ static void a_read_only_file_system_is_erofs(void **state)
 	assert_int_equal(fs_replace(c, "/file", "/new"), EROFS);
 }
 
+static void a_mount_that_is_only_read_is_one_by_itself(void **state)
+{
+	struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE, .mode = 0700};
+	struct csftp_attr size = {.mask = CSFTP_ATTR_SIZE, .size = 9};
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(fs_mkdir(c, "/other"), 0);
+	assert_int_equal(fs_put(c, "/other_file", "", 0), 0);
+	rig->other_flag = CSFTP_ST_RDONLY;
+	rig->refusal = EIO;
+	assert_int_equal(fs_setattr(c, "/other", &mode), EROFS);
+	assert_int_equal(fs_setattr(c, "/other_file", &mode), EROFS);
+	assert_int_equal(fs_setattr(c, "/other_file", &size), EROFS);
+	assert_int_equal(fs_setattr(c, "/file", &mode), EIO);
+	assert_int_equal(fs_rmdir(c, "/other"), EBUSY);
+	assert_int_equal(fs_replace(c, "/file", "/other/file"), EXDEV);
+	assert_int_equal(fs_link(c, "/file", "/other/file"), EROFS);
+	rig->refusal = 0;
+	assert_int_equal(fs_symlink(c, "/other_link", "/other"), 0);
+	rig->refusal = EIO;
+	assert_int_equal(fs_lsetattr(c, "/other_link", &mode), EIO);
+}
+
 static void a_mount_point_is_busy(void **state)
 {
 	struct rig *rig = *state;
@@ -377,6 +403,10 @@ static void a_size_that_no_file_can_have_is_efbig(void **state)
 	assert_int_equal(fs_setattr(c, "/file", &attr), EFBIG);
 	assert_int_equal(fs_write(c, fh, attr.size - 1, "x", 1), EFBIG);
 	assert_int_equal(fs_write(c, fh, attr.size - 2, "x", 1), EIO);
+	rig->refusal = EINVAL;
+	assert_int_equal(fs_write(c, fh, attr.size - 1, "x", 1), EFBIG);
+	assert_int_equal(fs_write(c, fh, attr.size - 2, "x", 1), EINVAL);
+	rig->refusal = EFBIG;
 	attr.size--;
 	assert_int_equal(fs_setattr(c, "/file", &attr), EIO);
 	rig->refusal = 0;
@@ -570,6 +600,7 @@ int main(void)
 		WHY_TEST(a_full_file_system_is_enospc),
 		WHY_TEST(a_full_file_system_is_enospc_behind_a_close),
 		WHY_TEST(a_read_only_file_system_is_erofs),
+		WHY_TEST(a_mount_that_is_only_read_is_one_by_itself),
 		WHY_TEST(a_mount_point_is_busy),
 		WHY_TEST(a_file_on_which_another_is_mounted_is_busy),
 		WHY_TEST(a_file_with_all_the_links_there_can_be_is_emlink),
