@@ -316,12 +316,28 @@ static bool same_sources(const struct sources_config *a,
 		memcmp(a->exempt.ptr, b->exempt.ptr, a->exempt.len) == 0);
 }
 
+/* Of paths that may be none. */
+static bool same_path(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_umask(const struct server_options *a,
+		       const struct server_options *b)
+{
+	return a->has_umask == b->has_umask &&
+	       (!a->has_umask || a->umask == b->umask);
+}
+
 /* What was opened or counted out at the start stays as it is. */
 static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 {
-	const struct settings *from = daemon->settings;
+	const struct settings *from = daemon->config.settings;
 	bool same = from->port_count == to->port_count &&
 		    from->listen_count == to->listen_count &&
+		    same_path(from->control, to->control) &&
+		    same_path(from->pid_file, to->pid_file) &&
+		    same_umask(&from->sftp, &to->sftp) &&
 		    from->workers == to->workers &&
 		    from->acceptors == to->acceptors &&
 		    from->disk_threads == to->disk_threads &&
@@ -337,8 +353,8 @@ static void warn_of_fixed(struct daemon *daemon, const struct settings *to)
 	if (!same)
 		log_say(&daemon->log, LEVEL_ERROR,
 			"reload: addresses, Workers, Acceptors, DiskThreads, "
-			"Max..., PerSource... and Sandbox change at the next "
-			"start only");
+			"Max..., PerSource..., ControlSocket, PidFile, Sandbox "
+			"and -u change at the next start only");
 }
 
 enum audit_kind { AUDIT_NONE, AUDIT_SYSLOG, AUDIT_FD, AUDIT_FILE };
@@ -410,6 +426,14 @@ static void open_audit_again(struct daemon *daemon)
 		close(fd);
 }
 
+static void set_facility(struct daemon *daemon, int facility)
+{
+	daemon->log.config.facility = facility;
+	pthread_mutex_lock(&daemon->sources_lock);
+	daemon->accept_log.config.facility = facility;
+	pthread_mutex_unlock(&daemon->sources_lock);
+}
+
 void daemon_set_level(struct daemon *daemon, enum log_level level)
 {
 	daemon->log.config.level = level;
@@ -435,6 +459,7 @@ static void take_settings(struct daemon *daemon, struct settings *settings)
 	}
 	settings_put(daemon->settings);
 	daemon->settings = settings;
+	set_facility(daemon, settings->log_facility);
 	daemon_set_level(daemon, settings->log_level);
 	open_audit_again(daemon);
 	log_say(&daemon->log, LEVEL_INFO, "settings were read again");

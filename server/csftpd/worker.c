@@ -438,6 +438,7 @@ static void take_settings(struct worker *worker, struct settings *settings)
 	if (serving) {
 		worker_put_serving(worker->serving);
 		worker->serving = serving;
+		worker->log.config.facility = settings->log_facility;
 		set_level(worker, settings->log_level);
 	}
 	settings_put(settings);

@@ -43,9 +43,9 @@ static struct settings *read_settings(const struct office *office,
 				      const char *level)
 {
 	char line[64], key[PROC_PATH_MAX], why[SETTINGS_WHY_MAX];
-	const char *given = line;
-	const struct settings_source source = {.given = &given,
-					       .given_count = 1};
+	const char *const given[] = {line, "SyslogFacility=LOCAL3"};
+	const struct settings_source source = {.given = given,
+					       .given_count = 2};
 	struct settings *settings;
 
 	proc_print(line, sizeof(line), "LogLevel=%s", level);
@@ -143,6 +143,7 @@ static void the_last_settings_are_those_it_has(void **state)
 	worker_join(&office->worker);
 	assert_ptr_equal(office->worker.serving->settings, new);
 	assert_int_equal(office->worker.log.config.level, LEVEL_FATAL);
+	assert_int_equal(office->worker.log.config.facility, LOG_LOCAL3);
 	settings_put(old);
 	settings_put(new);
 }

@@ -251,6 +251,44 @@ static void reloading_changes_what_begins_later(void **state)
 	csftpd_end(&all->sshd);
 }
 
+/* No line of a configuration is read and does nothing without a word. */
+static void a_reload_says_what_it_does_not_change(void **state)
+{
+	static const char *const lines[] = {
+		"Workers 3",
+		"PidFile /elsewhere/pid",
+		"Subsystem sftp internal-sftp -u 077",
+		"PerSourceNetBlockSize 32:64",
+	};
+	struct csftpd_rig *all = *state;
+	char text[TEXT_MAX];
+
+	csftpd_start(&all->sshd, "%s", "");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		csftpd_rig_sh(all,
+			      "before=$(grep -c 'next start only' $of/log || "
+			      ":)\n"
+			      "echo '%s' >>$of/csftpd_config\n"
+			      "$csftpd ctl -s $of/control reload\n"
+			      "test $(grep -c 'next start only' $of/log) = "
+			      "$((before + 1))\n"
+			      "sed -i '$d' $of/csftpd_config\n"
+			      "$csftpd ctl -s $of/control reload\n"
+			      "test $(grep -c 'next start only' $of/log) = "
+			      "$((before + 1))\n",
+			      lines[i]);
+	}
+	csftpd_rig_sh(all, "%s",
+		      "before=$(grep -c 'next start only' $of/log)\n"
+		      "sed -i '/^ControlSocket/d' $of/csftpd_config\n"
+		      "$csftpd ctl -s $of/control reload\n"
+		      "test $(grep -c 'next start only' $of/log) = "
+		      "$((before + 1))\n");
+	csftpd_log(&all->sshd, text, sizeof(text));
+	assert_non_null(strstr(text, "ControlSocket, PidFile"));
+	csftpd_end(&all->sshd);
+}
+
 /*
  * Trees are opened while the sandbox is there already: by a key with options of
  * its own, and by reading the settings again.
@@ -393,6 +431,7 @@ int main(void)
 		CSFTPD_CLAIM(what_cannot_be_waited_for_is_no_file),
 		CSFTPD_CLAIM(a_descriptor_that_is_none_is_found_at_the_start),
 		CSFTPD_CLAIM(reloading_changes_what_begins_later),
+		CSFTPD_CLAIM(a_reload_says_what_it_does_not_change),
 		CSFTPD_CLAIM(a_sandbox_does_not_end_with_a_reload),
 		CSFTPD_CLAIM(the_tree_is_what_the_settings_say),
 		CSFTPD_CLAIM(a_key_gets_what_its_line_says),
