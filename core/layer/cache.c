@@ -75,7 +75,7 @@ void cache_learn_absent(struct cache *cache, struct cache_node *node)
 
 	/* Then the listing that it was in is an old one. */
 	if (dir &&
-	    (cache_is_whole(cache, dir) || node->stamp == dir->names_stamp))
+	    (cache_is_whole(cache, dir) || node->stamp >= dir->names_stamp))
 		cache_names_unknown(dir);
 	cache_node_remove_below(&cache->tree, node);
 	node->there = false;

@@ -69,7 +69,7 @@ static void renew(struct cache *cache, struct cache_node *node)
 
 	for (struct cache_node *child = node->children; child; child = next) {
 		next = child->hh.next;
-		if (child->stamp != node->names_stamp)
+		if (child->stamp < node->names_stamp)
 			cache_node_remove(&cache->tree, child);
 	}
 	node->names_until = cache_now(cache) + cache->config.names_ms;

@@ -199,6 +199,31 @@ static void two_names_that_others_made_of_one_file_both_stay(void **state)
 	assert_int_equal(far_list(&far->caller, "/a"), 2);
 }
 
+static void names_that_two_have_listed_at_once_are_there(void **state)
+{
+	struct far *far = *state;
+	struct fs_names names = {0};
+	csftp_fh fh[2];
+
+	make_dir(far, "/a", FILES);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a"), 0);
+	far->now_ms += 2000;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(fs_opendir(&far->caller, "/a"), 0);
+		fh[i] = far->caller.fh;
+	}
+	/* The second has enough of it before the first comes to the end. */
+	assert_int_equal(fs_readdir(&far->caller, fh[1], &names, 10), 0);
+	assert_int_equal(fs_close(&far->caller, fh[1]), 0);
+	assert_int_equal(fs_readdir_all(&far->caller, fh[0], &names, 100), 0);
+	assert_int_equal(fs_close(&far->caller, fh[0]), 0);
+	fs_names_release(&names);
+	far->now_ms += 20000;
+	far_begin(far);
+	assert_int_equal(far_list(&far->caller, "/a"), FILES);
+	assert_int_equal(far->all, 1);
+}
+
 struct asked {
 	struct csftp_req req; /* first */
 	int err;
@@ -290,6 +315,7 @@ int main(void)
 		TRUE_TEST(a_link_we_made_is_listed_as_one),
 		TRUE_TEST(a_link_that_leads_nowhere_is_there),
 		TRUE_TEST(two_names_that_others_made_of_one_file_both_stay),
+		TRUE_TEST(names_that_two_have_listed_at_once_are_there),
 		cmocka_unit_test(the_top_can_be_opened_as_a_file),
 	};
 
