@@ -57,7 +57,8 @@ void cache_learn_attr(struct cache *cache, struct cache_node *node,
 	node->there = true;
 	cache_learn_date(cache, node, attr);
 	/* A write through the other name would not be seen by this one. */
-	if (node->writers > 0 || node->linked || cache->blind > 0 ||
+	if (node->writers > 0 || cache->blind > 0 ||
+	    (node->linked && !is_of_type(attr, CSFTP_S_IFDIR)) ||
 	    !(attr->mask & CSFTP_ATTR_MODE) ||
 	    cache->config.attr_ms == CACHE_NEVER)
 		return;

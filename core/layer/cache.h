@@ -34,10 +34,11 @@
  * for another time, up to sixteen in all, with their types; attributes have to
  * be asked for.  Where they are, the directory is listed the next time.
  *
- * Attributes of a file that is open for writing are always asked for.  When a
- * file is opened to be read, they are asked for behind the OPEN, unless they
- * were learned within a second and nobody has opened it since.  Content goes
- * through unseen.
+ * Attributes of a file that is open for writing are always asked for, and of
+ * one with two names of which this layer made the second; that is remembered of
+ * 65,536 names that were forgotten otherwise.  When a file is opened to be
+ * read, they are asked for behind the OPEN, unless they were learned within a
+ * second and nobody has opened it since.  Content goes through unseen.
  *
  * Memory is bounded; what was used longest ago is forgotten first.  No memory
  * is an answer of ENOMEM, or a fact that is not remembered.  One thread.

@@ -311,8 +311,10 @@ static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 		return;
 	}
 	call->node->there = true;
-	if (!call->was_absent && may_have_twin(call->node))
+	if (!call->was_absent && may_have_twin(call->node)) {
 		cache_doubt(call->dir);
+		cache_node_keep_linked(&cache->tree, call->node);
+	}
 	cache_node_take_place(&cache->tree, call->node, to);
 }
 

@@ -144,8 +144,10 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_learn_type(node, CSFTP_S_IFREG);
 	if (node && (call->job.req.flags & CSFTP_OPEN_EXCL))
 		cache_learn_born(call->cache, node);
-	if (node && call->was_absent)
+	if (node && call->was_absent) {
 		node->single = true;
+		node->linked = false;
+	}
 	reply->fh = handle->number;
 }
 

@@ -11,7 +11,8 @@
 
 void cache_tree_init(struct cache_tree *tree, size_t bytes_max)
 {
-	*tree = (struct cache_tree){.bytes_max = bytes_max, .walk = 1};
+	tree->bytes_max = bytes_max;
+	tree->walk = 1;
 }
 
 static void used_remove(struct cache_tree *tree, struct cache_node *dir)
@@ -50,6 +51,19 @@ struct cache_node *cache_child(const struct cache_node *dir, const char *name,
 
 	HASH_FIND(hh, dir->children, name, len, node);
 	return node;
+}
+
+static uint32_t *place_of_lost(struct cache_tree *tree,
+			       const struct cache_node *node)
+{
+	return &tree->lost_links[node->hh.hashv % CACHE_LOST_LINKS];
+}
+
+void cache_node_keep_linked(struct cache_tree *tree,
+			    const struct cache_node *node)
+{
+	if (node->linked)
+		*place_of_lost(tree, node) = node->hh.hashv;
 }
 
 /* uthash leaves one out that it has no memory for. */
@@ -106,6 +120,7 @@ struct cache_node *cache_child_make(struct cache_tree *tree,
 		node_free(tree, node);
 		return NULL;
 	}
+	node->linked = *place_of_lost(tree, node) == node->hh.hashv;
 	cache_node_use(tree, dir);
 	return node;
 }
@@ -250,8 +265,10 @@ static void forget_names(struct cache_tree *tree, struct cache_node *dir)
 	while (node) {
 		struct cache_node *next = node->hh.next;
 
-		if (!node->children && node->pins == 0)
+		if (!node->children && node->pins == 0) {
+			cache_node_keep_linked(tree, node);
 			drop(tree, node);
+		}
 		node = next;
 	}
 }

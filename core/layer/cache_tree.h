@@ -84,9 +84,17 @@ static inline void cache_names_unknown(struct cache_node *dir)
 	dir->renewed = false;
 }
 
+/*
+ * Names that were forgotten though their files have others by our doing: they
+ * are `linked` once more when they are heard of again.  Each is known by its
+ * hash, wherever it is, and makes way for another one in the same place.
+ */
+#define CACHE_LOST_LINKS 65536U
+
 struct cache_tree {
 	struct cache_node root;
-	struct cache_node *used_first; /* used longest ago */
+	uint32_t lost_links[CACHE_LOST_LINKS]; /* 0: none */
+	struct cache_node *used_first;	       /* used longest ago */
 	struct cache_node *used_last;
 	size_t bytes;
 	size_t bytes_max;
@@ -94,6 +102,7 @@ struct cache_tree {
 	uint32_t unused; /* nodes with its number */
 };
 
+/* Of zeros. */
 void cache_tree_init(struct cache_tree *tree, size_t bytes_max);
 
 /* Nothing may be pinned. */
@@ -109,6 +118,10 @@ struct cache_node *cache_child_make(struct cache_tree *tree,
 
 /* Makes it the last of its siblings.  False, and removed: no memory. */
 bool cache_child_to_end(struct cache_tree *tree, struct cache_node *node);
+
+/* It is forgotten, or gets another name, and may still have this one. */
+void cache_node_keep_linked(struct cache_tree *tree,
+			    const struct cache_node *node);
 
 /* Takes the name, and all that is below it, out of the tree. */
 void cache_node_remove(struct cache_tree *tree, struct cache_node *node);

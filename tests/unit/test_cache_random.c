@@ -28,13 +28,8 @@ struct asked {
 	char path2[PATH_LEN];
 };
 
-/*
- * With little memory it is forgotten that two names are of one file: what
- * becomes of the one is somebody else's doing to the other then.
- */
 struct chance {
 	uint64_t state;
-	bool links;
 };
 
 static uint32_t draw(struct chance *chance, uint32_t below)
@@ -83,8 +78,6 @@ static void draw_request(struct chance *chance, struct asked *asked,
 			   : draw(chance, 2) ? CSFTP_OP_GETATTR
 					     : CSFTP_OP_OPENDIR;
 
-	if (op == CSFTP_OP_LINK && !chance->links)
-		op = CSFTP_OP_MKDIR;
 	*asked = (struct asked){
 		.req = {.op = op, .done = asked_done},
 		.attr = {.mask = CSFTP_ATTR_MODE,
@@ -232,7 +225,7 @@ static void play(struct far *far, struct chance *chance)
 
 static void compare_with(const struct cache_config *config, uint64_t seed)
 {
-	struct chance chance = {.state = seed, .links = config->bytes_max == 0};
+	struct chance chance = {seed};
 	struct far *far = far_new(config);
 
 	for (unsigned i = 0; i < ROUNDS; i++) {

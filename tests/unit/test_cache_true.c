@@ -1,6 +1,7 @@
 /* The cache, over memfs: what it knows is so, whatever happened meanwhile. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/layer/cache.h"
 #include "tests/lib/far.h"
@@ -224,6 +225,60 @@ static void names_that_two_have_listed_at_once_are_there(void **state)
 	assert_int_equal(far->all, 1);
 }
 
+/* rename(2) leaves both alone. */
+static void two_names_we_made_agree_when_one_replaces_the_other(void **state)
+{
+	struct far *far = *state;
+
+	make_dir(far, "/a", 1);
+	assert_int_equal(fs_link(&far->caller, "/a/000", "/a/twin"), 0);
+	assert_int_equal(fs_replace(&far->caller, "/a/000", "/a/twin"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+	far_put(&far->caller, "/a/twin", "longer");
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+	assert_int_equal(far->caller.attr.size, 6);
+}
+
+/* The one that is forgotten first, and the other. */
+static void two_names_we_made_agree_when_they_are_forgotten(void **state)
+{
+	const struct cache_config config = {.bytes_max = SMALL};
+	struct far *far = far_new(&config);
+
+	(void)state;
+	make_dir(far, "/a", 1);
+	make_dir(far, "/b", 1);
+	make_dir(far, "/c", 2 * FILES);
+	assert_int_equal(fs_link(&far->caller, "/a/000", "/b/twin"), 0);
+	for (unsigned both = 0; both < 2; both++) {
+		const char *text = both ? "quite long" : "longer";
+
+		(void)far_list(&far->caller, "/c");
+		far_settle(far);
+		if (!both)
+			assert_int_equal(fs_lgetattr(&far->caller, "/b/twin"),
+					 0);
+		assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+		far_put(&far->caller, "/b/twin", text);
+		assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+		assert_int_equal(far->caller.attr.size, strlen(text));
+	}
+	/* A directory of that name is known as any other is. */
+	assert_int_equal(fs_mkdir(&far->caller, "/twin"), 0);
+	assert_int_equal(fs_lgetattr(&far->caller, "/twin"), 0);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/twin"), 0);
+	assert_int_equal(far->all, 0);
+	/* So is a file that has no other name. */
+	assert_int_equal(fs_unlink(&far->caller, "/a/000"), 0);
+	far_put(&far->caller, "/a/000", "new");
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+	far_begin(far);
+	assert_int_equal(fs_lgetattr(&far->caller, "/a/000"), 0);
+	assert_int_equal(far->all, 0);
+	far_free(far);
+}
+
 struct asked {
 	struct csftp_req req; /* first */
 	int err;
@@ -316,6 +371,9 @@ int main(void)
 		TRUE_TEST(a_link_that_leads_nowhere_is_there),
 		TRUE_TEST(two_names_that_others_made_of_one_file_both_stay),
 		TRUE_TEST(names_that_two_have_listed_at_once_are_there),
+		TRUE_TEST(two_names_we_made_agree_when_one_replaces_the_other),
+		cmocka_unit_test(
+			two_names_we_made_agree_when_they_are_forgotten),
 		cmocka_unit_test(the_top_can_be_opened_as_a_file),
 	};
 
