@@ -11,6 +11,7 @@
 #include "fusefs/native.h"
 #include "fusefs/run.h"
 #include "fusefs/ssh_config.h"
+#include "fusefs/ssh_hosts.h"
 #include <linux/vm_sockets.h>
 
 static bool add_all(struct strings *argv, const struct strings *from)
@@ -144,6 +145,8 @@ static bool choose(struct connector *connector)
 		native_check(config);
 	if (automatic && ssh_config_has_ticket(config))
 		ssh_config_lacks(config, "gssapiauthentication");
+	if (automatic && ssh_hosts_has_authority(config))
+		ssh_config_lacks(config, "@cert-authority");
 	if (automatic)
 		connector->transport =
 			config->lacks[0] ? TRANSPORT_SSH : TRANSPORT_NATIVE;

@@ -94,19 +94,48 @@ static enum csftp_err name_of(char name[SSH_HOST_MAX],
 			      config->host_key_alias ? 22 : config->port);
 }
 
-static uint32_t known_types(const struct ssh_config *config)
+/* What files have under a name, whatever key its host will show. */
+static struct ssh_known known_before(const struct ssh_config *config,
+				     const char *name)
 {
 	struct wire_bytes none = {.ptr = NULL};
-	char name[SSH_HOST_MAX];
-	struct ssh_known known;
+	struct ssh_known known = {.types = 0};
 	struct ssh_lib *lib;
 
-	if (name_of(name, config) != CSFTP_OK || ssh_lib_new(&lib) != CSFTP_OK)
-		return 0;
+	if (ssh_lib_new(&lib) != CSFTP_OK)
+		return known;
 	ssh_known_start(&known, lib, name, none);
 	look_into_files(&known, config);
 	ssh_lib_free(lib);
-	return known.types;
+	known.lib = NULL;
+	return known;
+}
+
+static uint32_t known_types(const struct ssh_config *config)
+{
+	char name[SSH_HOST_MAX];
+
+	return name_of(name, config) == CSFTP_OK
+		       ? known_before(config, name).types
+		       : 0;
+}
+
+/* A key under the plain name is as good, for a port that is not SSH's. */
+static bool plain_name_of(char name[SSH_HOST_MAX],
+			  const struct ssh_config *config)
+{
+	return !config->host_key_alias && config->port != 22 &&
+	       ssh_known_name(name, config->hostname, 22) == CSFTP_OK;
+}
+
+bool ssh_hosts_has_authority(const struct ssh_config *config)
+{
+	char name[SSH_HOST_MAX];
+
+	return (name_of(name, config) == CSFTP_OK &&
+		known_before(config, name).authority) ||
+	       (plain_name_of(name, config) &&
+		known_before(config, name).authority);
 }
 
 static void put_name(char *list, const char *name, size_t len)
@@ -371,14 +400,12 @@ static bool confirmed(const struct look *look)
 	}
 }
 
-/* The same key under the plain name, for a port that is not SSH's. */
 static bool known_without_port(const struct look *look)
 {
 	struct ssh_known known;
 	char name[SSH_HOST_MAX];
 
-	if (look->config->host_key_alias || look->config->port == 22 ||
-	    ssh_known_name(name, look->config->hostname, 22) != CSFTP_OK)
+	if (!plain_name_of(name, look->config))
 		return false;
 	ssh_known_start(&known, look->lib, name, look->key);
 	look_into_files(&known, look->config);

@@ -21,6 +21,12 @@ enum ssh_hosts_verdict {
 char *ssh_hosts_order(const struct ssh_config *config);
 
 /*
+ * Whether an authority vouches for the host in a file (@cert-authority): then
+ * the server may have nothing else that would be known of it.
+ */
+bool ssh_hosts_has_authority(const struct ssh_config *config);
+
+/*
  * What StrictHostKeyChecking makes of the key.  peer is the address reached,
  * or "".  May ask, and may add a line to the user's file.
  */

@@ -167,24 +167,38 @@ static void take_key(struct ssh_known *known, struct wire_bytes key,
 	known->changed_type = type;
 }
 
+/* Its key can be of a type that only others have. */
+static void take_authority(struct ssh_known *known, struct wire_bytes names,
+			   struct wire_bytes line)
+{
+	(void)next_word(&line);
+	if (next_word(&line).len > 0 && is_host(known, names))
+		known->authority = true;
+}
+
 void ssh_known_line(struct ssh_known *known, const char *text, size_t len)
 {
 	struct wire_bytes line = {(const uint8_t *)text, len};
 	struct wire_bytes names, type, key;
 	enum csftp_ssh_key_type key_type;
 	uint8_t blob[KEY_TEXT_MAX];
-	bool revoked;
+	bool revoked, authority;
 
 	known->now.line++;
 	names = next_word(&line);
 	if (names.len == 0 || names.ptr[0] == '#')
 		return;
 	revoked = ssh_is(names, "@revoked");
-	/* "@cert-authority", or what may be invented yet. */
-	if (names.ptr[0] == '@' && !revoked)
+	authority = ssh_is(names, "@cert-authority");
+	/* What may be invented yet. */
+	if (names.ptr[0] == '@' && !revoked && !authority)
 		return;
-	if (revoked)
+	if (revoked || authority)
 		names = next_word(&line);
+	if (authority) {
+		take_authority(known, names, line);
+		return;
+	}
 	type = next_word(&line);
 	if (!read_key(type, next_word(&line), blob, &key, &key_type))
 		return;

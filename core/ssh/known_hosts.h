@@ -23,6 +23,8 @@
  * Names are plain, hashed ("|1|salt|hash"), or patterns with '*', '?' and '!'.
  * Lines of @cert-authority and of keys that we do not know count for nothing,
  * and so does whatever cannot be read: a broken line never lets anybody in.
+ * That there is an authority for the host is noted, for who could ask another
+ * program that knows certificates.
  *
  * Nothing is kept of a line; the look owns nothing.
  */
@@ -52,6 +54,7 @@ struct ssh_known {
 	/* What the lines so far have said. */
 	bool same;
 	bool revoked;
+	bool authority; /* a matching line of @cert-authority has a key */
 	uint32_t types; /* of all keys of the host, bits of 1 << type */
 	struct ssh_known_place changed; /* the last line that says so */
 	enum csftp_ssh_key_type changed_type;

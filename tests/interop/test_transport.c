@@ -333,6 +333,40 @@ static void what_only_ssh_can_do_is_refused_or_left_to_ssh(void **state)
 	login_says_not(login, "transport=ssh");
 }
 
+/* Its certificate is nothing that we could tell from a forged one. */
+static void a_host_with_an_authority_is_left_to_ssh(void **state)
+{
+	struct login *login = *state;
+	char hosts[PROC_PATH_MAX + 32];
+	const char *const native[] = {
+		login_option(hosts, "UserKnownHostsFile", login->hosts), NULL};
+	char program[PROC_PATH_MAX], flag[] = "-F", talk[] = "-v", o[] = "-o";
+	char automatic[] = "transport=auto", target[] = SSHD_HOST ":/";
+	char *argv[] = {program,
+			flag,
+			login->mounted.sshd.client,
+			talk,
+			o,
+			automatic,
+			o,
+			hosts,
+			target,
+			login->mounted.point,
+			NULL};
+
+	must_sh("printf '@cert-authority %s,other %%s\n' "
+		"\"$(cat '%s.pub')\" >'%s'",
+		SSHD_HOST, login->mounted.sshd.key, login->hosts);
+	login_fails(login, native);
+	login_says(login, "No ED25519 host key is known for " SSHD_HOST);
+	proc_mounter(program);
+	unsetenv("KRB5CCNAME");
+	assert_int_equal(
+		proc_capture(argv, LOGIN_MS, login->text, LOGIN_TEXT_MAX), 1);
+	login_says(login, "transport=ssh, for: @cert-authority");
+	login_says_not(login, "transport=native");
+}
+
 /* It might have a certificate with the agent, or a ticket. */
 static void ssh_is_tried_where_no_key_of_ours_would_do(void **state)
 {
@@ -541,6 +575,7 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(the_server_can_be_named_as_a_program),
 	CLAIM(data_survives_many_changes_of_keys),
 	CLAIM(what_only_ssh_can_do_is_refused_or_left_to_ssh),
+	CLAIM(a_host_with_an_authority_is_left_to_ssh),
 	CLAIM(ssh_is_tried_where_no_key_of_ours_would_do),
 	OTHER(passwords_are_asked_for_as_by_ssh),
 	OTHER(a_further_connection_has_the_password),

@@ -177,6 +177,32 @@ static void what_is_no_key_of_a_host_counts_for_nothing(void **state)
 	}
 }
 
+static void an_authority_for_the_host_is_noted(void **state)
+{
+	static const char *const lines[] = {
+		"@cert-authority host " ED,
+		"@cert-authority *,!other " EC,
+		"# none\nhost " ED2 "\n@cert-authority ho* ssh-dss AAAA\n",
+	};
+	static const char *const none[] = {
+		"@cert-authority other " ED,   "@cert-authority *,!host " ED,
+		"@cert-authority host",	       "@cert-authority host ssh-rsa",
+		"#@cert-authority host " ED,   "@something host " ED,
+		"host " ED "\n@revoked * " EC,
+	};
+	struct desk *desk = *state;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		(void)look(desk, "host", lines[i]);
+		assert_true(desk->known.authority);
+		assert_false(desk->known.same);
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		(void)look(desk, "host", none[i]);
+		assert_false(desk->known.authority);
+	}
+}
+
 /* Each line, cut anywhere, is broken: none lets anybody in by that. */
 static void no_proper_prefix_of_a_line_is_a_key(void **state)
 {
@@ -416,6 +442,7 @@ int main(void)
 		cmocka_unit_test(
 			a_revoked_key_is_refused_whatever_else_there_is),
 		cmocka_unit_test(what_is_no_key_of_a_host_counts_for_nothing),
+		cmocka_unit_test(an_authority_for_the_host_is_noted),
 		cmocka_unit_test(no_proper_prefix_of_a_line_is_a_key),
 		cmocka_unit_test(the_line_at_fault_is_named),
 		cmocka_unit_test(hosts_are_named_as_the_files_have_them),
