@@ -1,6 +1,7 @@
 /* Values of keywords: text to numbers, and what is no number. */
 #include <string.h>
 
+#include "core/ssh/match.h"
 #include "server/csftpd/settings_impl.h"
 
 bool settings_number(const char *text, uint64_t most, uint64_t *out)
@@ -129,15 +130,17 @@ bool settings_address(char *text, struct settings_address *out)
 	return *out->host != '\0';
 }
 
-/* Whether a list with commas has the name. */
+/* Whether a list with commas has the name, or a pattern that matches it. */
 static bool has(const char *list, const char *name)
 {
-	size_t len = strlen(name);
+	const struct wire_bytes text = {(const uint8_t *)name, strlen(name)};
 
 	while (*list) {
 		size_t piece = strcspn(list, ",");
 
-		if (piece == len && memcmp(list, name, len) == 0)
+		if (ssh_match_pattern(
+			    text,
+			    (struct wire_bytes){(const uint8_t *)list, piece}))
 			return true;
 		list += piece;
 		list += *list == ',';
@@ -223,7 +226,8 @@ bool settings_algorithms(struct settings_reader *reader,
 		how = '=';
 	if (!*text || strlen(text) >= LIST_MAX / 2)
 		return settings_wrong(reader, "no list of algorithms");
-	if (!all_known(reader, kind, text))
+	/* As in sshd's lists, what is not there need not be taken out. */
+	if (how != '-' && !all_known(reader, kind, text))
 		return false;
 	/* The engine's default is all that it has, so + adds nothing. */
 	if (how == '=' || how == '^')

@@ -108,11 +108,28 @@ static bool set_host_key(struct settings_reader *reader, char **word,
 			&settings->host_key_count, SETTINGS_KEYS);
 }
 
+/* Those that server_expand() knows. */
+static bool percents_are_known(const char *text)
+{
+	while ((text = strchr(text, '%'))) {
+		if (!text[1] || !strchr("dhu%", text[1]))
+			return false;
+		text += 2;
+	}
+	return true;
+}
+
 static bool set_keys_file(struct settings_reader *reader, char **word,
 			  size_t count)
 {
 	struct settings *settings = reader->settings;
 
+	for (size_t i = 0; i < count; i++)
+		if (!percents_are_known(word[i]))
+			return settings_wrong(reader,
+					      "\"%s\": only %%h, %%u and %%%% "
+					      "are supported",
+					      word[i]);
 	settings->keys_none = count == 1 && strcasecmp(word[0], "none") == 0;
 	if (settings->keys_none)
 		return true;
@@ -586,24 +603,40 @@ static const struct keyword keywords[] = {
 	{"AllowAgentForwarding", set_always, 1, ONCE, "no"},
 	{"AllowStreamLocalForwarding", set_always, 1, ONCE, "no"},
 	{"AllowTcpForwarding", set_always, 1, ONCE, "no"},
+	{"AuthorizedKeysCommand", set_always, 1, ONCE, "none"},
+	{"AuthorizedPrincipalsCommand", set_always, 1, ONCE, "none"},
+	{"AuthorizedPrincipalsFile", set_always, 1, ONCE, "none"},
+	{"Banner", set_always, 1, ONCE, "none"},
 	{"ChallengeResponseAuthentication", set_always, 1, ONCE, "no"},
+	{"ChrootDirectory", set_always, 1, ONCE, "none"},
 	{"Compression", set_always, 1, ONCE, "no"},
+	{"DisableForwarding", set_always, 1, ONCE, "yes"},
+	{"ExposeAuthInfo", set_always, 1, ONCE, "no"},
+	{"ForceCommand", set_always, 1, ONCE, "none"},
 	{"GatewayPorts", set_always, 1, ONCE, "no"},
 	{"GSSAPIAuthentication", set_always, 1, ONCE, "no"},
 	{"HostbasedAuthentication", set_always, 1, ONCE, "no"},
+	{"IgnoreRhosts", set_always, 1, ONCE, "yes"},
 	{"KbdInteractiveAuthentication", set_always, 1, ONCE, "no"},
 	{"KerberosAuthentication", set_always, 1, ONCE, "no"},
 	{"PasswordAuthentication", set_always, 1, ONCE, "no"},
+	{"PermitEmptyPasswords", set_always, 1, ONCE, "no"},
+	{"PermitListen", set_always, 1, ONCE, "none"},
+	{"PermitOpen", set_always, 1, ONCE, "none"},
 	{"PermitTTY", set_always, 1, ONCE, "no"},
 	{"PermitTunnel", set_always, 1, ONCE, "no"},
 	{"PermitUserEnvironment", set_always, 1, ONCE, "no"},
 	{"PermitUserRC", set_always, 1, ONCE, "no"},
 	{"PrintLastLog", set_always, 1, ONCE, "no"},
 	{"PrintMotd", set_always, 1, ONCE, "no"},
+	{"Protocol", set_always, 1, ONCE, "2"},
 	{"PubkeyAuthentication", set_always, 1, ONCE, "yes"},
+	{"RevokedKeys", set_always, 1, ONCE, "none"},
 	{"TCPKeepAlive", set_always, 1, ONCE, "yes"},
+	{"TrustedUserCAKeys", set_always, 1, ONCE, "none"},
 	{"UseDNS", set_always, 1, ONCE, "no"},
 	{"UsePAM", set_always, 1, ONCE, "no"},
+	{"VersionAddendum", set_always, 1, ONCE, "none"},
 	{"X11Forwarding", set_always, 1, ONCE, "no"},
 };
 /* clang-format on */

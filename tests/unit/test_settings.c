@@ -234,6 +234,36 @@ static void lists_change_the_default(void **state)
 	settings_put(settings);
 }
 
+/* sshd_config(5): "'-' ... (including wildcards) will be removed". */
+static void patterns_and_what_is_not_there_can_be_taken_out(void **state)
+{
+	static const struct {
+		const char *line;
+		enum csftp_ssh_alg_kind kind;
+		const char *left;
+	} lists[] = {
+		{"MACs -umac-*,hmac-sha1,hmac-sha2-???", CSFTP_SSH_ALG_MAC,
+		 "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com"},
+		{"HostKeyAlgorithms -ssh-rsa,ecdsa-*,ssh-dss*,rsa-sha2-256",
+		 CSFTP_SSH_ALG_HOSTKEY, "ssh-ed25519,rsa-sha2-512"},
+		{"Ciphers -3des-cbc,aes*", CSFTP_SSH_ALG_CIPHER,
+		 "chacha20-poly1305@openssh.com"},
+	};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct settings *settings = must_read(place, lists[i].line);
+
+		assert_string_equal(settings->algorithms[lists[i].kind],
+				    lists[i].left);
+		settings_put(settings);
+	}
+	assert_null(read_text(place, "MACs -*"));
+	assert_non_null(strstr(place->why, "nothing is left"));
+	assert_null(read_text(place, "MACs ^hmac-*"));
+	assert_null(read_text(place, "MACs +hmac-sha1"));
+}
+
 static void what_is_served_is_as_csftp_server_has_it(void **state)
 {
 	struct settings *settings = must_read(
@@ -297,6 +327,7 @@ int main(void)
 		IN_PLACE(words_end_as_they_should),
 		IN_PLACE(a_part_of_a_word_can_be_quoted),
 		IN_PLACE(lists_change_the_default),
+		IN_PLACE(patterns_and_what_is_not_there_can_be_taken_out),
 		IN_PLACE(what_is_served_is_as_csftp_server_has_it),
 		IN_PLACE(any_bytes_are_survived),
 	};

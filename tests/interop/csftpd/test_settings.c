@@ -20,9 +20,11 @@ static const struct {
 	{"Port 65536", "Port: \"65536\" is not"},
 	{"Port 22 23", "Port: extra argument \"23\""},
 	{"PermitUserEnvironment yes", "PermitUserEnvironment: \"yes\" is not"},
+	{"ChrootDirectory /srv",
+	 "ChrootDirectory: \"/srv\" is not supported, only none is"},
 	{"PasswordAuthentication yes", "PasswordAuthentication: \"yes\" is"},
 	{"Ciphers 3des-cbc", "Ciphers: unknown or unsupported: \"3des-cbc\""},
-	{"MACs -hmac-sha2-256,nope", "MACs: unknown or unsupported: \"nope\""},
+	{"MACs hmac-sha2-256,nope", "MACs: unknown or unsupported: \"nope\""},
 	{"KexAlgorithms ", "KexAlgorithms: missing argument"},
 	{"Ciphers aes128-ctr,aes256-ctr,aes128-ctr",
 	 "Ciphers: \"aes128-ctr\" is there twice"},
@@ -44,6 +46,9 @@ static const struct {
 	{"PerSourcePenalties crash:1 whim:2", "\"whim\" is unknown"},
 	{"PerSourcePenaltyExemptList 10.0.0.1/8", "cannot be meant so"},
 	{"ListenAddress [::1", "ListenAddress: \"[::1\" is no address"},
+	{"AuthorizedKeysFile %h/keys /etc/keys/%U",
+	 "\"/etc/keys/%U\": only %h, %u and %% are supported"},
+	{"AuthorizedKeysFile /etc/keys/%", "\"/etc/keys/%\": only"},
 	{"HostKey \"half", "a quote has no end"},
 };
 
@@ -86,6 +91,12 @@ static void settings_come_as_sshd_has_them(void **state)
 		"LISTENADDRESS [::1]:2023 # and a comment\n"
 		"Ciphers ^aes128-ctr\n"
 		"PasswordAuthentication no\n"
+		"PermitEmptyPasswords no\n"
+		"ChrootDirectory none\n"
+		"Banner none\n"
+		"IgnoreRhosts yes\n"
+		"DisableForwarding yes\n"
+		"MACs -umac-64*,hmac-sha1*\n"
 		"MaxStartups 10:30:100\n"
 		"PerSourcePenalties crash:90s authfail:5s max:10m min:15s\n"
 		"LoginGraceTime 1m30s\n"

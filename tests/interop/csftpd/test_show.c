@@ -181,25 +181,29 @@ static void what_is_in_force_is_shown_and_can_be_read_again(void **state)
 	   "\tgrep -qxF \"$line\" default || { echo \"$line\"; exit 9; }\n"
 	   "done\n");
 	sh(*state, own_values);
-	sh(*state, "$csftpd -T -f conf >one\n"
-		   "$csftpd -T -f one >two\n"
-		   "cmp one two\n"
-		   /* No line of it is as it is where nothing is set. */
-		   "grep -vE '^(hostkey |pubkeyauthentication |tcpkeepalive |"
-		   "listenaddress \\*)' one | "
-		   "grep -xF -f default | grep -v ' no$' >same || :\n"
-		   "test ! -s same || { cat same; exit 9; }\n"
-		   /* Each keyword is there. */
-		   "for word in $(cut -d' ' -f1 conf | tr A-Z a-z); do\n"
-		   "\tcase $word in end) continue ;; esac\n"
-		   "\tgrep -q \"^$word \" one || { echo $word; exit 9; }\n"
-		   "done\n"
-		   "grep -qxF 'listenaddress 127.0.0.2:2023' one\n"
-		   "grep -qxF 'persourcenetblocksize 24:56' one\n"
-		   "grep -qxF 'view \"/d e=f=none\"' one\n"
-		   "grep -q '^subsystem .* -P remove,rmdir -p .*stat' one\n"
-		   "grep -q '^subsystem .* --mask files:0640 ' one\n"
-		   "if $csftpd -T -h $dir/host >/dev/full; then exit 9; fi\n");
+	sh(*state,
+	   "$csftpd -T -f conf >one\n"
+	   "$csftpd -T -f one >two\n"
+	   "cmp one two\n"
+	   /* No line of it is as it is where nothing is set. */
+	   "grep -vE '^(hostkey |"
+	   "(authorized(keyscom|principal)|banner|chroot|disablefor|"
+	   "forcecom|ignorerhosts|permit(listen|open)|protocol|revokedk|"
+	   "trustedu|versiona)[a-z]* |pubkeyauthentication |tcpkeepalive |"
+	   "listenaddress \\*)' one | "
+	   "grep -xF -f default | grep -v ' no$' >same || :\n"
+	   "test ! -s same || { cat same; exit 9; }\n"
+	   /* Each keyword is there. */
+	   "for word in $(cut -d' ' -f1 conf | tr A-Z a-z); do\n"
+	   "\tcase $word in end) continue ;; esac\n"
+	   "\tgrep -q \"^$word \" one || { echo $word; exit 9; }\n"
+	   "done\n"
+	   "grep -qxF 'listenaddress 127.0.0.2:2023' one\n"
+	   "grep -qxF 'persourcenetblocksize 24:56' one\n"
+	   "grep -qxF 'view \"/d e=f=none\"' one\n"
+	   "grep -q '^subsystem .* -P remove,rmdir -p .*stat' one\n"
+	   "grep -q '^subsystem .* --mask files:0640 ' one\n"
+	   "if $csftpd -T -h $dir/host >/dev/full; then exit 9; fi\n");
 }
 
 int main(void)
