@@ -221,9 +221,12 @@ format:
 to = $(DESTDIR)$(PREFIX)
 mandest = $(to)/share/man/man$(subst .,,$(suffix $(1)))/$(notdir $(1))
 put = install -D -m
+# mount(8) looks for these, by the type that fstab(5) has.
+helpers = mount.csftpfs mount.fuse.csftpfs
 install: all
 	$(put) 755 $(B)/csftpfs $(to)/bin/csftpfs
 	$(put) 755 $(B)/csftpd $(to)/sbin/csftpd
+	$(foreach l,$(helpers),ln -sf ../bin/csftpfs $(to)/sbin/$(l) &&) :
 	$(put) 755 $(B)/csftp-server $(to)/lib/csftp/csftp-server
 	$(put) 644 $(B)/libcsftp.a $(to)/lib/libcsftp.a
 	$(put) 755 $(B)/libcsftp.so.0 $(to)/lib/libcsftp.so.0
@@ -237,6 +240,7 @@ install: all
 	@$(foreach m,$(man),$(put) 644 $(m) $(call mandest,$(m)) &&) :
 uninstall:
 	rm -f $(to)/bin/csftpfs $(to)/sbin/csftpd \
+		$(addprefix $(to)/sbin/,$(helpers)) \
 		$(to)/lib/csftp/csftp-server \
 		$(addprefix $(to)/lib/,libcsftp.a libcsftp.so.0 libcsftp.so) \
 		$(addprefix $(to)/,$(headers)) $(to)/lib/pkgconfig/csftp.pc \

@@ -771,6 +771,9 @@ int main(int argc, char *argv[])
 	case OPTIONS_ASK:
 		status = ask_mount(&m);
 		break;
+	case OPTIONS_FAKE:
+		status = 0;
+		break;
 	case OPTIONS_MOUNT:
 		if (!check_mountpoint(&m) || !take_password(&m))
 			break;

@@ -545,6 +545,7 @@ static bool set_letter(struct options *options, int letter, const char *value,
 		options->verbose = true;
 		return true;
 	case 's': /* as sshfs's: one thread, which is what there is */
+	case 'n': /* mount(8) says so: nothing is written to /etc/mtab */
 		return true;
 	default:
 		return explain(why, "see csftpfs --help");
@@ -562,10 +563,19 @@ static const struct option long_names[] = {
 	{NULL, 0, NULL, 0},
 };
 
+/* mount(8) starts "mount.TYPE source directory -o options" for a type. */
+static bool is_helper(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return !strncmp(slash ? slash + 1 : program, "mount.", 6);
+}
+
 enum options_action options_parse(struct options *options, int argc,
 				  char *const argv[], char why[OPTIONS_WHY_MAX])
 {
 	struct question question = {0};
+	bool helper = is_helper(argc > 0 ? argv[0] : "");
 	int letter;
 
 	*options = (struct options){
@@ -586,7 +596,7 @@ enum options_action options_parse(struct options *options, int argc,
 	optind = 0; /* begin anew, also after an earlier call */
 	opterr = 0;
 	for (;;) {
-		letter = getopt_long(argc, argv, ":1CdfF:ho:p:svV", long_names,
+		letter = getopt_long(argc, argv, ":1CdfF:hno:p:svV", long_names,
 				     NULL);
 		if (letter == -1)
 			break;
@@ -600,6 +610,11 @@ enum options_action options_parse(struct options *options, int argc,
 						    : "a value is wanted");
 			return OPTIONS_ERROR;
 		}
+		/* The -f of mount(8): there is no foreground to stay in. */
+		if (letter == 'f' && helper) {
+			options->fake = true;
+			continue;
+		}
 		if (letter >= STATUS
 			    ? !take_question(options, &question, letter, optarg,
 					     why)
@@ -611,6 +626,8 @@ enum options_action options_parse(struct options *options, int argc,
 				    argv + optind, why);
 	if (!set_words(options, argc - optind, argv + optind, why))
 		return OPTIONS_ERROR;
+	if (options->fake)
+		return OPTIONS_FAKE;
 	/* Whoever holds the other end of stdin and stdout waits for us. */
 	if (options->passive)
 		options->foreground = true;

@@ -19,6 +19,7 @@ enum options_action {
 	OPTIONS_MOUNT,
 	OPTIONS_HELP,
 	OPTIONS_VERSION,
+	OPTIONS_FAKE,  /* mount(8) has -f: it would be mounted */
 	OPTIONS_ASK,   /* a mount that is there: mountpoint, order */
 	OPTIONS_ERROR, /* why has a sentence */
 };
@@ -87,6 +88,7 @@ struct options {
 	int32_t dmask;	     /* ... and of directories */
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes; 0: the default */
+	bool fake; /* checked, and not mounted */
 	bool foreground;
 	bool verbose;
 	bool debug;

@@ -370,6 +370,7 @@ const struct keyword options_sshfs[] = {
 	{"norellinks", ALONE, keep_default, 0},
 	{"nouser", ALONE, keep_default, 0},
 	{"owner", EITHER, keep_owner, 0},
+	{"parallel_direct_write", VALUE, keep_no_number, 0},
 	{"passive", ALONE, keep_flag, OFFSET(passive)},
 	{"password_stdin", ALONE, keep_flag, OFFSET(password_stdin)},
 	{"readdir_ino", ALONE, keep_default, 0},

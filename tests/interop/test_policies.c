@@ -507,6 +507,32 @@ static void a_line_of_fstab_mounts_it(void **state)
 		mounted.direct.port, mounted.point, mounted.point);
 }
 
+/* A helper that is there by its name is ours, for this shell alone. */
+static void it_is_a_helper_of_mount_8(void **state)
+{
+	(void)state;
+	provide_program();
+	if (proc_sh(0, "unshare -m true || exit 3") != 0)
+		skip_because("no mount namespace can be made here");
+	must_sh("cd '%s'\n"
+		"cat >helper.sh <<'END'\n"
+		"set -e\n" PROC_LET_GO
+		"mount --bind \"$(readlink -f bin/csftpfs)\" "
+		"/usr/sbin/mount.fuse3\n"
+		"set -- -t fuse3 127.0.0.1:'%s' point -o "
+		"directport=%d,ro,noauto,_netdev\n"
+		"mount -f \"$@\"\n"
+		"mountpoint -q point && exit 1\n"
+		"mount -f \"$@\" -o nope && exit 1\n"
+		"mount -s -n \"$@\"\n"
+		"test \"$(cat point/file)\" = text\n"
+		"umount point\n"
+		"END\n"
+		"unshare -m sh helper.sh\n" GONE,
+		mounted.dir, mounted.served, mounted.direct.port,
+		mounted.point);
+}
+
 static void a_mount_that_fails_says_so_at_once(void **state)
 {
 	(void)state;
@@ -574,6 +600,7 @@ int main(void)
 		CLEAN_TEST(one_connection_is_enough_where_there_can_be_no_more),
 		CLEAN_TEST(mount_8_mounts_it),
 		CLEAN_TEST(a_line_of_fstab_mounts_it),
+		CLEAN_TEST(it_is_a_helper_of_mount_8),
 		CLEAN_TEST(a_mount_that_fails_says_so_at_once),
 		CLEAN_TEST(it_serves_what_somebody_else_mounted),
 	};

@@ -14,10 +14,11 @@ struct parsed {
 	char why[OPTIONS_WHY_MAX];
 };
 
-/* words ends with NULL; the program's name is added. */
-static void parse(struct parsed *parsed, const char *const *words)
+/* words ends with NULL. */
+static void parse_as(struct parsed *parsed, const char *program,
+		     const char *const *words)
 {
-	char *argv[WORDS_MAX + 2] = {strdup("csftpfs")};
+	char *argv[WORDS_MAX + 2] = {strdup(program)};
 	int argc = 1;
 
 	for (; words[argc - 1]; argc++)
@@ -27,6 +28,11 @@ static void parse(struct parsed *parsed, const char *const *words)
 		options_parse(&parsed->options, argc, argv, parsed->why);
 	while (argc > 0)
 		free(argv[--argc]);
+}
+
+static void parse(struct parsed *parsed, const char *const *words)
+{
+	parse_as(parsed, "csftpfs", words);
 }
 
 static void parse_target(struct parsed *parsed, const char *target)
@@ -108,6 +114,31 @@ static void what_is_no_target_is_refused(void **state)
 	assert_refused(&parsed, "mount point");
 	parse(&parsed, (const char *const[]){"host:", "a", "b", NULL});
 	assert_refused(&parsed, "too many");
+}
+
+static void mount_8_has_letters_of_its_own(void **state)
+{
+	static const char *const mounts[] = {
+		"host:", "/mnt", "-s", "-n", "-v", "-o", "rw,noauto", NULL};
+	static const char *const fakes[] = {"host:", "/mnt", "-f", NULL};
+	static const char *const wrong[] = {"host:", "/mnt", "-f",
+					    "-o",    "nope", NULL};
+	struct parsed parsed;
+
+	(void)state;
+	parse_as(&parsed, "/sbin/mount.csftpfs", mounts);
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_false(parsed.options.foreground);
+	options_release(&parsed.options);
+	parse_as(&parsed, "mount.fuse.csftpfs", fakes);
+	assert_int_equal(parsed.action, OPTIONS_FAKE);
+	options_release(&parsed.options);
+	parse_as(&parsed, "mount.csftpfs", wrong);
+	assert_refused(&parsed, "unknown");
+	parse_as(&parsed, "/mount.d/csftpfs", fakes);
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	assert_true(parsed.options.foreground);
+	options_release(&parsed.options);
 }
 
 /* As libfuse reads them. */
@@ -515,6 +546,7 @@ int main(void)
 		cmocka_unit_test(
 			a_host_that_ssh_would_take_for_an_option_is_refused),
 		cmocka_unit_test(what_is_no_target_is_refused),
+		cmocka_unit_test(mount_8_has_letters_of_its_own),
 		cmocka_unit_test(owners_below_0_count_from_the_end),
 		cmocka_unit_test(letters_and_options_fill_their_fields),
 		cmocka_unit_test(
