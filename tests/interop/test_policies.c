@@ -189,7 +189,8 @@ static void owners_are_shown_by_files(void **state)
 		   mounted.dir);
 	mounted_mount(&mounted, options);
 	must_sh("cd '%s' && test \"$(stat -c %%u:%%g known)\" = 1:5\n"
-		"! stat unknown 2>/dev/null && ls | grep unknown\n"
+		"stat unknown && exit 1\n"
+		"ls | grep unknown\n"
 		"chown 7 known && test \"$(stat -c %%u '%s'/known)\" = 77",
 		mounted.point, mounted.served);
 	mounted_unmount(&mounted);
@@ -256,7 +257,7 @@ static void names_have_the_character_set_that_is_wished(void **state)
 		"test \"$(ls)\" = \"$d\" && test \"$(cat \"$d/$f\")\" = text\n"
 		"mv \"$d/$f\" \"$f\" && ln -s \"$f\" link\n"
 		"test \"$(readlink link)\" = \"$f\" && cat link\n"
-		"! mkdir \"$(printf '\\342\\202\\254')\" 2>/dev/null\n"
+		"mkdir \"$(printf '\\342\\202\\254')\" && exit 1\n"
 		"cd '%s' && cat \"$(printf 'f\\366')\"\n"
 		"test \"$(readlink link)\" = \"$(printf 'f\\366')\"",
 		mounted.point, mounted.served);
@@ -318,19 +319,23 @@ static void a_password_comes_from_standard_input(void **state)
 		"test \"$SSH_ASKPASS_REQUIRE\" = force\n"
 		"echo $$ >'%s/server.txt'\n"
 		"\"$SSH_ASKPASS\" \"me@host's password: \" >'%s/said.txt'\n"
-		"! \"$SSH_ASKPASS\" 'continue (yes/no/[fingerprint])? '\n"
-		"! \"$SSH_ASKPASS\" \"Enter passphrase for key '/k': \"\n"
-		"! SSH_ASKPASS_PROMPT=confirm \"$SSH_ASKPASS\" 'Allow? '\n"
+		"\"$SSH_ASKPASS\" 'continue (yes/no/[fingerprint])? ' && exit "
+		"1\n"
+		"\"$SSH_ASKPASS\" \"Enter passphrase for key '/k': \" && exit "
+		"1\n"
+		"SSH_ASKPASS_PROMPT=confirm \"$SSH_ASKPASS\" 'Allow? ' && exit "
+		"1\n"
 		"env >'%s/env.txt'\n"
 		"exec '%s'\n"
 		"end\n"
 		"chmod 755 ssh.txt\n"
 		"printf 'a, \"se$cret\\nnot this\\n' | '%s' -o "
 		"password_stdin,ssh_command='%s/ssh.txt' host:'%s' '%s'\n"
-		"! grep BatchMode args.txt && rm args.txt said.txt\n"
+		"grep BatchMode args.txt && exit 1\n"
+		"rm args.txt said.txt\n"
 		"echo text >served/file && kill -KILL $(cat server.txt)\n"
 		"test \"$(cat point/file)\" = text\n"
-		"! grep BatchMode args.txt\n"
+		"grep BatchMode args.txt && exit 1\n"
 		"fusermount3 -u '%s'\n"
 		"test \"$(cat said.txt)\" = 'a, \"se$cret'\n"
 		"! grep 'se.cret' args.txt env.txt",
@@ -483,7 +488,7 @@ static void mount_8_mounts_it(void **state)
 		"mount -t fuse $PWD/bin/csftpfs#127.0.0.1:'%s' point -o "
 		"directport=%d,ro,noauto,_netdev,x-systemd.automount\n"
 		"test \"$(cat point/file)\" = text\n"
-		"! touch point/new 2>/dev/null\n"
+		"touch point/new && exit 1\n"
 		"grep ' %s fuse.csftpfs ro,' /proc/self/mounts\n"
 		"umount point\n" GONE,
 		mounted.dir, mounted.served, mounted.direct.port, mounted.point,
@@ -538,9 +543,9 @@ static void a_mount_that_fails_says_so_at_once(void **state)
 	(void)state;
 	provide_program();
 	must_sh("cd '%s'\n"
-		"! mount -t fuse $PWD/bin/csftpfs#127.0.0.1:/nowhere/at/all "
+		"mount -t fuse $PWD/bin/csftpfs#127.0.0.1:/nowhere/at/all "
 		"point -o "
-		"directport=%d 2>err.txt\n"
+		"directport=%d 2>err.txt && exit 1\n"
 		"grep 'No such file' err.txt && ! grep ' %s fuse' "
 		"/proc/self/mounts",
 		mounted.dir, mounted.direct.port, mounted.point);

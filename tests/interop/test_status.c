@@ -305,9 +305,9 @@ static void other_users_learn_nothing(void **state)
 	mount_it(inside);
 	proc_mounter(program);
 	/* The directories of tests are ours alone: that is not the point. */
-	must_sh("! setpriv --reuid 65534 --regid 65534 --clear-groups "
+	must_sh("setpriv --reuid 65534 --regid 65534 --clear-groups "
 		"--inh-caps +dac_read_search --ambient-caps +dac_read_search "
-		"'%s' --status '%s' >'%s/said' 2>&1\n"
+		"'%s' --status '%s' >'%s/said' 2>&1 && exit 1\n"
 		"grep 'Operation not permitted' '%s/said'\n"
 		"! grep state '%s/said'",
 		program, inside->mounted.point, inside->mounted.dir,
