@@ -127,7 +127,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 	}
 	client->len += (size_t)got;
 	client->line[client->len] = '\0';
-	end = strchr(client->line, '\n');
+	end = memchr(client->line, '\n', client->len);
 	if (!end)
 		return;
 	*end = '\0';

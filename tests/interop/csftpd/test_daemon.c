@@ -351,6 +351,16 @@ static void it_is_asked_and_told_by_its_socket(void **state)
 		"if ctl kill '1\n'; then exit 9; fi\n"
 		"if ctl status 1; then exit 9; fi\n"
 		"if ctl $(printf %0300d 0); then exit 9; fi\n"
+		/* Who speaks by himself gets an answer, or the end. */
+		"python3 -c 'if True:\n"
+		"\timport socket, sys\n"
+		"\tfor line in b\"frob\\0\\n\", b\"\\0\\n\", b\"x\" * 255:\n"
+		"\t\ts = socket.socket(socket.AF_UNIX)\n"
+		"\t\ts.connect(sys.argv[1])\n"
+		"\t\ts.settimeout(60)\n"
+		"\t\ts.send(line)\n"
+		"\t\tassert not s.recv(9).startswith(b\"0\")\n"
+		"' $of/control\n"
 		"ctl kill 1\n");
 	csftpd_await_fact(&all->sshd, "connections", 0);
 	/* What it was told, and then nothing more. */
