@@ -113,8 +113,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-bool acceptor_start(struct acceptor *acceptor,
-		    const struct acceptor_config *config)
+bool acceptor_open(struct acceptor *acceptor,
+		   const struct acceptor_config *config)
 {
 	*acceptor = (struct acceptor){.config = *config};
 	if (config->count > ACCEPTOR_SOCKETS ||
@@ -133,6 +133,11 @@ bool acceptor_start(struct acceptor *acceptor,
 		acceptor->poll[i].data = acceptor;
 	}
 	look(acceptor);
+	return true;
+}
+
+bool acceptor_start(struct acceptor *acceptor)
+{
 	acceptor->started =
 		pthread_create(&acceptor->thread, NULL, run, acceptor) == 0;
 	return acceptor->started;

@@ -47,10 +47,17 @@ struct acceptor {
 	_Atomic bool stopping;
 };
 
-bool acceptor_start(struct acceptor *acceptor,
-		    const struct acceptor_config *config);
+/* False: acceptor_close() is called in any case. */
+bool acceptor_open(struct acceptor *acceptor,
+		   const struct acceptor_config *config);
 
-/* A place may be free: for any thread, at any time while it runs. */
+/*
+ * Its thread, once all are open: from the first connection of any of them on
+ * all can be woken.  False: there is none.
+ */
+bool acceptor_start(struct acceptor *acceptor);
+
+/* A place may be free: for any thread, at any time while it is open. */
 void acceptor_wake(struct acceptor *acceptor);
 
 /* Ends its thread.  One that was not started may be zero. */

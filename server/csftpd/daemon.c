@@ -664,9 +664,11 @@ static bool start_acceptors(struct daemon *daemon)
 	};
 	uint32_t count = daemon->settings->acceptors;
 
-	/* Counted when all are there: workers wake those they see. */
 	for (uint32_t i = 0; i < count; i++)
-		if (!acceptor_start(&daemon->acceptor[i], &config))
+		if (!acceptor_open(&daemon->acceptor[i], &config))
+			return false;
+	for (uint32_t i = 0; i < count; i++)
+		if (!acceptor_start(&daemon->acceptor[i]))
 			return false;
 	return true;
 }
