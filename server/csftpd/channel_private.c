@@ -69,6 +69,7 @@ bool channel_private_make(struct channel *channel)
 	}
 	private->log.config.level = private->options.log.level;
 	private->log.config.facility = private->options.log.facility;
+	private->log.config.to_stderr |= private->options.log.to_stderr;
 	return true;
 }
 

@@ -267,6 +267,7 @@ static struct serving *open_serving(struct worker *worker,
 	serving->log = *log;
 	serving->log.config.level = settings->sftp.log.level;
 	serving->log.config.facility = settings->sftp.log.facility;
+	serving->log.config.to_stderr |= settings->sftp.log.to_stderr;
 	if (err == CSFTP_OK &&
 	    tree_open(&serving->tree, &settings->sftp, &serving->log,
 		      TREE_HANDLES,

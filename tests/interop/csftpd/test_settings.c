@@ -262,6 +262,35 @@ static void reloading_changes_what_begins_later(void **state)
 	csftpd_end(&all->sshd);
 }
 
+static void sessions_log_where_their_options_say(void **state)
+{
+	struct csftpd_rig *all = *state;
+
+	csftpd_start(&all->sshd, "%s", "");
+	csftpd_end(&all->sshd);
+	csftpd_rig_sh(
+		all, "%s",
+		"serve() {\n"
+		"\t$csftpd -D -f $of/csftpd_config \"$@\" 2>said &\n"
+		"\tpid=$!\n"
+		"\tuntil echo pwd | sftp >out; do kill -0 $pid; sleep 0.05; "
+		"done\n"
+		"\tkill $pid\n"
+		"\twait $pid\n"
+		"}\n"
+		"serve -o 'Subsystem sftp internal-sftp -e -l INFO'\n"
+		"grep -q '^session opened for local user' said\n"
+		"if grep -q '^Accepted' said; then exit 9; fi\n"
+		"cp $of/user.pub keep\n"
+		"sed 's/^/command=\"internal-sftp -e -l INFO\" /' keep "
+		">$of/user.pub\n"
+		"serve\n"
+		"grep -q '^session opened for local user' said\n"
+		"cp keep $of/user.pub\n"
+		"serve\n"
+		"test ! -s said\n");
+}
+
 /* No line of a configuration is read and does nothing without a word. */
 static void a_reload_says_what_it_does_not_change(void **state)
 {
@@ -442,6 +471,7 @@ int main(void)
 		CSFTPD_CLAIM(what_cannot_be_waited_for_is_no_file),
 		CSFTPD_CLAIM(a_descriptor_that_is_none_is_found_at_the_start),
 		CSFTPD_CLAIM(reloading_changes_what_begins_later),
+		CSFTPD_CLAIM(sessions_log_where_their_options_say),
 		CSFTPD_CLAIM(a_reload_says_what_it_does_not_change),
 		CSFTPD_CLAIM(a_sandbox_does_not_end_with_a_reload),
 		CSFTPD_CLAIM(the_tree_is_what_the_settings_say),
