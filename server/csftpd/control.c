@@ -71,34 +71,68 @@ static char *next_word(char **line)
 	return word;
 }
 
+/* A request's words, in its line. */
+struct request {
+	const char *name;
+	const char *argument;
+	enum report_form form;
+};
+
+/* NULL, or a sentence that says what is wrong. */
+static const char *read_request(struct request *request, char *line)
+{
+	char *word;
+
+	*request = (struct request){"", "", REPORT_TEXT};
+	while ((word = next_word(&line))) {
+		if (strcmp(word, "--json") == 0)
+			request->form = REPORT_JSON;
+		else if (word[0] == '-' || *request->argument)
+			return "unknown option, or too many arguments";
+		else if (!*request->name)
+			request->name = word;
+		else
+			request->argument = word;
+	}
+	return NULL;
+}
+
+/* Room for an answer, in place of what there was; false: there is none. */
+static bool make_room(struct control_client *client, struct report *report,
+		      size_t size)
+{
+	free(client->answer);
+	client->answer = malloc(size);
+	if (!client->answer)
+		return false;
+	report->text = client->answer + 2;
+	report->cap = size - 2;
+	report->text[0] = '\0';
+	return true;
+}
+
+/* A part of it would look as if it were all there is. */
 static void answer(struct control_client *client)
 {
 	const struct control_config *config = &client->control->config;
-	struct report report = {.form = REPORT_TEXT};
-	const char *name = "", *argument = "", *why = NULL;
-	char *rest = client->line, *word;
+	struct request request;
+	const char *why = read_request(&request, client->line);
+	struct report report = {.form = request.form, .cut = true};
 	size_t len;
 
-	client->answer = malloc(CONTROL_ANSWER_MAX);
-	if (!client->answer) {
-		end_client(client);
-		return;
+	for (size_t size = CONTROL_ANSWER;
+	     report.cut && size <= CONTROL_ANSWER_MAX; size *= 2) {
+		if (!make_room(client, &report, size)) {
+			end_client(client);
+			return;
+		}
+		report.cut = false;
+		if (!why)
+			why = config->command(config->arg, request.name,
+					      request.argument, &report);
 	}
-	while ((word = next_word(&rest))) {
-		if (strcmp(word, "--json") == 0)
-			report.form = REPORT_JSON;
-		else if (word[0] == '-' || *argument)
-			why = "unknown option, or too many arguments";
-		else if (!*name)
-			name = word;
-		else
-			argument = word;
-	}
-	report.text = client->answer + 2;
-	report.cap = CONTROL_ANSWER_MAX - 2;
-	report.text[0] = '\0';
-	if (!why)
-		why = config->command(config->arg, name, argument, &report);
+	if (report.cut)
+		why = "there is more than can be told";
 	memcpy(client->answer, why ? "1\n" : "0\n", 2);
 	len = report.len;
 	if (why)

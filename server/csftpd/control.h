@@ -17,13 +17,15 @@
  */
 #define CONTROL_CLIENTS	   8U
 #define CONTROL_LINE_MAX   256U
-#define CONTROL_ANSWER_MAX (1U << 20)
+#define CONTROL_ANSWER	   (64U * 1024U)
+#define CONTROL_ANSWER_MAX (16U * 1024U * 1024U)
 
 struct control_config {
 	const char *path;
 	/*
 	 * Puts the answer into the report, or returns a sentence that says why
-	 * there is none.  argument is "" where there was none.
+	 * there is none.  argument is "" where there was none.  Where that is
+	 * more than CONTROL_ANSWER it is asked again, with more room.
 	 */
 	const char *(*command)(void *arg, const char *name,
 			       const char *argument, struct report *report);
