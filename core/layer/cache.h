@@ -18,7 +18,8 @@
  * directory is listed, and who walks through a tree finds the directories
  * that come next listed already.
  *
- * What is changed through this layer is known to be changed at once.  What
+ * What is changed through this layer is known to be changed at once; of what
+ * failed with EINTR or EIO, and may have been done, nothing is known.  What
  * somebody else changes is seen when the time is over.  Paths are names: a
  * change through another path, such as one through a symbolic link, is
  * somebody else's.  Paths that are not plain (relative, or with "." or "..")

@@ -1,3 +1,4 @@
+#include <errno.h>
 
 #include "core/layer/cache_impl.h"
 
@@ -70,24 +71,37 @@ void cache_change_end(struct cache_call *call)
 }
 
 /* The nodes stay, for those who hold them; nothing is known of any. */
-static void forget_all(struct cache *cache)
+static void forget_in(struct cache *cache, struct cache_node *top)
 {
-	struct cache_node *node = &cache->tree.root;
+	struct cache_node *node = top;
 
-	cache->moved = cache->seq;
 	while (node) {
 		cache_mark(cache, node);
 		node->attr.mask = 0;
 		node->once_mask = 0;
 		cache_names_unknown(node);
+		cache_node_keep_linked(&cache->tree, node);
+		node->linked = cache_node_was_linked(&cache->tree, node);
 		if (node->children) {
 			node = node->children;
 			continue;
 		}
-		while (node && !node->hh.next)
+		while (node != top && !node->hh.next)
 			node = node->parent;
-		node = node ? node->hh.next : NULL;
+		node = node != top ? node->hh.next : NULL;
 	}
+}
+
+static void forget_all(struct cache *cache)
+{
+	cache->moved = cache->seq;
+	forget_in(cache, &cache->tree.root);
+}
+
+/* A cancelled request was sent all the same, and an answer can be lost. */
+static bool may_be_done(int err)
+{
+	return err == EINTR || err == EIO;
 }
 
 void cache_doubt(struct cache_node *dir)
@@ -223,6 +237,8 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 	bool alone = cache_was_alone(call);
 
 	cache_change_end(call);
+	if (may_be_done(reply->err))
+		forget_in(cache, node);
 	if (reply->err) {
 		cache_doubt(call->dir);
 		return;
@@ -256,6 +272,8 @@ void cache_make(struct csftp_fs *fs, struct csftp_req *up)
 static void removed_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	cache_change_end(call);
+	if (may_be_done(reply->err))
+		forget_in(call->cache, call->node);
 	if (reply->err) {
 		cache_doubt(call->dir);
 		cache_doubt(call->node);
@@ -288,6 +306,16 @@ static bool may_have_twin(const struct cache_node *node)
 		 (attr->mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR);
 }
 
+/* Nobody knows which file has which name, or whether there are two of one. */
+static void doubt_rename(struct cache_call *call)
+{
+	forget_in(call->cache, call->node);
+	call->node->single = false;
+	forget_in(call->cache, call->node2);
+	call->node2->single = false;
+	call->node2->linked = call->node2->linked || call->node->linked;
+}
+
 static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	struct cache *cache = call->cache;
@@ -296,6 +324,8 @@ static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 
 	cache_change_end(call);
 	cache->moved = cache->seq;
+	if (may_be_done(reply->err))
+		doubt_rename(call);
 	if (reply->err) {
 		cache_doubt(call->dir);
 		cache_doubt(call->dir2);
@@ -337,6 +367,13 @@ void cache_rename(struct csftp_fs *fs, struct csftp_req *up)
 static void linked_after(struct cache_call *call, struct csftp_reply *reply)
 {
 	cache_change_end(call);
+	if (!reply->err || may_be_done(reply->err)) {
+		call->node->linked = true;
+		call->node2->linked = true;
+		call->node->single = false;
+	}
+	if (may_be_done(reply->err))
+		forget_in(call->cache, call->node2);
 	if (reply->err) {
 		cache_doubt(call->dir2);
 		return;
@@ -347,9 +384,6 @@ static void linked_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_learn_type(call->node2,
 				 call->node->attr.mode & CSFTP_S_IFMT);
 	call->node2->there = true;
-	call->node->linked = true;
-	call->node2->linked = true;
-	call->node->single = false;
 }
 
 void cache_link(struct csftp_fs *fs, struct csftp_req *up)

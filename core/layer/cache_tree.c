@@ -53,17 +53,21 @@ struct cache_node *cache_child(const struct cache_node *dir, const char *name,
 	return node;
 }
 
-static uint32_t *place_of_lost(struct cache_tree *tree,
-			       const struct cache_node *node)
-{
-	return &tree->lost_links[node->hh.hashv % CACHE_LOST_LINKS];
-}
-
 void cache_node_keep_linked(struct cache_tree *tree,
 			    const struct cache_node *node)
 {
+	uint32_t hash = node->hh.hashv;
+
 	if (node->linked)
-		*place_of_lost(tree, node) = node->hh.hashv;
+		tree->lost_links[hash % CACHE_LOST_LINKS] = hash;
+}
+
+bool cache_node_was_linked(const struct cache_tree *tree,
+			   const struct cache_node *node)
+{
+	uint32_t hash = node->hh.hashv;
+
+	return hash != 0 && tree->lost_links[hash % CACHE_LOST_LINKS] == hash;
 }
 
 /* uthash leaves one out that it has no memory for. */
@@ -120,7 +124,7 @@ struct cache_node *cache_child_make(struct cache_tree *tree,
 		node_free(tree, node);
 		return NULL;
 	}
-	node->linked = *place_of_lost(tree, node) == node->hh.hashv;
+	node->linked = cache_node_was_linked(tree, node);
 	cache_node_use(tree, dir);
 	return node;
 }

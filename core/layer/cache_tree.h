@@ -93,7 +93,7 @@ static inline void cache_names_unknown(struct cache_node *dir)
 
 struct cache_tree {
 	struct cache_node root;
-	uint32_t lost_links[CACHE_LOST_LINKS]; /* 0: none */
+	uint32_t lost_links[CACHE_LOST_LINKS]; /* hashes; 0: none */
 	struct cache_node *used_first;	       /* used longest ago */
 	struct cache_node *used_last;
 	size_t bytes;
@@ -122,6 +122,9 @@ bool cache_child_to_end(struct cache_tree *tree, struct cache_node *node);
 /* It is forgotten, or gets another name, and may still have this one. */
 void cache_node_keep_linked(struct cache_tree *tree,
 			    const struct cache_node *node);
+/* Whether one of its name, here or elsewhere, was. */
+bool cache_node_was_linked(const struct cache_tree *tree,
+			   const struct cache_node *node);
 
 /* Takes the name, and all that is below it, out of the tree. */
 void cache_node_remove(struct cache_tree *tree, struct cache_node *node);
