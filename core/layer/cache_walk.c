@@ -25,6 +25,16 @@
 #define STEPS_MAX    1000U  /* names that are looked at to find the next */
 #define WALK_MS	     10000U /* between a directory and one in it */
 
+/* One that was made before, and has grown old, counts still. */
+static void guess(struct cache *cache, struct cache_node *node)
+{
+	cache->counts.ahead++;
+	if (node->walk == cache->tree.walk)
+		return;
+	node->walk = cache->tree.walk;
+	cache->tree.unused++;
+}
+
 bool cache_guess_used(struct cache *cache, struct cache_node *node)
 {
 	if (node->walk != cache->tree.walk)
@@ -155,9 +165,7 @@ void cache_walk_on(struct cache *cache)
 		if (!into || node == cache->walker || node->patience > 0 ||
 		    node->listing || cache_is_whole(cache, node))
 			continue;
-		node->walk = cache->tree.walk;
-		cache->tree.unused++;
-		cache->counts.ahead++;
+		guess(cache, node);
 		cache_list_ahead(cache, node);
 	}
 	cache->pumping = false;
