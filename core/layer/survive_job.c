@@ -339,6 +339,21 @@ static bool appends(const struct survive_job *job)
 	       (job->file->flags & CSFTP_OPEN_APPEND);
 }
 
+/*
+ * For where the end is, before others or we move it.  What is on its way to it
+ * would count twice: in what is seen, and once it is answered.
+ */
+static bool has_to_look(const struct survive_job *job)
+{
+	const struct csftp_req *asked = job->job.asked;
+
+	if (asked->op == CSFTP_OP_OPEN)
+		return (asked->flags & CSFTP_OPEN_APPEND) &&
+		       !(asked->flags & CSFTP_OPEN_TRUNC) &&
+		       job->file->node->changing == 0;
+	return appends(job) && job->done == 0 && job->file->node->changing == 1;
+}
+
 void survive_say(struct survive_job *job)
 {
 	struct csftp_req *req = &job->job.req;
@@ -359,12 +374,7 @@ void survive_say(struct survive_job *job)
 		say_write(job);
 	if (job->file && !job->file->is_dir)
 		job->seen_changes = job->file->node->changes;
-	/* Where the end is, before others or we move it. */
-	if (asked->op == CSFTP_OP_OPEN && (asked->flags & CSFTP_OPEN_APPEND) &&
-	    !(asked->flags & CSFTP_OPEN_TRUNC))
-		survive_look(job->file);
-	else if (appends(job) && job->done == 0 &&
-		 job->file->node->changing == 1)
+	if (has_to_look(job))
 		survive_look(job->file);
 	if (is_slow(job))
 		survive_of(job)->slow++;

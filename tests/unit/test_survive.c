@@ -341,6 +341,31 @@ static void a_torn_append_is_completed(void **state)
 	assert_memory_equal(c->data, "0123456789whole line\n", 21);
 }
 
+/* What is on its way when another one opens the log is not counted twice. */
+static void a_log_that_two_append_to_is_the_same(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = &rig->caller;
+	csftp_fh fh = open_known(rig, "/log", APPENDS);
+	struct burst one = {.req = {.op = CSFTP_OP_WRITE,
+				    .fh = fh,
+				    .data = "one",
+				    .len = 3,
+				    .done = burst_done},
+			    .err = -1};
+
+	csftp_submit(c->fs, &one.req);
+	assert_int_equal(fs_open(c, "/log", APPENDS), 0);
+	assert_int_equal(one.err, 0);
+	rig_cut(rig);
+	assert_int_equal(fs_write(c, c->fh, 0, "two", 3), 0);
+	assert_int_equal(fs_write(c, fh, 0, "three", 5), 0);
+	assert_int_equal(fs_open(c, "/log", READS), 0);
+	assert_int_equal(fs_read_all(c, c->fh, 0, 100), 0);
+	assert_int_equal(c->data_len, 21);
+	assert_memory_equal(c->data, "0123456789onetwothree", 21);
+}
+
 /* What is left to write may look like what was written. */
 static void a_torn_append_is_completed_after_any_cut(void **state)
 {
@@ -627,6 +652,7 @@ int main(void)
 		CLAIM(statfs_is_known_while_it_is_down),
 		CLAIM(others_may_append_meanwhile),
 		CLAIM(a_torn_append_is_completed),
+		CLAIM(a_log_that_two_append_to_is_the_same),
 		cmocka_unit_test(a_torn_append_is_completed_after_any_cut),
 		CLAIM(what_others_made_is_not_taken_for_ours),
 		CLAIM(what_was_not_sent_is_not_taken_for_done),
