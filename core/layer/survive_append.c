@@ -8,26 +8,27 @@
  * size that the file should have without them is known; what it has behind
  * that is read, and each WRITE that is found there, in order, is done.  Others
  * may append, too, so between what we wrote there can be more.
+ *
+ * Handles of one file are opened again one by one, and each looks for its own
+ * WRITEs.  Those of the others are looked for as well, as they may say the
+ * same: no bytes are taken for two of them.
  */
 
 /* Of what others appended meanwhile so much is looked through. */
 #define OTHERS_MAX ((uint64_t)1 << 20)
 
-static bool is_ours(const struct survive_job *job,
-		    const struct survive_file *file)
+static bool is_doubtful(const struct survive_job *job,
+			const struct survive_node *node)
 {
-	return job->file == file && job->doubtful &&
-	       job->job.asked->op == CSFTP_OP_WRITE;
+	return job->file && job->file->node == node && job->doubtful &&
+	       job->job.asked->op == CSFTP_OP_WRITE &&
+	       (job->file->flags & CSFTP_OPEN_APPEND);
 }
 
-/* What an earlier check found there is among what is looked through now. */
-static void begin_anew(const struct survive_file *file)
+/* What was not acknowledged; less of it may be to be sent again. */
+static uint64_t doubtful_len(const struct survive_job *job)
 {
-	struct survive_job *job = file->survive->first;
-
-	for (; job; job = job->next)
-		if (is_ours(job, file))
-			job->done = job->appended;
+	return job->job.asked->len - job->appended;
 }
 
 static uint64_t doubtful_bytes(const struct survive_file *file)
@@ -36,47 +37,71 @@ static uint64_t doubtful_bytes(const struct survive_file *file)
 
 	for (const struct survive_job *job = file->survive->first; job;
 	     job = job->next)
-		if (is_ours(job, file))
-			bytes += job->job.asked->len - job->done;
+		if (is_doubtful(job, file->node))
+			bytes += doubtful_len(job);
 	return bytes;
 }
 
-/* Where the bytes begin in the tail, at `from` or behind; or tail_got. */
-static size_t find(const struct survive_file *file, size_t from,
-		   const uint8_t *bytes, size_t len)
+/* False: it has none of them.  What an earlier check found is forgotten. */
+static bool begin_anew(const struct survive_file *file)
 {
-	while (len > 0 && file->tail_got - from >= len) {
-		const uint8_t *at = memchr(file->tail + from, bytes[0],
-					   file->tail_got - from - len + 1);
+	struct survive_job *job = file->survive->first;
+	bool any = false;
+
+	for (; job; job = job->next) {
+		if (job->file != file || !is_doubtful(job, file->node))
+			continue;
+		job->done = job->appended;
+		any = true;
+	}
+	return any;
+}
+
+/* The tail, and which of its bytes are those of a WRITE. */
+struct tail {
+	const uint8_t *bytes;
+	size_t len;
+	uint8_t *taken;
+};
+
+/* Where the bytes begin in the tail, at `from` or behind; or its len. */
+static size_t find(const struct tail *tail, size_t from, const uint8_t *bytes,
+		   size_t len)
+{
+	while (tail->len - from >= len) {
+		const uint8_t *at = memchr(tail->bytes + from, bytes[0],
+					   tail->len - from - len + 1);
 
 		if (!at)
 			break;
-		from = (size_t)(at - file->tail);
-		if (memcmp(at, bytes, len) == 0)
+		from = (size_t)(at - tail->bytes);
+		if (memcmp(at, bytes, len) == 0 &&
+		    !memchr(tail->taken + from, 1, len))
 			return from;
 		from++;
 	}
-	return file->tail_got;
+	return tail->len;
 }
 
 /* A WRITE that was cut short by the end of the server. */
-static uint64_t torn(const struct survive_file *file, size_t from,
-		     const uint8_t *bytes, size_t len)
+static uint64_t torn(const struct tail *tail, size_t from, const uint8_t *bytes,
+		     size_t len)
 {
-	size_t rest = file->tail_got - from;
+	size_t rest = tail->len - from;
 
 	return rest < len && rest > 0 &&
-			       memcmp(file->tail + from, bytes, rest) == 0
+			       memcmp(tail->bytes + from, bytes, rest) == 0 &&
+			       !memchr(tail->taken + from, 1, rest)
 		       ? rest
 		       : 0;
 }
 
-/* The payload that is left in one piece: room is for what is in several. */
-static const uint8_t *payload(const struct survive_job *job, size_t len,
-			      uint8_t *room)
+/* The payload that is doubtful in one piece: room is for what is in several. */
+static const uint8_t *payload(const struct survive_job *job, uint8_t *room)
 {
 	struct csftp_slice part[CSFTP_PARTS_MAX];
-	uint32_t count = survive_payload(job->job.asked, job->done, len, part);
+	uint32_t count = survive_payload(job->job.asked, job->appended,
+					 doubtful_len(job), part);
 	size_t at = 0;
 
 	if (count == 1)
@@ -86,36 +111,41 @@ static const uint8_t *payload(const struct survive_job *job, size_t len,
 	return room;
 }
 
-/* False: one of them is not there, and none of those behind it. */
-static bool match_one(struct survive_file *file, struct survive_job *job,
-		      uint8_t *room, size_t *from)
+/* False: it is not there, and none of its handle's behind it. */
+static bool match_one(const struct tail *tail, struct survive_job *job,
+		      uint8_t *room, bool own)
 {
-	size_t len = (size_t)(job->job.asked->len - job->done);
-	const uint8_t *bytes;
-	size_t at;
+	struct survive_file *file = job->file;
+	size_t len = (size_t)doubtful_len(job);
+	const uint8_t *bytes = payload(job, room);
+	size_t at = len > 0 ? find(tail, file->tail_from, bytes, len)
+			    : file->tail_from;
+	bool found = at < tail->len || len == 0;
 
-	job->already = len == 0;
-	if (len == 0)
-		return true;
-	bytes = payload(job, len, room);
-	at = find(file, *from, bytes, len);
-	if (at == file->tail_got) {
-		job->done += torn(file, *from, bytes, len);
+	if (own)
+		job->already = found;
+	if (own && !found)
+		job->done += torn(tail, file->tail_from, bytes, len);
+	if (!found)
 		return false;
-	}
-	job->already = true;
-	*from = at + len;
+	memset(tail->taken + at, 1, len);
+	file->tail_from = at + len;
 	return true;
 }
 
-static void match(struct survive_file *file, uint8_t *room)
+static void match(struct survive_file *file, const struct tail *tail,
+		  uint8_t *room)
 {
 	struct survive_job *job = file->survive->first;
-	size_t from = 0;
 
+	for (struct survive_file *at = file->node->files; at; at = at->beside) {
+		at->tail_from = 0;
+		at->tail_over = false;
+	}
 	for (; job; job = job->next)
-		if (is_ours(job, file) && !match_one(file, job, room, &from))
-			return;
+		if (is_doubtful(job, file->node) && !job->file->tail_over)
+			job->file->tail_over =
+				!match_one(tail, job, room, job->file == file);
 }
 
 /* The content cannot be had, so that the size alone has to tell. */
@@ -125,14 +155,35 @@ static void match_by_size(struct survive_file *file)
 	uint64_t left = file->tail_len;
 
 	for (; job && left > 0; job = job->next) {
-		uint64_t len = job->job.asked->len - job->done;
+		uint64_t len = doubtful_len(job);
+		bool fits = len <= left;
 
-		if (!is_ours(job, file))
+		if (!is_doubtful(job, file->node))
 			continue;
-		job->already = len <= left;
-		job->done += len <= left ? 0 : left;
-		left -= len <= left ? len : left;
+		if (job->file == file) {
+			job->already = fits;
+			job->done += fits ? 0 : left;
+		}
+		left -= fits ? len : left;
 	}
+}
+
+/* False: no memory. */
+static bool match_by_content(struct survive_file *file)
+{
+	uint8_t *room = malloc((size_t)doubtful_bytes(file));
+	const struct tail tail = {
+		.bytes = file->tail,
+		.len = file->tail_got,
+		.taken = calloc(file->tail_got + 1, 1),
+	};
+	bool ok = room && tail.taken;
+
+	if (ok)
+		match(file, &tail, room);
+	free(room);
+	free(tail.taken);
+	return ok;
 }
 
 static void finish(struct survive_file *file)
@@ -163,7 +214,6 @@ static void got(struct csftp_req *req, const struct csftp_reply *reply)
 	struct survive_file *file = (struct survive_file *)req;
 	uint8_t *room = file->tail + file->tail_got;
 	size_t len = reply->data.len;
-	uint8_t *joined;
 
 	if (survive_lost(file->survive, reply)) {
 		finish(file);
@@ -179,12 +229,8 @@ static void got(struct csftp_req *req, const struct csftp_reply *reply)
 		read_on(file);
 		return;
 	}
-	joined = reply->err ? NULL : malloc((size_t)doubtful_bytes(file));
-	if (joined)
-		match(file, joined);
-	else
+	if (reply->err || !match_by_content(file))
 		match_by_size(file);
-	free(joined);
 	ask(file, (struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = file->reader},
 	    closed);
 }
@@ -221,12 +267,10 @@ void survive_append_check(struct survive_file *file, uint64_t size,
 			  void (*then)(struct survive_file *file))
 {
 	uint64_t behind = size > file->node->size ? size - file->node->size : 0;
-	uint64_t bytes;
+	uint64_t bytes = doubtful_bytes(file);
 
 	file->then = then;
-	begin_anew(file);
-	bytes = doubtful_bytes(file);
-	if (bytes == 0 || behind == 0) {
+	if (!begin_anew(file) || behind == 0) {
 		finish(file);
 		return;
 	}

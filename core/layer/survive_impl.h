@@ -94,6 +94,8 @@ struct survive_file {
 	uint8_t *tail;
 	size_t tail_len;
 	size_t tail_got;
+	size_t tail_from; /* where what it appended next can be in it */
+	bool tail_over;	  /* that is not there */
 };
 
 struct survive_handle {

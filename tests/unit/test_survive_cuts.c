@@ -1,5 +1,6 @@
 /* A script of all operations, with a cut at every moment of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/survive_rig.h"
@@ -266,6 +267,129 @@ static void connections_that_die_while_they_recover_are_not_seen(void **state)
 	rig_free(plain);
 }
 
+#define LOGS	3U
+#define RECORDS 40U
+#define RECORD	4U
+
+/* What several handles of one log append, and what is in it then. */
+struct appends {
+	struct rig *rig;
+	uint64_t state;
+	csftp_fh fh[LOGS];
+	struct burst one[RECORDS];
+	char text[RECORDS][RECORD];
+	unsigned count[LOGS]; /* of the records of each */
+};
+
+static uint32_t draw(struct appends *appends, uint32_t below)
+{
+	appends->state =
+		appends->state * 6364136223846793005U + 1442695040888963407U;
+	return (uint32_t)(appends->state >> 33) % below;
+}
+
+/* "a0:" and so on, or what all of them say. */
+static void append(struct appends *appends, unsigned record, bool alike)
+{
+	unsigned log = draw(appends, LOGS);
+	char *text = appends->text[record];
+
+	memcpy(text, "-----", RECORD);
+	if (!alike) {
+		text[0] = (char)('a' + log);
+		text[1] = (char)('0' + appends->count[log] / 10);
+		text[2] = (char)('0' + appends->count[log] % 10);
+	}
+	text[RECORD - 1] = '\n';
+	appends->count[log]++;
+	appends->one[record] = (struct burst){.req = {.op = CSFTP_OP_WRITE,
+						      .fh = appends->fh[log],
+						      .data = text,
+						      .len = RECORD,
+						      .done = burst_done},
+					      .err = -1};
+	csftp_submit(appends->rig->caller.fs, &appends->one[record].req);
+}
+
+/* Each once, and those of one handle in their order. */
+static void check_log(struct appends *appends, bool alike)
+{
+	struct fs_caller *c = &appends->rig->other;
+	unsigned seen[LOGS] = {0};
+	char want[RECORD + 1];
+
+	assert_int_equal(fs_open(c, "/log", READS), 0);
+	assert_int_equal(fs_read_all(c, c->fh, 0, 10000), 0);
+	assert_int_equal(c->data_len, RECORDS * RECORD);
+	for (unsigned i = 0; i < RECORDS && !alike; i++) {
+		const char *text = (const char *)c->data + i * RECORD;
+		unsigned log = (unsigned)(text[0] - 'a');
+
+		assert_in_range(log, 0, LOGS - 1);
+		(void)snprintf(want, sizeof(want), "%c%02u\n", text[0],
+			       seen[log]++);
+		assert_memory_equal(text, want, RECORD);
+	}
+}
+
+/* How many connections there were but for the first. */
+static unsigned append_and_cut(uint64_t seed, bool alike)
+{
+	struct appends appends = {.rig = rig_new(NULL), .state = seed};
+	struct rig *rig = appends.rig;
+	unsigned cuts;
+
+	for (unsigned i = 0; i < LOGS; i++) {
+		assert_int_equal(fs_open(&rig->caller, "/log", APPENDS), 0);
+		appends.fh[i] = rig->caller.fh;
+	}
+	for (unsigned i = 0; i < 4; i++)
+		rig->next_at[i] = draw(&appends, 3) ? draw(&appends, 30) : 0;
+	for (unsigned i = 0; i < RECORDS; i++) {
+		append(&appends, i, alike);
+		if (draw(&appends, 12) == 0) {
+			rig->cut.lost = draw(&appends, 6);
+			rig->cut.at = rig->cut.done + rig->cut.lost +
+				      draw(&appends, 3);
+		}
+		for (unsigned steps = draw(&appends, 5); steps > 0; steps--)
+			(void)rig_step(rig);
+		rig->now_ms += draw(&appends, 300);
+		(void)survive_tick(rig->survive);
+	}
+	rig_settle(rig);
+	for (unsigned i = 0; i < RECORDS; i++)
+		assert_int_equal(appends.one[i].err, 0);
+	check_log(&appends, alike);
+	cuts = rig->cuts;
+	rig_free(rig);
+	return cuts;
+}
+
+static void append_by_chance(bool alike)
+{
+	unsigned count = getenv("CSFTP_LONG") ? 20000 : 200;
+	unsigned cuts = 0;
+
+	for (unsigned seed = 1; seed <= count; seed++) {
+		print_message("# seed %u\n", seed);
+		cuts += append_and_cut(seed, alike);
+	}
+	assert_true(cuts > count);
+}
+
+static void what_several_append_is_there_once(void **state)
+{
+	(void)state;
+	append_by_chance(false);
+}
+
+static void what_several_append_alike_is_there_as_often(void **state)
+{
+	(void)state;
+	append_by_chance(true);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +398,8 @@ int main(void)
 			a_cut_is_not_seen_with_servers_that_have_one_code),
 		cmocka_unit_test(
 			connections_that_die_while_they_recover_are_not_seen),
+		cmocka_unit_test(what_several_append_is_there_once),
+		cmocka_unit_test(what_several_append_alike_is_there_as_often),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
