@@ -435,7 +435,7 @@ static bool read_all(struct keep_handle *handle)
 	if (handle->tried || keep->quiet || !can_read_all(handle, attr))
 		return false;
 	handle->tried = true;
-	handle->data = keep_data_new((uint32_t)attr->size);
+	handle->data = keep_data_new(keep, (uint32_t)attr->size);
 	if (!handle->data)
 		return false;
 	handle->attr = *attr;

@@ -26,8 +26,9 @@
  * layer, or its name does, so that an open file stays what it is.
  *
  * Handles of the file system below must be less than 2^63, as the cache's are.
- * Memory is bounded; who was asked for longest ago is dropped first.  No memory
- * means that nothing is kept.  One thread.
+ * Memory is bounded; who was asked for longest ago is dropped first.  Files that
+ * are open hold on to what was read of them, as long as there is no more than
+ * twice of it.  No memory means that nothing is kept.  One thread.
  */
 struct keep;
 
@@ -60,10 +61,11 @@ uint32_t keep_pending(const struct keep *keep);
 void keep_quiet(struct keep *keep);
 
 struct keep_counts {
-	uint64_t opened; /* files, from memory */
-	uint64_t asked;	 /* whether they are the same, by who waited */
-	uint64_t ahead;	 /* ... and by nobody */
-	uint64_t bytes;	 /* held now */
+	uint64_t opened;  /* files, from memory */
+	uint64_t asked;	  /* whether they are the same, by who waited */
+	uint64_t ahead;	  /* ... and by nobody */
+	uint64_t bytes;	  /* held now */
+	uint64_t content; /* of files, be it for those that are open alone */
 };
 struct keep_counts keep_counts(const struct keep *keep);
 

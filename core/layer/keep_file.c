@@ -9,25 +9,35 @@
 
 #define FILE_COST 512U /* of one beside its content, roughly */
 
+/* Open files have what they were read of, however long ago that was dropped. */
+#define CONTENT_TIMES UINT64_C(2)
+
 /* Whole seconds that a time of modification has to be past, see keep.h. */
 #define PAST_MS 2000U
 
 /* Round trips for which attributes are good, see is_of_now(). */
 #define GOOD_TRIPS 8U
 
-struct keep_data *keep_data_new(uint32_t len)
+struct keep_data *keep_data_new(struct keep *keep, uint32_t len)
 {
-	struct keep_data *data = malloc(sizeof(*data) + len);
+	struct keep_data *data = NULL;
 
-	if (data)
-		*data = (struct keep_data){.refs = 1, .len = len};
+	if (keep->counts.content + len <=
+	    CONTENT_TIMES * keep->config.bytes_max)
+		data = malloc(sizeof(*data) + len);
+	if (!data)
+		return NULL;
+	*data = (struct keep_data){.keep = keep, .refs = 1, .len = len};
+	keep->counts.content += len;
 	return data;
 }
 
 void keep_data_drop(struct keep_data *data)
 {
-	if (data && --data->refs == 0)
-		free(data);
+	if (!data || --data->refs > 0)
+		return;
+	data->keep->counts.content -= data->len;
+	free(data);
 }
 
 static struct keep_file *keep_file_at(const struct keep *keep, const char *path)

@@ -16,6 +16,7 @@
 
 /* Content, for as long as somebody has it. */
 struct keep_data {
+	struct keep *keep;
 	uint32_t refs;
 	uint32_t len;
 	uint8_t bytes[];
@@ -94,8 +95,9 @@ static inline bool keep_is_fresh(const struct keep *keep, uint64_t since_ms)
 }
 
 /* What is kept (keep_file.c) */
-struct keep_data *keep_data_new(uint32_t len); /* NULL: no memory */
-void keep_data_drop(struct keep_data *data);   /* NULL is fine */
+/* NULL: no memory, or open files have too much. */
+struct keep_data *keep_data_new(struct keep *keep, uint32_t len);
+void keep_data_drop(struct keep_data *data); /* NULL is fine */
 void keep_drop_in(struct keep *keep, const char *top);
 void keep_file_to_end(struct keep *keep, struct keep_file *file);
 /* Keeps what the handle has read, if the file is still what it was. */

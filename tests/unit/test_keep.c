@@ -402,6 +402,28 @@ static void memory_is_bounded(void **state)
 	rig_free(rig);
 }
 
+/* What was dropped while files have it open is memory, too. */
+static void content_of_open_files_is_bounded(void **state)
+{
+	struct keep_config small = {.bytes_max = 1000};
+	struct rig *rig = rig_new(&small);
+	csftp_fh fh[200];
+	char path[32];
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		(void)snprintf(path, sizeof(path), "/%d", i);
+		put_old(rig, path, "content that is kept");
+		fh[i] = open_it(rig, path);
+		reads(rig, fh[i], "content that is kept");
+		assert_in_range(keep_counts(rig->keep).content, 20, 2000);
+	}
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(fs_close(rig->c, fh[i]), 0);
+	assert_in_range(keep_counts(rig->keep).content, 0, 1000);
+	rig_free(rig);
+}
+
 static void a_large_file_is_not_kept(void **state)
 {
 	struct keep_config small = {.file_max = 8};
@@ -561,6 +583,7 @@ int main(void)
 		KEEP_TEST(a_copy_of_it_is_made_below),
 		KEEP_TEST(a_file_that_was_lost_meanwhile_says_so),
 		KEEP_TEST(memory_is_bounded),
+		KEEP_TEST(content_of_open_files_is_bounded),
 		KEEP_TEST(a_large_file_is_not_kept),
 		KEEP_TEST(who_waits_can_be_cancelled),
 		KEEP_TEST(a_handle_that_comes_too_late_is_closed),
