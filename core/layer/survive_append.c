@@ -69,16 +69,17 @@ static size_t find(const struct tail *tail, size_t from, const uint8_t *bytes,
 		   size_t len)
 {
 	while (tail->len - from >= len) {
-		const uint8_t *at = memchr(tail->bytes + from, bytes[0],
-					   tail->len - from - len + 1);
+		const uint8_t *at = memmem(tail->bytes + from, tail->len - from,
+					   bytes, len);
+		const uint8_t *taken;
 
 		if (!at)
 			break;
 		from = (size_t)(at - tail->bytes);
-		if (memcmp(at, bytes, len) == 0 &&
-		    !memchr(tail->taken + from, 1, len))
+		taken = memrchr(tail->taken + from, 1, len);
+		if (!taken)
 			return from;
-		from++;
+		from = (size_t)(taken - tail->taken) + 1;
 	}
 	return tail->len;
 }
