@@ -150,10 +150,22 @@ static void lose(struct conn *conn, enum csftp_err why)
 	csftp_ssh_close(conn->ssh, why);
 }
 
+/* Who it was that did not get in, as sshd has it: " invalid user x". */
+static void show_stranger(const struct conn *conn, char *out, size_t size)
+{
+	char quoted[4 * sizeof(conn->user)];
+
+	out[0] = '\0';
+	if (conn->user[0])
+		(void)snprintf(out, size, " %s user %s",
+			       conn->valid ? "authenticating" : "invalid",
+			       log_quote(quoted, sizeof(quoted), conn->user));
+}
+
 static void log_end(struct conn *conn, const struct csftp_ssh_event *event)
 {
 	struct log *log = &conn->worker->log;
-	char quoted[256], text[256];
+	char quoted[256], text[256], user[4 * sizeof(conn->user) + 32];
 	size_t len = event->text.len < sizeof(text) - 1 ? event->text.len
 							: sizeof(text) - 1;
 
@@ -163,13 +175,14 @@ static void log_end(struct conn *conn, const struct csftp_ssh_event *event)
 	       event->text.ptr ? len : 0);
 	text[event->text.ptr ? len : 0] = '\0';
 	(void)log_quote(quoted, sizeof(quoted), text);
+	show_stranger(conn, user, sizeof(user));
 	if (conn->logged_in)
 		log_say(log, LEVEL_INFO,
 			"Disconnected from user %s %s port %u: %s", conn->user,
 			conn->address, conn->port, quoted);
 	else
 		log_say(log, LEVEL_INFO,
-			"Connection closed by %s port %u [preauth]: %s",
+			"Connection closed by%s %s port %u [preauth]: %s", user,
 			conn->address, conn->port, quoted);
 }
 

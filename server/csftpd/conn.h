@@ -116,7 +116,9 @@ struct conn {
 	_Atomic uint64_t bytes_out;
 	char address[INET6_ADDRSTRLEN];
 	uint16_t port;
+	/* Who is logged in or, until `named`, has asked last; "": nobody. */
 	char user[CSFTP_SSH_USER_MAX + 1];
+	bool valid;	     /* AllowUsers has that name */
 	bool sftp_only;	     /* the key may do nothing else */
 	unsigned arg_count;  /* and with these options of csftp-server */
 	bool tried;	     /* to authenticate */

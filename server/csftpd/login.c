@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "core/ssh/key.h"
+#include "core/ssh/known_hosts.h"
 #include "core/ssh/match.h"
+#include "core/ssh/sk.h"
 #include "server/authfile.h"
 #include "server/csftpd/conn.h"
 
@@ -169,11 +171,50 @@ static void let_in(const struct login *login)
 	const struct ssh_authkeys_grant *grant = &login->grant;
 	struct conn *conn = login->conn;
 
-	memcpy(conn->user, login->user, strlen(login->user) + 1);
 	conn->sftp_only = grant->sftp_only;
 	conn->arg_count = grant->arg_count;
 	if (grant->arg_count > 0)
 		memcpy(conn->args, grant->args, sizeof(conn->args));
+}
+
+/* ": ED25519 SHA256:...", as of several keys only one can be meant. */
+static void show_key(const struct login *login, char *out, size_t size)
+{
+	const struct wire_bytes key = {login->key, login->key_len};
+	char fingerprint[SSH_FINGERPRINT_MAX];
+	enum csftp_ssh_key_type type;
+	const char *shown = "ED25519-SK";
+
+	out[0] = '\0';
+	if (key.len == 0 ||
+	    ssh_fingerprint(fingerprint, login->conn->worker->lib, key) !=
+		    CSFTP_OK)
+		return;
+	if (!ssh_sk_is_key(key))
+		shown = ssh_key_blob_type(key, &type) ? ssh_type_shown(type)
+						      : "unknown";
+	(void)snprintf(out, size, ": %s %s", shown, fingerprint);
+}
+
+/* As sshd has it: a key that was only asked about is worth less of a word. */
+static void tell_end(const struct login *login, bool good)
+{
+	const struct conn *conn = login->conn;
+	struct log *log = &conn->worker->log;
+	bool asked = login->query && login->allowed;
+	enum log_level level = asked ? LEVEL_VERBOSE : LEVEL_INFO;
+	char quoted[4 * sizeof(login->user)];
+	char key[SSH_FINGERPRINT_MAX + 16];
+
+	if (!log_wants(log, level))
+		return;
+	show_key(login, key, sizeof(key));
+	log_say(log, level, "%s %s for %s%s from %s port %u ssh2%s",
+		good ? "Accepted" : "Failed",
+		login->method == CSFTP_SSH_AUTH_NONE ? "none" : "publickey",
+		login->allowed ? "" : "invalid user ",
+		log_quote(quoted, sizeof(quoted), login->user), conn->address,
+		conn->port, key);
 }
 
 /* The answer, and what the log hears of it. */
@@ -184,24 +225,19 @@ static enum csftp_ssh_answer judge(struct login *login)
 	char quoted[4 * sizeof(login->user)];
 
 	tell_said(login);
-	(void)log_quote(quoted, sizeof(quoted), login->user);
+	memcpy(conn->user, login->user, strlen(login->user) + 1);
+	conn->valid = login->allowed;
 	if (!login->allowed && !conn->tried)
 		log_say(&conn->worker->log, LEVEL_INFO,
-			"Invalid user %s from %s port %u", quoted,
+			"Invalid user %s from %s port %u",
+			log_quote(quoted, sizeof(quoted), login->user),
 			conn->address, conn->port);
 	if (good && login->query)
 		return CSFTP_SSH_YES;
 	if (good)
 		let_in(login);
 	conn->tried = true;
-	if (!login->query)
-		log_say(&conn->worker->log, LEVEL_INFO,
-			"%s %s for %s%s from %s port %u ssh2",
-			good ? "Accepted" : "Failed",
-			login->method == CSFTP_SSH_AUTH_NONE ? "none"
-							     : "publickey",
-			login->allowed ? "" : "invalid user ", quoted,
-			conn->address, conn->port);
+	tell_end(login, good);
 	return good ? CSFTP_SSH_YES : CSFTP_SSH_NO;
 }
 

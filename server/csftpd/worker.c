@@ -694,7 +694,8 @@ bool worker_open(struct worker *worker, const struct worker_config *config)
 	worker->first = worker->serving;
 	worker->first->users++;
 	set_level(worker, config->log.level);
-	if (worker->mail && open_pools(worker) && open_desk(worker))
+	if (worker->mail && open_pools(worker) && open_desk(worker) &&
+	    ssh_lib_new(&worker->lib) == CSFTP_OK)
 		return true;
 	log_fatal(&worker->log, "out of memory");
 	return false;
@@ -764,6 +765,7 @@ bool worker_close(struct worker *worker)
 			(unsigned long long)pools[i]->released);
 	}
 	close_pools(worker);
+	ssh_lib_free(worker->lib);
 	free(worker->mail);
 	log_close(&worker->log);
 	pthread_mutex_destroy(&worker->lock);

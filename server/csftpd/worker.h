@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <uv.h>
 
+#include "core/ssh/crypto.h"
 #include "server/csftpd/disk.h"
 #include "server/csftpd/pool.h"
 #include "server/csftpd/settings.h"
@@ -136,6 +137,7 @@ struct worker {
 	struct pool askers;    /* to be let in; see login.c */
 	struct disk_desk desk; /* only with threads */
 	struct mounts *mounts; /* NULL: they are not known */
+	struct ssh_lib *lib;   /* for fingerprints */
 	struct conn *waiting;  /* those that are not logged in */
 	struct conn *runnable; /* to be gone on with soon */
 	struct conn *starved;  /* and once there is a buffer */

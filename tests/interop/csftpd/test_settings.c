@@ -423,11 +423,24 @@ static void a_key_gets_what_its_line_says(void **state)
 	csftpd_end(&all->sshd);
 }
 
+/* The log has which key it was, as ssh-keygen -l shows it. */
+static void await_key(struct csftpd_rig *all, const char *key)
+{
+	char path[PROC_PATH_MAX + 16], said[256], want[512];
+
+	csftpd_rig_sh(all, "ssh-keygen -lf \"%s.pub\" | cut -d' ' -f2 >print\n",
+		      key);
+	proc_print(path, sizeof(path), "%s/print", all->dir);
+	said[file_read(path, said, sizeof(said) - 1)] = '\0';
+	proc_print(want, sizeof(want), " ssh2: ED25519 %s", said);
+	csftpd_await_log(&all->sshd, want);
+}
+
 static void only_who_is_allowed_gets_in(void **state)
 {
 	struct csftpd_rig *all = *state;
 
-	csftpd_start(&all->sshd, "%s", "LogLevel INFO\n");
+	csftpd_start(&all->sshd, "%s", "LogLevel VERBOSE\n");
 	csftpd_rig_sh(
 		all, "%s",
 		"ssh-keygen -q -t ed25519 -N '' -f other\n"
@@ -447,6 +460,13 @@ static void only_who_is_allowed_gets_in(void **state)
 		"2>said; then exit 9; fi\n"
 		"grep -q 'Permission denied (publickey)' said\n");
 	csftpd_await_log(&all->sshd, "Accepted publickey for ");
+	await_key(all, "$key");
+	csftpd_await_log(&all->sshd, "Failed publickey for ");
+	await_key(all, "other");
+	csftpd_await_log(&all->sshd,
+			 "Connection closed by authenticating user ");
+	csftpd_await_log(&all->sshd, "Connection closed by invalid user nobody "
+				     "127.0.0.1 port ");
 	csftpd_await_log(&all->sshd, "Invalid user nobody from 127.0.0.1");
 	csftpd_await_log(&all->sshd, "Invalid user ../x from 127.0.0.1");
 	csftpd_end(&all->sshd);
