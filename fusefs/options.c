@@ -462,13 +462,10 @@ static bool set_words(struct options *options, int count, char *const words[],
 		return explain(why, "ssh_command is for transport=ssh");
 	if (!set_target(options, words[0], why))
 		return false;
-	/* Where a session starts, and as whom, is known to the server alone. */
-	if (options->delay_connect &&
-	    (options->dir[0] != '/' || options->owner_caller ||
-	     options->idmap == IDMAP_USER || options->idmap == IDMAP_NAME))
-		return explain(why,
-			       "delay_connect wants an absolute directory, and "
-			       "no idmap=user or name nor owner=caller");
+	/* Where a session starts is known to the server alone. */
+	if (options->delay_connect && options->dir[0] != '/')
+		return explain(why, "delay_connect wants an absolute "
+				    "directory");
 	return set_string(&options->mountpoint, words[1], why) &&
 	       options_sshfs_check(options, why);
 }

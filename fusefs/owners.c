@@ -213,7 +213,8 @@ bool owners_load(struct owners *owners, const struct options *options,
 		options->idmap == IDMAP_USER || options->idmap == IDMAP_NAME;
 
 	*owners = (struct owners){0};
-	if (by_login && !pair_login(owners, options, login))
+	if (by_login && !options->delay_connect &&
+	    !pair_login(owners, options, login))
 		return explain(why, "out of memory");
 	if (!load_files(owners, options, why))
 		return false;
@@ -229,6 +230,11 @@ bool owners_load(struct owners *owners, const struct options *options,
 		.gives_away = options->owner_caller,
 		.login_uid = login->uid,
 		.login_gid = login->gid,
+		.finds_login =
+			options->delay_connect && owners_need_login(options),
+		.shows_login = by_login,
+		.here_uid = getuid(),
+		.here_gid = getgid(),
 		.local = local_id,
 	};
 	return true;

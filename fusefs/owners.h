@@ -29,7 +29,8 @@ bool owners_need_login(const struct options *options);
 
 /*
  * Fills owners and what it says of them in config; login is the owner of what
- * we make on the server, if that was asked.  False, and why.  To be released
+ * we make on the server, if that was asked; with delay_connect it cannot have
+ * been, and is left to the layer.  False, and why.  To be released
  * in any case, not before config was used.
  */
 bool owners_load(struct owners *owners, const struct options *options,

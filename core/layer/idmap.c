@@ -288,15 +288,16 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 	if (job) {
 		*at = job->next_waiting;
 		relay_answer_err(&job->job, EINTR);
-	} else if (idmap_dir_cancel(map, req) || idmap_make_cancel(map, req)) {
+	} else if (idmap_dir_cancel(map, req) || idmap_make_cancel(map, req) ||
+		   relay_unlist(&map->early, req)) {
 		csftp_reply_err((struct csftp_req *)req, EINTR);
 	} else {
 		map->cancel(fs, req);
 	}
 }
 
-static bool add_pairs(struct idmap *map, uint32_t kind,
-		      const struct idmap_pair *pairs, size_t count)
+bool idmap_add_pairs(struct idmap *map, uint32_t kind,
+		     const struct idmap_pair *pairs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct id *id = find(map, kind, pairs[i].remote);
@@ -332,12 +333,15 @@ enum csftp_err idmap_new(struct idmap **out, const struct idmap_config *config)
 	map->relay.ops.op[CSFTP_OP_OPEN] = idmap_make;
 	map->relay.ops.op[CSFTP_OP_MKDIR] = idmap_make;
 	map->relay.ops.op[CSFTP_OP_SYMLINK] = idmap_make;
-	if (!add_pairs(map, CSFTP_ID_USER, config->users, config->user_count) ||
-	    !add_pairs(map, CSFTP_ID_GROUP, config->groups,
-		       config->group_count)) {
+	if (!idmap_add_pairs(map, CSFTP_ID_USER, config->users,
+			     config->user_count) ||
+	    !idmap_add_pairs(map, CSFTP_ID_GROUP, config->groups,
+			     config->group_count)) {
 		idmap_free(map);
 		return CSFTP_ERR_NOMEM;
 	}
+	if (config->finds_login)
+		idmap_find_login(map);
 	*out = map;
 	return CSFTP_OK;
 }
@@ -365,5 +369,5 @@ struct csftp_fs *idmap_fs(struct idmap *map)
 
 uint32_t idmap_pending(const struct idmap *map)
 {
-	return map->asking;
+	return map->asking + (map->finding ? 1 : 0);
 }

@@ -65,6 +65,17 @@ struct idmap_config {
 	bool gives_away;
 	uint32_t login_uid;
 	uint32_t login_gid;
+	/*
+	 * login_uid and login_gid are not known: the first request asks for the
+	 * owner of the directory where the session starts, and all wait for
+	 * that.  If it fails, so do they, and the next one asks again.
+	 * shows_login: that user and group are these here; with by_name root
+	 * is root, too.
+	 */
+	bool finds_login;
+	bool shows_login;
+	uint32_t here_uid;
+	uint32_t here_gid;
 	/* by_name: the number of a user or group here (CSFTP_ID_*). */
 	bool (*local)(void *arg, uint32_t kind, const char *name, uint32_t *id);
 	/* A sentence without newline; may be NULL. */

@@ -62,6 +62,11 @@ struct idmap {
 	struct idmap_job *makes;
 	bool said_no_names;
 	bool waking;
+	/* While it is not known who logged in: */
+	struct csftp_fs_ops later_ops; /* the usual ones */
+	struct csftp_req login_req;
+	bool finding;		 /* it is under way */
+	struct csftp_req *early; /* what waits for it, the first first */
 	bool keeps; /* the server does not let us give anything away */
 };
 
@@ -76,6 +81,13 @@ int idmap_show(struct idmap *map, struct csftp_attr *attr);
 int idmap_set(struct idmap *map, struct csftp_attr *attr);
 
 void idmap_say(const struct idmap *map, const char *text);
+
+/* Who has a number there has the other one here; false: no memory. */
+bool idmap_add_pairs(struct idmap *map, uint32_t kind,
+		     const struct idmap_pair *pairs, size_t count);
+
+/* All requests wait until it is known who logged in (idmap_login.c). */
+void idmap_find_login(struct idmap *map);
 
 /* Listings (idmap_dir.c) */
 void idmap_readdir(struct csftp_fs *fs, struct csftp_req *req);

@@ -329,6 +329,25 @@ static void a_connection_can_be_made_when_it_is_needed(void **state)
 	mounted_unmount(&away->mounted);
 }
 
+/* As whom is asked of the server then, not before. */
+static void who_we_are_there_can_be_asked_when_it_is_needed(void **state)
+{
+	struct away *away = *state;
+
+	if (geteuid() != 0)
+		skip_because("only root can give files away");
+	away_mount(away, "delay_connect,owner=caller,allow_other");
+	assert_int_equal(proxy_counts(&away->proxy).accepted, 0);
+	/* The directories of tests are ours alone: that is not the point. */
+	must_sh("setpriv --reuid 65534 --regid 65534 --clear-groups "
+		"--inh-caps +dac_read_search --ambient-caps +dac_read_search "
+		"touch '%s/new'\n"
+		"test \"$(stat -c %%u:%%g '%s/new')\" = 65534:65534",
+		away->mounted.point, away->mounted.served);
+	assert_int_equal(proxy_counts(&away->proxy).accepted, 1);
+	mounted_unmount(&away->mounted);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +371,7 @@ int main(void)
 		BY_SSH(a_connection_can_be_made_when_it_is_needed),
 		BY_NATIVE(a_connection_can_be_made_when_it_is_needed),
 		DIRECTLY(a_connection_can_be_made_when_it_is_needed),
+		DIRECTLY(who_we_are_there_can_be_asked_when_it_is_needed),
 	};
 
 	umask(022);

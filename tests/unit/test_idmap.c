@@ -17,8 +17,10 @@ struct rig {
 	struct far far; /* first */
 	struct relay names;
 	struct idmap *map;
-	int name_err; /* what IDNAME fails with, or 0 */
-	int own_err;  /* what setting an owner fails with, or 0 */
+	int name_err;  /* what IDNAME fails with, or 0 */
+	int own_err;   /* what setting an owner fails with, or 0 */
+	int login_err; /* what asking who logged in fails with, or 0 */
+	unsigned logins;
 	unsigned sets;
 	unsigned looked_up;
 	char log[256];
@@ -52,6 +54,18 @@ static void op_setattr(struct csftp_fs *fs, struct csftp_req *req)
 	rig->sets++;
 	if (rig->own_err && (req->attr->mask & CSFTP_ATTR_UID))
 		csftp_reply_err(req, rig->own_err);
+	else
+		relay_pass(fs, req);
+}
+
+static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct rig *rig = rig_of(fs);
+	bool login = req->path && !*req->path;
+
+	rig->logins += login;
+	if (login && rig->login_err)
+		csftp_reply_err(req, rig->login_err);
 	else
 		relay_pass(fs, req);
 }
@@ -90,6 +104,7 @@ static struct rig *rig_new(const struct idmap_config *wish)
 	relay_init(&rig->names, rig->far.memfs, 0, relay_pass);
 	rig->names.ops.op[CSFTP_OP_IDNAME] = op_idname;
 	rig->names.ops.op[CSFTP_OP_SETATTR] = op_setattr;
+	rig->names.ops.op[CSFTP_OP_GETATTR] = op_getattr;
 	rig->far.later.under = &rig->names.fs;
 	config.under = &rig->far.relay.fs;
 	config.local = local;
@@ -145,6 +160,25 @@ static struct csftp_attr owner(uint32_t uid, uint32_t gid)
 		.uid = uid,
 		.gid = gid,
 	};
+}
+
+/* Who logs in is user 1000 there, of group 1001. */
+static struct rig *with_login(bool by_name)
+{
+	const struct csftp_attr login = owner(1000, 1001);
+	struct rig *rig = rig_new(&(struct idmap_config){
+		.maps_users = true,
+		.maps_groups = true,
+		.by_name = by_name,
+		.nomap = by_name ? IDMAP_NOBODY : IDMAP_KEEP,
+		.finds_login = true,
+		.shows_login = true,
+		.here_uid = 500,
+		.here_gid = 600,
+	});
+
+	assert_int_equal(fs_setattr(&rig->far.other, "/", &login), 0);
+	return rig;
 }
 
 static void put_owned(struct rig *rig, const char *path, uint32_t uid,
@@ -636,6 +670,68 @@ static void all_else_is_as_without(void **state)
 	rig_free(rig);
 }
 
+static void who_logged_in_is_asked_for_when_it_matters(void **state)
+{
+	struct rig *rig = with_login(false);
+	struct csftp_attr attr = owner(500, 600);
+
+	(void)state;
+	put_owned(rig, "/f", 1000, 1001);
+	put_owned(rig, "/g", 1, 2);
+	assert_int_equal(rig->logins, 0);
+	/* What is set is translated, too, be it the first of all. */
+	assert_int_equal(fs_setattr(&rig->far.caller, "/g", &attr), 0);
+	assert_owned(&rig->far.other, "/g", 1000, 1001);
+	assert_owned(&rig->far.caller, "/f", 500, 600);
+	assert_owned(&rig->far.caller, "/g", 500, 600);
+	assert_int_equal(rig->logins, 1);
+	rig_free(rig);
+	rig = with_login(true);
+	put_owned(rig, "/f", 1000, 1001);
+	put_owned(rig, "/g", 0, 0);
+	put_owned(rig, "/h", 200, 1);
+	assert_owned(&rig->far.caller, "/f", 500, 600);
+	assert_owned(&rig->far.caller, "/g", 0, 0);
+	assert_owned(&rig->far.caller, "/h", 5200, IDMAP_NOBODY_ID);
+	rig_free(rig);
+}
+
+static void who_cannot_be_asked_who_logged_in_is_asked_again(void **state)
+{
+	struct rig *rig = with_login(false);
+
+	(void)state;
+	put_owned(rig, "/f", 1000, 1001);
+	rig->login_err = EIO;
+	assert_int_equal(fs_lgetattr(&rig->far.caller, "/f"), EIO);
+	assert_int_equal(fs_open(&rig->far.caller, "/f", CSFTP_OPEN_READ), EIO);
+	rig->login_err = 0;
+	assert_owned(&rig->far.caller, "/f", 500, 600);
+	assert_int_equal(rig->logins, 3);
+	rig_free(rig);
+}
+
+static void who_waits_for_the_login_can_be_cancelled(void **state)
+{
+	struct rig *rig = with_login(false);
+	struct asked first, second;
+
+	(void)state;
+	put_owned(rig, "/f", 1000, 1001);
+	ask(rig, &first, CSFTP_OP_GETATTR, "/f", 0);
+	ask(rig, &second, CSFTP_OP_GETATTR, "/f", 0);
+	assert_int_equal(idmap_pending(rig->map), 1);
+	csftp_cancel(idmap_fs(rig->map), &first.req);
+	assert_true(first.done);
+	assert_int_equal(first.err, EINTR);
+	assert_false(second.done);
+	far_settle(&rig->far);
+	assert_true(second.done);
+	assert_int_equal(second.err, 0);
+	assert_int_equal(rig->logins, 1);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest claims[] = {
@@ -651,6 +747,10 @@ int main(void)
 		cmocka_unit_test(readers_side_by_side_get_each_name_once),
 		cmocka_unit_test(who_asks_on_at_once_is_not_told_nobody),
 		cmocka_unit_test(who_waits_for_a_name_can_be_cancelled),
+		cmocka_unit_test(who_logged_in_is_asked_for_when_it_matters),
+		cmocka_unit_test(
+			who_cannot_be_asked_who_logged_in_is_asked_again),
+		cmocka_unit_test(who_waits_for_the_login_can_be_cancelled),
 		cmocka_unit_test(
 			a_server_without_names_is_asked_once_and_told_of),
 		cmocka_unit_test(numbers_have_a_ceiling),
