@@ -89,6 +89,14 @@ static bool keep_port(struct options *options, const struct keyword *keyword,
 	return keep_text(options, keyword, value, why);
 }
 
+bool options_port(struct options *options, const char *value, char *why)
+{
+	static const struct keyword port = {"port", VALUE, keep_port,
+					    offsetof(struct options, port)};
+
+	return keep_port(options, &port, value, why);
+}
+
 static bool keep_cache(struct options *options, const struct keyword *keyword,
 		       const char *value, char *why)
 {
@@ -430,15 +438,32 @@ static bool split_login(struct options *options, const char *text, size_t len,
 	return ok;
 }
 
-static bool set_target(struct options *options, const char *target, char *why)
+/* [user@]host:[dir] */
+static bool split_target(struct options *options, const char *target, char *why)
 {
 	const char *colon = target_colon(target);
 
 	if (!colon)
 		return explain(why, "%s: [user@]host:[dir] is wanted", target);
-	if (!set_string(&options->target, target, why) ||
-	    !set_string(&options->dir, colon + 1, why) ||
-	    !split_login(options, target, (size_t)(colon - target), why))
+	return set_string(&options->dir, colon + 1, why) &&
+	       split_login(options, target, (size_t)(colon - target), why);
+}
+
+static bool split_uri(struct options *options, const char *uri, char *why)
+{
+	char *target = options_uri(options, uri, why);
+	bool ok = target && split_target(options, target, why);
+
+	free(target);
+	return ok;
+}
+
+static bool set_target(struct options *options, const char *target, char *why)
+{
+	if (!set_string(&options->target, target, why))
+		return false;
+	if (options_is_uri(target) ? !split_uri(options, target, why)
+				   : !split_target(options, target, why))
 		return false;
 	if (options->passive)
 		return true;
@@ -516,9 +541,6 @@ static enum options_action set_question(struct options *options,
 static bool set_letter(struct options *options, int letter, const char *value,
 		       char *why)
 {
-	static const struct keyword port = {"-p", VALUE, keep_port,
-					    offsetof(struct options, port)};
-
 	switch (letter) {
 	case 'C':
 		options->compression = true;
@@ -537,7 +559,7 @@ static bool set_letter(struct options *options, int letter, const char *value,
 	case 'o':
 		return set_list(options, value, why);
 	case 'p':
-		return keep_port(options, &port, value, why);
+		return options_port(options, value, why);
 	case 'v':
 		options->verbose = true;
 		return true;

@@ -88,7 +88,7 @@ struct options {
 	int32_t dmask;	     /* ... and of directories */
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes; 0: the default */
-	bool fake; /* checked, and not mounted */
+	bool fake;	     /* checked, and not mounted */
 	bool foreground;
 	bool verbose;
 	bool debug;

@@ -2,12 +2,13 @@
 
 #include "fusefs/options.h"
 
-static const char help[] =
+static const char usage[] =
 	"usage: csftpfs [user@]host:[dir] mountpoint [options]\n"
 	"\n"
 	"Mounts a directory of an SFTP server.  Without dir it is the\n"
 	"directory where the session starts.  An IPv6 address stands\n"
-	"in brackets.  Unmount with: fusermount3 -u mountpoint\n"
+	"in brackets.  Or sftp://[user@]host[:port][/path].\n"
+	"Unmount with: fusermount3 -u mountpoint\n"
 	"\n"
 	"  -p PORT              port of the SSH server\n"
 	"  -F FILE              ssh's configuration file\n"
@@ -23,7 +24,9 @@ static const char help[] =
 	"                       for programs\n"
 	"  --trace MOUNTPOINT on|off  log each SFTP message of a mount\n"
 	"  -o OPT[,OPT...]      options; \"\\,\" is a comma in a "
-	"value\n"
+	"value\n";
+
+static const char help[] =
 	"\n"
 	"connection:\n"
 	"  port=PORT            as -p\n"
@@ -151,7 +154,8 @@ static const char more[] =
 	"  no_remote_posix_lock, no_rofd_flush, no_splice_move,\n"
 	"  no_splice_read, no_splice_write, no_writeback_cache,\n"
 	"  noauto_cache, noforget, nonempty, parallel_direct_write=N,\n"
-	"  readdir_ino, remember=SECS, unreliable_append, use_ino, writeback_cache=no\n"
+	"  readdir_ino, remember=SECS, unreliable_append, use_ino, "
+	"writeback_cache=no\n"
 	"words of fstab(5), for others to read:\n"
 	"  _netdev, auto, comment=TEXT, defaults, diratime, group, noauto,\n"
 	"  nodiratime, nofail, norelatime, nouser, owner, relatime, user,\n"
@@ -159,6 +163,7 @@ static const char more[] =
 
 void options_help(FILE *to)
 {
+	(void)fputs(usage, to);
 	(void)fputs(help, to);
 	(void)fputs(more, to);
 }

@@ -34,6 +34,16 @@ bool options_sshfs_check(struct options *options, char *why);
 bool options_ssh(struct options *options, const char *option, size_t len,
 		 char *why);
 
+bool options_port(struct options *options, const char *value, char *why);
+
+/* sftp://[user@]host[:port][/path] (options_uri.c) */
+bool options_is_uri(const char *target);
+/*
+ * The same as [user@]host:[dir], to be freed; a port is kept unless there is
+ * one.  NULL: why has a sentence.
+ */
+char *options_uri(struct options *options, const char *uri, char *why);
+
 /* Always false. */
 bool explain(char *why, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

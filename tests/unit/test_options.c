@@ -80,6 +80,68 @@ static void targets_are_taken_apart(void **state)
 	assert_target("me@corp@host:~/d", "me@corp@host", "host", "~/d");
 }
 
+static void assert_uri_port(const char *uri, const char *port)
+{
+	struct parsed parsed;
+
+	parse_target(&parsed, uri);
+	assert_int_equal(parsed.action, OPTIONS_MOUNT);
+	if (port)
+		assert_string_equal(parsed.options.port, port);
+	else
+		assert_null(parsed.options.port);
+	options_release(&parsed.options);
+}
+
+static void a_target_can_be_a_uri(void **state)
+{
+	struct parsed parsed;
+
+	(void)state;
+	assert_target("sftp://host", "host", "host", "");
+	assert_target("sftp://host/", "host", "host", "/");
+	assert_target("sftp://me@host:22/srv/a%20b%25", "me@host", "host",
+		      "/srv/a b%");
+	assert_target("sftp://me%40corp@[::1]:2222/~/d:e", "me@corp@::1", "::1",
+		      "~/d:e");
+	assert_target("sftp://host/~", "host", "host", "~");
+	assert_uri_port("sftp://host:2222/x:1", "2222");
+	assert_uri_port("sftp://host/x:1", NULL);
+	assert_uri_port("sftp://[::1]:/x", NULL);
+	parse(&parsed,
+	      (const char *const[]){"-p", "5", "sftp://host:6/", "/mnt", NULL});
+	assert_string_equal(parsed.options.port, "5");
+	options_release(&parsed.options);
+}
+
+static void what_is_no_uri_is_refused(void **state)
+{
+	static const char *const bad[][2] = {
+		{"sftp://", "missing"},
+		{"sftp:///srv", "missing"},
+		{"sftp://host:x/", "port"},
+		{"sftp://host:65536", "port"},
+		{"sftp://me:secret@host/", "password"},
+		{"sftp://me%3Asecret@host/", "password"},
+		{"sftp://me%2fx@host/", "password"},
+		{"sftp://host/%4", "'%'"},
+		{"sftp://host/%zz", "'%'"},
+		{"sftp://host/a%00b", "'%'"},
+		{"sftp://-oProxyCommand=x/", "cannot begin"},
+		{"sftp://%2doProxyCommand=x/", "cannot begin"},
+		{"sftp://[-host]/", "cannot begin"},
+		{"sftp://a%2fb/", "host"},
+		{"sftp://a%3ab/", "host"},
+	};
+	struct parsed parsed;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		parse_target(&parsed, bad[i][0]);
+		assert_refused(&parsed, bad[i][1]);
+	}
+}
+
 static void a_host_that_ssh_would_take_for_an_option_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -543,6 +605,8 @@ int main(void)
 		cmocka_unit_test(what_sshfs_calls_so_is_called_so),
 		cmocka_unit_test(the_cache_is_set_as_a_whole_and_in_parts),
 		cmocka_unit_test(targets_are_taken_apart),
+		cmocka_unit_test(a_target_can_be_a_uri),
+		cmocka_unit_test(what_is_no_uri_is_refused),
 		cmocka_unit_test(
 			a_host_that_ssh_would_take_for_an_option_is_refused),
 		cmocka_unit_test(what_is_no_target_is_refused),
