@@ -164,9 +164,10 @@ static void file_wake(struct file *file, int err)
 
 /*
  * A server without fsync@openssh.com has acknowledged every write, which is all
- * that it can do; and who answers nothing early has nothing to flush.
+ * that it can do; and who answers nothing early has nothing to flush.  What
+ * there is to be told, be anybody told or not.
  */
-void file_answer(struct fuse_op *op, struct file *file)
+static int answer(struct fuse_op *op, struct file *file)
 {
 	int err = op_err(op);
 
@@ -178,7 +179,33 @@ void file_answer(struct fuse_op *op, struct file *file)
 	}
 	if (op->req && err)
 		file_failed(file, err);
+	if (!op->req && err == EINTR)
+		err = 0;
 	op_reply_err(op, err);
+	return err;
+}
+
+/* Who has gone is told nothing: the next one is. */
+void file_answer(struct fuse_op *op, struct file *file)
+{
+	bool listens = op->req != NULL;
+	int err = answer(op, file);
+
+	if (!listens && !file->err)
+		file->err = err;
+}
+
+/*
+ * A process that ends closes what it inherited, and nobody hears what comes of
+ * it: so who has opened the file is told as well, by what it does next.
+ */
+static void answer_flush(struct fuse_op *op, struct file *file)
+{
+	bool hears = op->req && fusefs_same_process(op->pid, file->opener);
+	int err = answer(op, file);
+
+	if (!hears && !file->err)
+		file->err = err;
 }
 
 /*
@@ -653,7 +680,7 @@ static bool closes_at_flush(const struct file *file, const struct fuse_op *op)
 
 static void flush_finish(struct fuse_op *op)
 {
-	file_answer(op, op->file);
+	answer_flush(op, op->file);
 	op_free(op);
 }
 

@@ -325,6 +325,37 @@ static void errors_of_write_and_fsync_reach_the_caller(void **state)
 	rig_run(rig_ready(state), write_fails_body);
 }
 
+/* Where a shell that has it open runs a command, which then ends. */
+static void child_ends_body(void)
+{
+	int fd = open("f", O_WRONLY | O_CREAT, 0644);
+	pid_t pid;
+	int status;
+
+	NEED(fd >= 0 && write(fd, "x", 1) == 1);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	NEED(waitpid(pid, &status, 0) == pid && status == 0);
+	NEED(rig_fails(write(fd, "y", 1), EIO));
+	NEED(write(fd, "y", 1) == 1);
+	pid = fork();
+	if (pid == 0)
+		_exit(rig_fails(close(fd), EIO) ? 0 : 1);
+	NEED(waitpid(pid, &status, 0) == pid && status == 0);
+	NEED(rig_fails(close(fd), EIO));
+}
+
+static void an_error_that_a_child_was_told_is_told_the_opener(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->behind = true;
+	rig->tap.write_err = EIO;
+	rig_run(rig_ready(state), child_ends_body);
+	assert_int_equal(fusefs_lost_errors(rig->f), 0);
+}
+
 static void late_error_body(void)
 {
 	int fd = rig_open("f", "x");
@@ -396,6 +427,7 @@ int main(void)
 		RIG_TEST(a_childs_close_does_not_close_the_opener),
 		RIG_TEST(a_descriptor_that_lives_on_after_close_can_be_used),
 		RIG_TEST(errors_of_write_and_fsync_reach_the_caller),
+		RIG_TEST(an_error_that_a_child_was_told_is_told_the_opener),
 		RIG_TEST(
 			an_error_that_nobody_can_be_told_is_logged_and_counted),
 		RIG_TEST(more_callers_than_request_objects_are_all_served),
