@@ -136,6 +136,8 @@ static void report_lost(struct file *file, int err)
 
 void file_failed(struct file *file, int err)
 {
+	/* What was to be written last may not be there. */
+	file->mark.len = 0;
 	if (!fusefs_ended(file->f))
 		return;
 	file->f->failed_at_end++;
@@ -181,6 +183,8 @@ static int answer(struct fuse_op *op, struct file *file)
 		file_failed(file, err);
 	if (!op->req && err == EINTR)
 		err = 0;
+	if (err)
+		file->mark.len = 0;
 	op_reply_err(op, err);
 	return err;
 }
@@ -260,7 +264,7 @@ static void reopen_end(struct file *file, int err)
 	file->path = NULL;
 	if (err) {
 		file->state = FILE_CLOSED;
-		file->dead = true;
+		file->dead = err == ESTALE;
 		file->busy++; /* it stays while others are told */
 		file_wake(file, err);
 		file->busy--;
@@ -344,7 +348,7 @@ static void file_settle(struct file *file)
 		err = file->dead ? ESTALE : file_reopen(file);
 		if (!err)
 			return;
-		file->dead = true;
+		file->dead = err == ESTALE;
 	}
 	if (file->waiting) {
 		file->busy++; /* it stays while others are told */

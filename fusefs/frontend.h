@@ -275,7 +275,7 @@ struct file {
 	bool written;  /* since the last CLOSE */
 	bool released; /* the kernel has let go of it */
 	bool pinned;   /* could not be opened again */
-	bool dead;     /* was tried to be opened again, in vain */
+	bool dead;     /* its name leads to nothing, or to another file */
 	bool lived_on; /* was closed, and opened again */
 	bool direct;   /* goes past the kernel's cache, see goes_direct() */
 	struct mark mark;

@@ -108,6 +108,12 @@ static void tap_open(struct csftp_fs *fs, struct csftp_req *req)
 		hold(tap_of(fs), req);
 		return;
 	}
+	if (tap_of(fs)->open_fails > 0 && req->op == CSFTP_OP_OPEN &&
+	    !(req->flags & CSFTP_OPEN_CREAT)) {
+		tap_of(fs)->open_fails--;
+		csftp_reply_err(req, EIO);
+		return;
+	}
 	/* Its owner may not write to it, once it is made. */
 	if (ends_in(req->path, "readonly") &&
 	    !(req->flags & CSFTP_OPEN_CREAT) &&
@@ -173,6 +179,8 @@ static void tap_write(struct csftp_fs *fs, struct csftp_req *req)
 		csftp_reply_err(req, EINVAL);
 	else if (tap->write_err)
 		csftp_reply_err(req, tap->write_err);
+	else if (tap->write_fails > 0 && tap->write_fails--)
+		csftp_reply_err(req, EIO);
 	else
 		pass(fs, req);
 }

@@ -24,7 +24,9 @@ struct tap {
 	uint32_t owned;	    /* requests to make something that named an owner */
 	uint32_t owner_uid; /* of the last of them */
 	uint32_t owner_gid;
-	int handles; /* opened and not closed */
+	int handles;	      /* opened and not closed */
+	uint32_t open_fails;  /* so many OPENs that make nothing, with EIO */
+	uint32_t write_fails; /* so many WRITEs */
 	int close_err;
 	int write_err;
 	int setattr_err;

@@ -356,6 +356,49 @@ static void an_error_that_a_child_was_told_is_told_the_opener(void **state)
 	assert_int_equal(fusefs_lost_errors(rig->f), 0);
 }
 
+static void lives_on_body(void)
+{
+	int fd = rig_open("f", "one");
+	int more = dup(fd);
+
+	NEED(more >= 0 && close(fd) == 0);
+	NEED(rig_fails(write(more, "two", 3), EIO));
+	NEED(write(more, "two", 3) == 3);
+	NEED(close(more) == 0);
+	NEED(rig_holds("f", "onetwo"));
+}
+
+static void a_file_that_could_not_be_opened_again_can_be_later(void **state)
+{
+	struct rig *rig = rig_ready(state);
+
+	rig->tap.open_fails = 1;
+	rig_run(rig, lives_on_body);
+	assert_int_equal(rig->tap.handles, 0);
+}
+
+static void was_not_written_body(void)
+{
+	int fd = open("f", O_WRONLY | O_CREAT, 0644);
+	int more = dup(fd);
+
+	NEED(more >= 0 && write(fd, "one", 3) == 3);
+	NEED(rig_fails(close(fd), EIO));
+	NEED(pwrite(more, "two", 3, 0) == 3);
+	NEED(close(more) == 0);
+	NEED(rig_holds("f", "two"));
+}
+
+static void a_write_that_failed_does_not_make_it_another_file(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->behind = true;
+	rig->tap.write_fails = 1;
+	rig_run(rig_ready(state), was_not_written_body);
+	assert_int_equal(fusefs_lost_errors(rig->f), 0);
+}
+
 static void late_error_body(void)
 {
 	int fd = rig_open("f", "x");
@@ -427,6 +470,8 @@ int main(void)
 		RIG_TEST(a_childs_close_does_not_close_the_opener),
 		RIG_TEST(a_descriptor_that_lives_on_after_close_can_be_used),
 		RIG_TEST(errors_of_write_and_fsync_reach_the_caller),
+		RIG_TEST(a_file_that_could_not_be_opened_again_can_be_later),
+		RIG_TEST(a_write_that_failed_does_not_make_it_another_file),
 		RIG_TEST(an_error_that_a_child_was_told_is_told_the_opener),
 		RIG_TEST(
 			an_error_that_nobody_can_be_told_is_logged_and_counted),
