@@ -552,7 +552,9 @@ static bool set_letter(struct options *options, int letter, const char *value,
 		options->foreground = true;
 		return true;
 	case 'f':
-		options->foreground = true;
+		/* For mount(8) there is no foreground to stay in. */
+		options->fake = options->helper;
+		options->foreground = !options->helper;
 		return true;
 	case 'F':
 		return set_string(&options->ssh_config, value, why);
@@ -594,10 +596,10 @@ enum options_action options_parse(struct options *options, int argc,
 				  char *const argv[], char why[OPTIONS_WHY_MAX])
 {
 	struct question question = {0};
-	bool helper = is_helper(argc > 0 ? argv[0] : "");
 	int letter;
 
 	*options = (struct options){
+		.helper = argc > 0 && is_helper(argv[0]),
 		.uid = -1,
 		.gid = -1,
 		.umask = -1,
@@ -628,11 +630,6 @@ enum options_action options_parse(struct options *options, int argc,
 				      letter == '?' ? "unknown option"
 						    : "a value is wanted");
 			return OPTIONS_ERROR;
-		}
-		/* The -f of mount(8): there is no foreground to stay in. */
-		if (letter == 'f' && helper) {
-			options->fake = true;
-			continue;
 		}
 		if (letter >= STATUS
 			    ? !take_question(options, &question, letter, optarg,

@@ -88,6 +88,7 @@ struct options {
 	int32_t dmask;	     /* ... and of directories */
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes; 0: the default */
+	bool helper;	     /* of mount(8), which has letters of its own */
 	bool fake;	     /* checked, and not mounted */
 	bool foreground;
 	bool verbose;
