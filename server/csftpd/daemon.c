@@ -71,7 +71,7 @@ static struct worker *reserve(struct daemon *daemon)
 	return NULL;
 }
 
-void daemon_mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id)
+static void mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id)
 {
 	const struct mail mail = {.kind = kind, .fd = -1, .id = id};
 
@@ -255,7 +255,7 @@ static void end_now(struct daemon *daemon)
 {
 	log_say(&daemon->log, LEVEL_INFO, "ending now");
 	(void)uv_timer_stop(&daemon->drain);
-	daemon_mail_all(daemon, MAIL_STOP, 0);
+	mail_all(daemon, MAIL_STOP, 0);
 }
 
 static void on_drain(uv_timer_t *timer)
@@ -266,7 +266,7 @@ static void on_drain(uv_timer_t *timer)
 	if (since >= daemon->settings->drain_ms)
 		end_now(daemon);
 	else if (since >= QUIET_MS)
-		daemon_mail_all(daemon, MAIL_DRAIN, QUIET_MS);
+		mail_all(daemon, MAIL_DRAIN, QUIET_MS);
 }
 
 static void end(struct daemon *daemon)
@@ -279,7 +279,7 @@ static void end(struct daemon *daemon)
 	notify_say(daemon->config.notify_fd, "STOPPING=1");
 	log_say(&daemon->log, LEVEL_INFO, "ending when all have ended");
 	stop_accepting(daemon);
-	daemon_mail_all(daemon, MAIL_DRAIN, 0);
+	mail_all(daemon, MAIL_DRAIN, 0);
 	daemon->drain_since_ms = uv_now(&daemon->loop);
 	if (daemon->settings->drain_ms > 0)
 		(void)uv_timer_start(&daemon->drain, on_drain, LOOK_MS,
@@ -440,7 +440,7 @@ void daemon_set_level(struct daemon *daemon, enum log_level level)
 	pthread_mutex_lock(&daemon->sources_lock);
 	daemon->accept_log.config.level = level;
 	pthread_mutex_unlock(&daemon->sources_lock);
-	daemon_mail_all(daemon, MAIL_LEVEL, level);
+	mail_all(daemon, MAIL_LEVEL, level);
 }
 
 static void take_settings(struct daemon *daemon, struct settings *settings)
@@ -740,7 +740,7 @@ static bool stop(struct daemon *daemon)
 	bool even = true;
 
 	stop_accepting(daemon);
-	daemon_mail_all(daemon, MAIL_STOP, 0);
+	mail_all(daemon, MAIL_STOP, 0);
 	for (uint32_t i = 0; i < daemon->workers; i++)
 		worker_join(&daemon->worker[i]);
 	threads_stop(&daemon->threads);

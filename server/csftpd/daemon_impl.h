@@ -51,8 +51,6 @@ struct daemon {
 /* Of all that has a log of the daemon's. */
 void daemon_set_level(struct daemon *daemon, enum log_level level);
 
-void daemon_mail_all(struct daemon *daemon, enum mail_kind kind, uint64_t id);
-
 /* False: all stays as it was; why has a sentence. */
 bool daemon_reload(struct daemon *daemon);
 
