@@ -51,6 +51,12 @@ struct daemon {
 /* Of all that has a log of the daemon's. */
 void daemon_set_level(struct daemon *daemon, enum log_level level);
 
+/*
+ * reload.c.  A file of the trail is opened once, as a sandbox may not let us
+ * later; false: it cannot be had, which has been said.
+ */
+bool daemon_open_audit(struct daemon *daemon);
+
 /* False: all stays as it was; why has a sentence. */
 bool daemon_reload(struct daemon *daemon);
 
