@@ -380,6 +380,8 @@ static int print_answer(int fd)
 			failed = text[0] != '0';
 			from += 2;
 			got -= 2;
+			if (failed)
+				fputs("csftpd: ", stderr);
 		}
 		first = false;
 		(void)fwrite(from, 1, (size_t)got, failed ? stderr : stdout);
