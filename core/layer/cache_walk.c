@@ -25,16 +25,6 @@
 #define STEPS_MAX    1000U  /* names that are looked at to find the next */
 #define WALK_MS	     10000U /* between a directory and one in it */
 
-/* One that was made before, and has grown old, counts still. */
-static void guess(struct cache *cache, struct cache_node *node)
-{
-	cache->counts.ahead++;
-	if (node->walk == cache->tree.walk)
-		return;
-	node->walk = cache->tree.walk;
-	cache->tree.unused++;
-}
-
 bool cache_guess_used(struct cache *cache, struct cache_node *node)
 {
 	if (node->walk != cache->tree.walk)
@@ -165,7 +155,9 @@ void cache_walk_on(struct cache *cache)
 		if (!into || node == cache->walker || node->patience > 0 ||
 		    node->listing || cache_is_whole(cache, node))
 			continue;
-		guess(cache, node);
+		node->walk = cache->tree.walk;
+		cache->tree.unused++;
+		cache->counts.ahead++;
 		cache_list_ahead(cache, node);
 	}
 	cache->pumping = false;

@@ -198,29 +198,6 @@ static void guesses_that_nobody_uses_come_to_an_end(void **state)
 	assert_true(far->asked[CSFTP_OP_OPENDIR] < 70);
 }
 
-/* What is listed ahead once more is no other guess. */
-static void a_slow_walk_has_the_next_directories_listed_to_its_end(void **state)
-{
-	const struct cache_config config = {.names_ms = 400};
-	struct far *far = far_new(&config);
-	char path[64];
-
-	(void)state;
-	make_wide_tree(far, 60);
-	assert_int_equal(far_list(&far->caller, "/t"), 60);
-	for (unsigned i = 0; i < 60; i++) {
-		(void)snprintf(path, sizeof(path), "/t/%u", i);
-		assert_int_equal(far_list(&far->caller, path), 2);
-		far_settle(far);
-		far->now_ms += 150;
-		if (i == 29)
-			far->trips = 0;
-	}
-	/* One for each directory, and three where its names have grown old. */
-	assert_in_range(far->trips, 1, 35);
-	far_free(far);
-}
-
 static void memory_is_bounded(void **state)
 {
 	const struct cache_config config = {.bytes_max = 50000};
@@ -255,8 +232,6 @@ int main(void)
 		WALK_TEST(behind_what_is_known_a_walk_lists_ahead),
 		WALK_TEST(who_lists_one_directory_does_not_list_others),
 		WALK_TEST(guesses_that_nobody_uses_come_to_an_end),
-		cmocka_unit_test(
-			a_slow_walk_has_the_next_directories_listed_to_its_end),
 		cmocka_unit_test(memory_is_bounded),
 	};
 
