@@ -26,9 +26,9 @@
  * layer, or its name does, so that an open file stays what it is.
  *
  * Handles of the file system below must be less than 2^63, as the cache's are.
- * Memory is bounded; who was asked for longest ago is dropped first.  Files that
- * are open hold on to what was read of them, as long as there is no more than
- * twice of it.  No memory means that nothing is kept.  One thread.
+ * Memory is bounded; who was asked for longest ago is dropped first.  What is
+ * open holds on to what was read of it, as long as all of that is no more than
+ * twice the bound.  No memory means that nothing is kept.  One thread.
  */
 struct keep;
 
