@@ -156,6 +156,7 @@ void cache_walk_on(struct cache *cache)
 		    node->listing || cache_is_whole(cache, node))
 			continue;
 		node->walk = cache->tree.walk;
+		/* Each time: what is forgotten at once would have no end. */
 		cache->tree.unused++;
 		cache->counts.ahead++;
 		cache_list_ahead(cache, node);
