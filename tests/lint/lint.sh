@@ -148,7 +148,7 @@ engines()
 			$2 ~ /^(EVP|OSSL|OPENSSL|CRYPTO|BN|ECDSA|d2i|i2d)_/ {
 				next }
 			BEGIN {
-				n = split("memcpy memmove memset memcmp memchr " \
+				n = split("memcpy memmove memset memcmp memchr memrchr memmem " \
 				"strlen strcmp strncmp strchr strrchr strnlen " \
 				"strspn strcspn strerrordesc_np qsort " \
 				"nettle_sha256 nettle_sha384 nettle_sha512 " \
