@@ -62,20 +62,33 @@ static bool is_sent_away(const struct ssh_login *login,
 		strstr(text, "Too many authentication failures"));
 }
 
+static void tell_end(const struct ssh_login *login,
+		     const struct csftp_ssh_event *event, const char *text)
+{
+	const struct ssh_config *config = login->config;
+	const char *peer = login->peer[0] ? login->peer : config->hostname;
+
+	if (event->by_peer)
+		talk_tell(login->talk, TALK_ERROR,
+			  "Received disconnect from %s port %u:%u: %s", peer,
+			  config->port, event->reason, text);
+	else if (event->err == CSFTP_ERR_ALGORITHM)
+		talk_tell(login->talk, TALK_ERROR,
+			  "Unable to negotiate with %s port %u: %s", peer,
+			  config->port, text);
+}
+
 static enum csftp_err closed(struct ssh_login *login,
 			     const struct csftp_ssh_event *event)
 {
 	char text[256];
 
-	if (event->by_peer && event->text.len > 0) {
+	if (event->text.len > 0) {
 		talk_clean(text, sizeof(text), event->text.ptr,
 			   event->text.len);
-		talk_tell(login->talk, TALK_ERROR,
-			  "Received disconnect from %s port %u:%u: %s",
-			  login->peer[0] ? login->peer
-					 : login->config->hostname,
-			  login->config->port, event->reason, text);
-		login->sent_away = is_sent_away(login, event, text);
+		tell_end(login, event, text);
+		login->sent_away =
+			event->by_peer && is_sent_away(login, event, text);
 	}
 	if (login->sent_away)
 		return CSFTP_ERR_DENIED;

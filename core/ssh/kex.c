@@ -187,33 +187,52 @@ static bool guess_was_right(const struct csftp_ssh *ssh,
 	       ssh_is(first, list[CSFTP_SSH_ALG_HOSTKEY].alg[0]->name);
 }
 
+static const struct ssh_alg *choose_one(const struct csftp_ssh *ssh,
+					enum csftp_ssh_alg_kind kind,
+					struct wire_bytes theirs)
+{
+	return ssh_alg_choose(&ssh->env->list[kind], theirs,
+			      ssh->env->config.role);
+}
+
+/* What there is nothing of in common, in OpenSSH's words; NULL: all is there. */
+static const char *choose_for(struct csftp_ssh *ssh, const struct offer *offer,
+			      int way)
+{
+	struct ssh_kex *kex = ssh->kex;
+	const struct ssh_alg *cipher =
+		choose_one(ssh, CSFTP_SSH_ALG_CIPHER, offer->cipher[way]);
+
+	kex->cipher[way] = cipher;
+	if (!cipher)
+		return "no matching cipher found";
+	/* One with a tag of its own needs no MAC. */
+	if (cipher->tag_len == 0)
+		kex->mac[way] =
+			choose_one(ssh, CSFTP_SSH_ALG_MAC, offer->mac[way]);
+	if (cipher->tag_len == 0 && !kex->mac[way])
+		return "no matching MAC found";
+	return ssh_list_has(offer->compress[way], "none")
+		       ? NULL
+		       : "no matching compression method found";
+}
+
 static bool choose(struct csftp_ssh *ssh, const struct offer *offer)
 {
-	const struct ssh_alg_list *list = ssh->env->list;
-	enum csftp_ssh_role role = ssh->env->config.role;
 	struct ssh_kex *kex = ssh->kex;
-	bool all;
+	const char *lacks = NULL;
 
-	kex->kex = ssh_alg_choose(&list[CSFTP_SSH_ALG_KEX], offer->kex, role);
-	kex->hostkey = ssh_alg_choose(&list[CSFTP_SSH_ALG_HOSTKEY],
-				      offer->hostkey, role);
-	all = kex->kex && kex->hostkey;
-	for (int way = 0; way < 2; way++) {
-		const struct ssh_alg *cipher = ssh_alg_choose(
-			&list[CSFTP_SSH_ALG_CIPHER], offer->cipher[way], role);
-
-		kex->cipher[way] = cipher;
-		/* A cipher with a tag of its own needs no MAC. */
-		if (cipher && cipher->tag_len == 0)
-			kex->mac[way] = ssh_alg_choose(&list[CSFTP_SSH_ALG_MAC],
-						       offer->mac[way], role);
-		all = all && cipher && (cipher->tag_len > 0 || kex->mac[way]) &&
-		      ssh_list_has(offer->compress[way], "none");
-	}
-	if (all)
+	kex->kex = choose_one(ssh, CSFTP_SSH_ALG_KEX, offer->kex);
+	kex->hostkey = choose_one(ssh, CSFTP_SSH_ALG_HOSTKEY, offer->hostkey);
+	if (!kex->kex)
+		lacks = "no matching key exchange method found";
+	else if (!kex->hostkey)
+		lacks = "no matching host key type found";
+	for (int way = 0; way < 2 && !lacks; way++)
+		lacks = choose_for(ssh, offer, way);
+	if (!lacks)
 		return true;
-	return ssh_fail(ssh, CSFTP_ERR_ALGORITHM, CSFTP_SSH_KEX_FAILED,
-			"no algorithm in common");
+	return ssh_fail(ssh, CSFTP_ERR_ALGORITHM, CSFTP_SSH_KEX_FAILED, lacks);
 }
 
 /*

@@ -68,6 +68,20 @@ static void an_encrypted_key_is_asked_for_its_passphrase(void **state)
 		key);
 }
 
+/* The server has a key of ed25519 alone. */
+static void what_cannot_be_agreed_on_is_named_as_by_ssh(void **state)
+{
+	static const char *const options[] = {"HostKeyAlgorithms=rsa-sha2-256",
+					      NULL};
+	struct login *login = *state;
+
+	login_fails(login, options);
+	if (login->mounted.transport == NATIVE_OPENSSH) {
+		login_says(login, "Unable to negotiate with 127.0.0.1 port ");
+		login_says(login, "no matching host key type found\n");
+	}
+}
+
 static void a_key_that_others_can_read_is_refused_as_by_ssh(void **state)
 {
 	static const char *const none[] = {NULL};
@@ -563,6 +577,7 @@ static const struct CMUnitTest claims[] = {
 	CLAIM(a_key_file_logs_in),
 	CLAIM(an_unknown_key_is_denied_in_words_of_ssh),
 	CLAIM(an_encrypted_key_is_asked_for_its_passphrase),
+	CLAIM(what_cannot_be_agreed_on_is_named_as_by_ssh),
 	CLAIM(a_key_that_others_can_read_is_refused_as_by_ssh),
 	CLAIM(an_agent_signs_with_keys_of_each_type),
 	CLAIM(too_many_keys_of_an_agent_are_refused_once),

@@ -131,21 +131,53 @@ static void both_directions_may_have_different_algorithms(void **state)
 	ssh_rig_stop(&rig);
 }
 
-static void no_algorithm_in_common_ends_both_sides(void **state)
+static const char **list_of(struct csftp_ssh_config *config,
+			    enum csftp_ssh_alg_kind kind)
+{
+	const char **const lists[] = {
+		[CSFTP_SSH_ALG_KEX] = &config->kex,
+		[CSFTP_SSH_ALG_HOSTKEY] = &config->hostkey,
+		[CSFTP_SSH_ALG_CIPHER] = &config->cipher,
+		[CSFTP_SSH_ALG_MAC] = &config->mac,
+	};
+
+	return lists[kind];
+}
+
+/* Of a kind of which the two have none in common both sides are told. */
+static void cannot_agree(enum csftp_ssh_alg_kind kind, const char *ours,
+			 const char *theirs, const char *text)
 {
 	struct ssh_rig rig;
 
-	(void)state;
 	ssh_rig_init(&rig);
-	rig.client.config.kex = "ecdh-sha2-nistp256";
-	rig.server.config.kex = "curve25519-sha256";
+	*list_of(&rig.client.config, kind) = ours;
+	*list_of(&rig.server.config, kind) = theirs;
+	if (kind == CSFTP_SSH_ALG_MAC)
+		rig.client.config.cipher = "aes128-ctr";
 	ssh_rig_start(&rig);
 	ssh_rig_run(&rig);
 	assert_int_equal(rig.client.count[CSFTP_SSH_CLOSED], 1);
 	assert_int_equal(rig.server.count[CSFTP_SSH_CLOSED], 1);
 	assert_int_equal(rig.server.last.err, CSFTP_ERR_ALGORITHM);
 	assert_int_equal(rig.server.last.reason, CSFTP_SSH_KEX_FAILED);
+	assert_string_equal(rig.client.text, text);
+	assert_string_equal(rig.server.text, text);
 	ssh_rig_stop(&rig);
+}
+
+static void no_algorithm_in_common_ends_both_sides(void **state)
+{
+	(void)state;
+	cannot_agree(CSFTP_SSH_ALG_KEX, "ecdh-sha2-nistp256",
+		     "curve25519-sha256",
+		     "no matching key exchange method found");
+	cannot_agree(CSFTP_SSH_ALG_HOSTKEY, "rsa-sha2-256", "ssh-ed25519",
+		     "no matching host key type found");
+	cannot_agree(CSFTP_SSH_ALG_CIPHER, "aes128-ctr", "aes256-ctr",
+		     "no matching cipher found");
+	cannot_agree(CSFTP_SSH_ALG_MAC, "hmac-sha2-256", "hmac-sha2-512",
+		     "no matching MAC found");
 }
 
 /* The stream in pieces of each small size, and cut once at each byte. */
