@@ -30,6 +30,12 @@ int csftpd_rig_drop(void **state)
 	return 0;
 }
 
+void csftpd_rig_configure(struct csftpd_rig *rig)
+{
+	csftpd_start(&rig->sshd, "%s", "");
+	csftpd_end(&rig->sshd);
+}
+
 void csftpd_rig_sh(const struct csftpd_rig *rig, const char *format, ...)
 {
 	char program[PROC_PATH_MAX], script[16384];

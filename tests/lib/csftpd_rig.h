@@ -19,6 +19,9 @@ int csftpd_rig_drop(void **state);
 #define CSFTPD_CLAIM(name)                                                     \
 	cmocka_unit_test_setup_teardown(name, csftpd_rig_make, csftpd_rig_drop)
 
+/* There is a configuration, and nobody yet who serves by it. */
+void csftpd_rig_configure(struct csftpd_rig *rig);
+
 /*
  * Runs a shell's script in the directory, and fails the test where that does.
  * It has $dir, $host, $port, $key, $config (of clients), $csftpd and $of, which

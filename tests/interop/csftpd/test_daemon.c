@@ -16,8 +16,7 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 {
 	struct csftpd_rig *all = *state;
 
-	csftpd_start(&all->sshd, "%s", "");
-	csftpd_end(&all->sshd);
+	csftpd_rig_configure(all);
 	csftpd_rig_sh(
 		all, "%s",
 		"$csftpd -f $of/csftpd_config -o PidFile=$dir/pid\n"
@@ -58,14 +57,12 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 		"grep -q 'PidFile.*/no/pid: No such file' said\n");
 }
 
-/* What is found only by the process that was to stay there. */
 /* Also where it could listen on some of them. */
 static void it_listens_on_all_that_it_was_told_or_says_why_not(void **state)
 {
 	struct csftpd_rig *all = *state;
 
-	csftpd_start(&all->sshd, "%s", "");
-	csftpd_end(&all->sshd);
+	csftpd_rig_configure(all);
 	csftpd_rig_sh(
 		all, "%s",
 		"fails() {\n"
@@ -107,12 +104,12 @@ static void a_start_that_fails_takes_nothing_from_who_serves(void **state)
 	csftpd_end_well(&all->sshd);
 }
 
+/* What is found only by the process that was to stay there. */
 static void it_says_why_it_does_not_go_to_the_background(void **state)
 {
 	struct csftpd_rig *all = *state;
 
-	csftpd_start(&all->sshd, "%s", "");
-	csftpd_end(&all->sshd);
+	csftpd_rig_configure(all);
 	csftpd_rig_sh(
 		all, "%s",
 		"fails() {\n"
@@ -180,8 +177,7 @@ static void it_takes_a_socket_that_is_given(void **state)
 	struct csftpd_rig *all = *state;
 	char path[PROC_PATH_MAX];
 
-	csftpd_start(&all->sshd, "%s", "");
-	csftpd_end(&all->sshd);
+	csftpd_rig_configure(all);
 	csftpd_program(path);
 	csftpd_rig_sh(
 		all, "%s",
@@ -203,8 +199,7 @@ static void a_socket_for_both_families_hides_no_address(void **state)
 
 	if (access("/proc/net/if_inet6", F_OK) != 0)
 		skip_because("no IPv6 here");
-	csftpd_start(&all->sshd, "%s", "");
-	csftpd_end(&all->sshd);
+	csftpd_rig_configure(all);
 	csftpd_rig_sh(
 		all, "%s",
 		GIVE

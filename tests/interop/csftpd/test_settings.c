@@ -266,8 +266,7 @@ static void sessions_log_where_their_options_say(void **state)
 {
 	struct csftpd_rig *all = *state;
 
-	csftpd_start(&all->sshd, "%s", "");
-	csftpd_end(&all->sshd);
+	csftpd_rig_configure(all);
 	csftpd_rig_sh(
 		all, "%s",
 		"serve() {\n"
