@@ -14,14 +14,14 @@ static void say(const struct authfile *file, unsigned line, const char *text)
 		file->say(file->arg, file->path, line, text);
 }
 
-/* NULL, or what is wrong. */
-static const char *judge(const struct authfile *file, const struct stat *st)
+static bool is_owned(const struct authfile *file, const struct stat *st)
 {
-	if (st->st_uid != file->uid && st->st_uid != 0)
-		return "has an owner that is neither the user nor root";
-	if (st->st_mode & (S_IWGRP | S_IWOTH))
-		return "can be written to by others";
-	return NULL;
+	return st->st_uid == file->uid || st->st_uid == 0;
+}
+
+static bool is_open_to_others(const struct stat *st)
+{
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) != 0;
 }
 
 /* Cuts off the last name; false: it was "/". */
@@ -37,24 +37,29 @@ static bool go_up(char *path)
 
 /*
  * From the true place of the file upwards.  Where all of these are the user's
- * own or root's, nobody else can put another file in its place meanwhile.
+ * own or root's, nobody else can put another file in its place meanwhile.  NULL,
+ * or what is wrong.
  */
 static const char *judge_place(const struct authfile *file,
 			       const struct stat *opened)
 {
 	char path[PATH_MAX], home[PATH_MAX];
-	const char *wrong = judge(file, opened);
 	struct stat st;
 
-	if (wrong)
-		return wrong;
+	if (!is_owned(file, opened))
+		return "has an owner that is neither the user nor root";
+	if (is_open_to_others(opened))
+		return "can be written to by others";
 	if (!realpath(file->path, path) || stat(path, &st) < 0 ||
 	    st.st_dev != opened->st_dev || st.st_ino != opened->st_ino)
 		return "is not where it was a moment ago";
 	if (!file->home || !realpath(file->home, home))
 		home[0] = '\0';
 	while (go_up(path)) {
-		if (stat(path, &st) < 0 || judge(file, &st))
+		if (stat(path, &st) < 0 || !is_owned(file, &st))
+			return "is in a directory that has an owner that is "
+			       "neither the user nor root";
+		if (is_open_to_others(&st))
 			return "is in a directory that others can write to";
 		if (strcmp(path, home) == 0)
 			break;

@@ -236,6 +236,21 @@ static void a_file_of_another_user_is_not_trusted(void **state)
 	assert_said(world, false, said);
 }
 
+static void a_file_in_a_directory_of_another_user_is_not_trusted(void **state)
+{
+	struct world *world = *state;
+	char dir[PROC_PATH_MAX + 32];
+
+	if (getuid() != 0)
+		skip_because("root is needed to give a directory away");
+	put(world, KEY);
+	proc_print(dir, sizeof(dir), "%s/.ssh", world->home);
+	assert_int_equal(chown(dir, 12345, 12345), 0);
+	assert_said(world, false,
+		    "0: is in a directory that has an owner that is neither "
+		    "the user nor root|");
+}
+
 static void a_link_is_judged_by_where_it_leads(void **state)
 {
 	struct world *world = *state;
@@ -310,6 +325,9 @@ int main(void)
 			begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_file_of_another_user_is_not_trusted, begin, end),
+		cmocka_unit_test_setup_teardown(
+			a_file_in_a_directory_of_another_user_is_not_trusted,
+			begin, end),
 		cmocka_unit_test_setup_teardown(
 			a_link_is_judged_by_where_it_leads, begin, end),
 		cmocka_unit_test_setup_teardown(
