@@ -59,8 +59,10 @@ static int tear_down(void **state)
 static void questions_are_answered_on_standard_output(void **state)
 {
 	SH((struct place *)*state,
-	   "$SERVER --help >help 2>err && grep -q '^Usage:' help && "
-	   "grep -q -e --atomic-upload help && test ! -s err\n"
+	   "$SERVER --help >help 2>err\n"
+	   "grep -q '^Usage:' help\n"
+	   "grep -q -e --atomic-upload help\n"
+	   "test ! -s err\n"
 	   "$SERVER -h | cmp - help\n"
 	   "$SERVER -V | grep -q '^csftp-server [0-9]' && "
 	   "$SERVER --version | grep -q '^csftp-server [0-9]'\n");
@@ -71,8 +73,10 @@ static void every_request_of_openssh_has_its_name(void **state)
 	SH((struct place *)*state,
 	   "$SERVER -Q requests | sort >ours\n" OPENSSH_SFTP_SERVER
 	   " -Q requests | sort >theirs\n"
-	   "test -s theirs && comm -13 ours theirs >missing; "
-	   "cat missing >&2; test ! -s missing\n"
+	   "test -s theirs\n"
+	   "comm -13 ours theirs >missing\n"
+	   "cat missing >&2\n"
+	   "test ! -s missing\n"
 	   "for r in $(cat ours); do $SERVER -P $r </dev/null; done\n");
 }
 
@@ -360,7 +364,8 @@ static void a_rate_moves_the_same_bytes_later(void **state)
 	   "printf 'put big\\nget big back\\n' >batch\n"
 	   "sftp -q -b batch -D \"$SERVER --rate 600K -d $PWD/srv "
 	   "--audit $PWD/audit\" >/dev/null\n"
-	   "cmp big back && cmp big srv/big\n"
+	   "cmp big back\n"
+	   "cmp big srv/big\n"
 	   "first=$(sed -n '1s/.*T\\(..\\):\\(..\\):\\(..\\).*/\\1 \\2 \\3/p' "
 	   "audit)\n"
 	   "last=$(sed -n '$s/.*T\\(..\\):\\(..\\):\\(..\\).*/\\1 \\2 \\3/p' "
@@ -430,7 +435,8 @@ static void the_audit_trail_goes_to_a_descriptor(void **state)
 {
 	SH((struct place *)*state,
 	   "$SERVER --audit fd:7 </dev/null 7>trail\n"
-	   "test $(wc -l <trail) = 2 && grep -q session-close trail\n"
+	   "test $(wc -l <trail) = 2\n"
+	   "grep -q session-close trail\n"
 	   "$SERVER --audit fd:7 </dev/null 2>err 7</dev/null && exit 1\n"
 	   "grep -q 'audit to fd:7' err\n"
 	   /* %%u is expanded; there is no syslogd on a socket that is none. */

@@ -41,7 +41,8 @@ static void it_goes_to_the_background_once_it_serves(void **state)
 		"pid=$(cat pid)\n"
 		"end\n"
 		"test $ok = 0\n"
-		"test ! -e control && test ! -e pid\n"
+		"test ! -e control\n"
+		"test ! -e pid\n"
 		/* So with a sandbox, and a place that is none is told. */
 		"mkdir root && : >root/file\n"
 		"$csftpd -f $of/csftpd_config -o PidFile=$dir/pid -o "
@@ -100,7 +101,8 @@ static void a_start_that_fails_takes_nothing_from_who_serves(void **state)
 		"-o ControlSocket=$of/control -o PidFile=pid 2>said; "
 		"then exit 9; fi\n"
 		"grep -q 'ControlSocket.*in use' said\n"
-		"test $(cat pid) = $number && test -S $of/control\n");
+		"test $(cat pid) = $number\n"
+		"test -S $of/control\n");
 	csftpd_end_well(&all->sshd);
 }
 
@@ -127,7 +129,8 @@ static void it_says_why_it_does_not_go_to_the_background(void **state)
 		"pid=$(cat pid)\n"
 		"fd=$(readlink /proc/$pid/fd/2)\n"
 		"end\n"
-		"test $fd = /dev/null && test ! -s said\n");
+		"test $fd = /dev/null\n"
+		"test ! -s said\n");
 }
 
 /* Also what its sandbox does not let it remove, and if it is killed. */
@@ -137,12 +140,14 @@ static void what_it_has_made_goes_with_it(void **state)
 
 	csftpd_start(&all->sshd, "Root %s\n", all->dir);
 	csftpd_rig_sh(all, "%s",
-		      "test -S $of/control && echo pwd | sftp >said\n");
+		      "test -S $of/control\n"
+		      "echo pwd | sftp >said\n");
 	csftpd_end(&all->sshd);
 	csftpd_rig_sh(all, "%s", "test ! -e $of/control\n");
 	csftpd_restart(&all->sshd, "Root %s\n", all->dir);
 	csftpd_rig_sh(all,
-		      "test -S $of/control && kill -KILL %d\n"
+		      "test -S $of/control\n"
+		      "kill -KILL %d\n"
 		      "while test -e $of/control; do sleep 0.05; done\n",
 		      all->sshd.pid);
 	assert_int_equal(WTERMSIG(proc_wait(all->sshd.pid, QUIET_MS)), SIGKILL);

@@ -69,10 +69,12 @@ static void scp_copies_a_tree_both_ways(void **state)
 		"\t(cd $made && find . -printf '%%p %%m %%T@\\n' |\n"
 		"\tsed 's/\\.[0-9]*$//' | sort) >$made.list\n"
 		"done\n"
-		"cmp tree.list up.list && cmp tree.list down.list\n"
+		"cmp tree.list up.list\n"
+		"cmp tree.list down.list\n"
 		/* And into directories that are there. */
 		"mkdir in && scp -r tree/empty tree/ro \"$host:$there/in\"\n"
-		"cmp tree/ro in/ro && test -d in/empty\n"
+		"cmp tree/ro in/ro\n"
+		"test -d in/empty\n"
 		"chmod u+w -R . && rm -r up down\n");
 	csftpd_end_well(&all->sshd);
 }
@@ -158,7 +160,8 @@ static void a_hostile_peer_stays_below_its_target(void **state)
 		"status 1 put 'D0755 0 ..\\nC0644 1 x\\nx\\0E\\n'\n"
 		"status 1 put 'D0755 0 .\\nC0644 1 x\\nx\\0E\\n'\n"
 		"status 1 put 'C0644 9 cut\\nx'\n"
-		"test ! -e x && test ! -e t/x\n"
+		"test ! -e x\n"
+		"test ! -e t/x\n"
 		"status 0 put 'C0644 1 good\\nx\\0'\n"
 		"test \"$(cat t/good)\" = x\n");
 	csftpd_end_well(&all->sshd);

@@ -25,14 +25,18 @@ static void sh(const struct csftpd_rig *all, const char *client)
 		"test \"$(run echo a b </dev/null)\" = 'a b'\n"
 		/* How a command ends is told. */
 		"got=0; run ls </dev/null 2>said || got=$?\n"
-		"test $got = 127 && grep -q 'no such command' said\n"
+		"test $got = 127\n"
+		"grep -q 'no such command' said\n"
 		"got=0; run md5sum \"$home/none\" </dev/null 2>said || got=$?\n"
-		"test $got = 1 && grep -q 'No such file' said\n"
+		"test $got = 1\n"
+		"grep -q 'No such file' said\n"
 		/* And the subsystem, for OpenSSH's sftp. */
 		"printf '%%s\\n' \"put big $home/sent\" \"get $home/sent back\""
 		" \"ln -s big $home/link\" \"ls -l $home\" >batch\n"
 		"HOME=$home sftp -q -b batch -D \"$client_sftp\" >said\n"
-		"cmp big sent && cmp big back && grep -q ' 3000001 ' said\n"
+		"cmp big sent\n"
+		"cmp big back\n"
+		"grep -q ' 3000001 ' said\n"
 		"test \"$(readlink link)\" = big\n",
 		all->dir, all->sshd.key, all->sshd.known_hosts, all->sshd.port,
 		client);

@@ -131,7 +131,8 @@ static void a_test_of_the_settings_changes_nothing(void **state)
 		      "$csftpd -T -h key >shown 2>said\n"
 		      "grep -qx 'csftpd: would make the host key key' said\n"
 		      "grep -qx 'hostkey key' shown\n"
-		      "test ! -e deep && test ! -e key\n"
+		      "test ! -e deep\n"
+		      "test ! -e key\n"
 		      /* What the start could not make is found. */
 		      ": >file\n"
 		      "if $csftpd -t -h $dir/file/key 2>said; then exit 9; fi\n"
@@ -356,7 +357,8 @@ static void a_sandbox_does_not_end_with_a_reload(void **state)
 		"\towner\n"
 		"done\n"
 		"echo 'mkdir three' | sftp\n"
-		"test -d three && test ! -e two\n",
+		"test -d three\n"
+		"test ! -e two\n",
 		all->sshd.pid);
 	csftpd_end_well(&all->sshd);
 }
