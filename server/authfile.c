@@ -37,8 +37,8 @@ static bool go_up(char *path)
 
 /*
  * From the true place of the file upwards.  Where all of these are the user's
- * own or root's, nobody else can put another file in its place meanwhile.  NULL,
- * or what is wrong.
+ * own or root's, nobody else can put another file in its place meanwhile.
+ * NULL, or what is wrong.
  */
 static const char *judge_place(const struct authfile *file,
 			       const struct stat *opened)

@@ -195,7 +195,7 @@ static const struct ssh_alg *choose_one(const struct csftp_ssh *ssh,
 			      ssh->env->config.role);
 }
 
-/* What there is nothing of in common, in OpenSSH's words; NULL: all is there. */
+/* What the two lack in common, in OpenSSH's words; NULL: all is there. */
 static const char *choose_for(struct csftp_ssh *ssh, const struct offer *offer,
 			      int way)
 {
