@@ -4,6 +4,15 @@
 
 #include "csftp/stream.h"
 
+/*
+ * Who takes no more answers has gone as much as who sends no more requests:
+ * some clients do not wait for the last ones.
+ */
+static bool has_gone(enum csftp_err err)
+{
+	return err == CSFTP_ERR_IO && (errno == EPIPE || errno == ECONNRESET);
+}
+
 static enum csftp_err pump(struct csftp_serve *serve,
 			   struct csftp_stream *stream,
 			   void (*before)(void *arg), void *arg)
@@ -16,6 +25,8 @@ static enum csftp_err pump(struct csftp_serve *serve,
 			before(arg);
 		err = csftp_stream_step(stream, link, -1);
 	}
+	if (has_gone(err))
+		err = CSFTP_ERR_EOF;
 	csftp_link_close(link, err);
 	while (err != CSFTP_ERR_IO && csftp_link_wants(link) & CSFTP_WANT_OUT)
 		if (csftp_stream_step(stream, link, -1) == CSFTP_ERR_IO)

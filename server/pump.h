@@ -6,8 +6,8 @@
 #include "csftp/serve.h"
 
 /*
- * Serves until the client has gone and has, if it can, what was meant for it:
- * then CSFTP_ERR_EOF.  CSFTP_ERR_IO with errno where a descriptor failed, else
+ * Serves until the client has gone and has, if it takes it, what was meant for
+ * it: then CSFTP_ERR_EOF.  CSFTP_ERR_IO with errno where a descriptor failed, else
  * what the engine says of the client.
  *
  * The descriptors may be shared with other processes; they are left open, and
