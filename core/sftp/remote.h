@@ -130,6 +130,11 @@ void remote_put(struct csftp_remote *remote, const struct wire_wr *wr);
 CSFTP_MUST_CHECK bool remote_handle_keep(struct csftp_remote *remote,
 					 uint32_t *index);
 void remote_handle_drop(struct csftp_remote *remote, uint32_t index);
+/*
+ * Drops another one that is called the same; false: there is none.  Nobody
+ * knows which of the two files is meant then.
+ */
+bool remote_handle_drop_twin(struct csftp_remote *remote, uint32_t index);
 csftp_fh remote_handle_fh(const struct csftp_remote *remote, uint32_t index);
 CSFTP_MUST_CHECK bool remote_handle_find(const struct csftp_remote *remote,
 					 csftp_fh fh, uint32_t *index);

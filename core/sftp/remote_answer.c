@@ -80,15 +80,22 @@ static void take_handle(struct csftp_remote *remote, struct remote_slot *slot,
 			const struct sftp_msg *msg)
 {
 	struct remote_handle *handle = &remote->handles[slot->handle];
+	bool twin;
 
 	handle->len = (uint32_t)msg->handle.len;
 	if (handle->len > 0)
 		memcpy(handle->bytes, msg->handle.ptr, handle->len);
-	if (slot->req) {
+	twin = remote_handle_drop_twin(remote, slot->handle);
+	if (slot->req && !twin) {
 		handle->state = RHANDLE_OPEN;
 	} else {
 		handle->state = RHANDLE_ORPHAN;
 		remote->orphans++;
+	}
+	if (twin) {
+		answer_wrong(remote, slot,
+			     "handle of another file in the answer to");
+		return;
 	}
 	remote_finish(remote, slot,
 		      &(struct csftp_reply){

@@ -1,6 +1,7 @@
 #include "core/sftp/remote.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Fresh ones come last, so that a table never filled is never touched. */
 bool remote_handle_keep(struct csftp_remote *remote, uint32_t *index)
@@ -32,6 +33,25 @@ void remote_handle_drop(struct csftp_remote *remote, uint32_t index)
 	handle->state = RHANDLE_FREE;
 	handle->next_free = remote->free_handle;
 	remote->free_handle = index;
+}
+
+bool remote_handle_drop_twin(struct csftp_remote *remote, uint32_t index)
+{
+	const struct remote_handle *handle = &remote->handles[index];
+
+	for (uint32_t i = 0; i < remote->fresh_handle; i++) {
+		const struct remote_handle *other = &remote->handles[i];
+
+		if (i == index ||
+		    (other->state != RHANDLE_OPEN &&
+		     other->state != RHANDLE_ORPHAN) ||
+		    other->len != handle->len ||
+		    memcmp(other->bytes, handle->bytes, handle->len) != 0)
+			continue;
+		remote_handle_drop(remote, i);
+		return true;
+	}
+	return false;
 }
 
 csftp_fh remote_handle_fh(const struct csftp_remote *remote, uint32_t index)

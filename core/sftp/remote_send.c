@@ -276,7 +276,14 @@ static int say_unlink(struct say *say)
 
 static int say_symlink(struct say *say)
 {
-	return say_one_path(say, SFTP_SYMLINK);
+	int err = say_one_path(say, SFTP_SYMLINK);
+	struct wire_bytes path = say->msg.path;
+
+	if (say->req->flags & CSFTP_BY_DRAFT) {
+		say->msg.path = say->msg.path2;
+		say->msg.path2 = path;
+	}
+	return err;
 }
 
 static int say_link(struct say *say)

@@ -65,7 +65,7 @@ enum csftp_op {
 	CSFTP_OP_MKDIR,	     /* path, attr */
 	CSFTP_OP_RMDIR,	     /* path */
 	CSFTP_OP_UNLINK,     /* path */
-	CSFTP_OP_SYMLINK,    /* path (made), path2 (what it says), attr */
+	CSFTP_OP_SYMLINK,    /* path (made), path2 (its text), attr, flags */
 	CSFTP_OP_LINK,	     /* path (exists), path2 (made) */
 	CSFTP_OP_RENAME,     /* path, path2, flags(REPLACE) */
 	CSFTP_OP_OPEN,	     /* path, flags(CSFTP_OPEN_*), attr: fh */
@@ -123,6 +123,11 @@ enum csftp_op {
 #define CSFTP_FORCED   0x20U /* CLOSE: in place of an asker that has gone */
 #define CSFTP_SYNC     0x40U /* WRITE: to be done before it is answered */
 #define CSFTP_ROUGH    0x80U /* GETATTR: size and times need not be there */
+/*
+ * SYMLINK: to an SFTP server the paths are told in the draft's order
+ * (filexfer-02, 6.10) and not in OpenSSH's.  Who is none leaves it alone.
+ */
+#define CSFTP_BY_DRAFT 0x100U
 
 /* Flags of OPEN: the values of SSH_FXF_* (filexfer-02, 6.3). */
 #define CSFTP_OPEN_READ	  0x01U

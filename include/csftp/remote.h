@@ -20,10 +20,11 @@
  *
  * What the server says is checked.  An answer of a kind that its request
  * cannot have makes that request fail with EIO; one that belongs to no request
- * ends the session.  A request still unanswered when the session ends fails
- * with EIO, one that was not sent yet, or is submitted later, with ENOTCONN.
- * csftp_link_error() is set before any of them is answered, so that these
- * errors can be told from a server's.
+ * ends the session.  A handle that another open file has makes its OPEN fail,
+ * and what is asked by the other one as well (EBADF).  A request still
+ * unanswered when the session ends fails with EIO, one that was not sent yet,
+ * or is submitted later, with ENOTCONN.  csftp_link_error() is set before any
+ * of them is answered, so that these errors can be told from a server's.
  *
  * Memory is allocated by csftp_remote_new() and not later, but for names that
  * the asker of a READDIR did not take.  One thread.

@@ -13,6 +13,7 @@ struct told {
 	struct csftp_link *link;
 	bool ready;
 	unsigned logs;
+	uint8_t opened; /* by told_open(): the last handle's one byte */
 	char log[256];
 	/* The last request that it was sent. */
 	uint8_t buf[512];
@@ -49,7 +50,7 @@ struct told_ask {
 void told_done(struct csftp_req *req, const struct csftp_reply *reply);
 void told_ask(struct told *session, struct told_ask *ask, struct csftp_req req);
 
-/* OPEN or OPENDIR, and the server gives a handle. */
+/* OPEN or OPENDIR, and the server gives a handle, each time another one. */
 csftp_fh told_open(struct told *session, enum csftp_op op);
 
 #endif

@@ -495,6 +495,33 @@ static void one_time_alone_keeps_the_other(void **state)
 	told_end(&session);
 }
 
+/* The decoder takes them in OpenSSH's order (PROTOCOL, 4.1). */
+static void symlinks_can_be_told_in_the_order_of_the_draft(void **state)
+{
+	struct told session;
+	struct told_ask one;
+
+	(void)state;
+	told_begin(&session);
+	for (int by_draft = 0; by_draft < 2; by_draft++) {
+		told_ask(&session, &one,
+			 (struct csftp_req){.op = CSFTP_OP_SYMLINK,
+					    .flags = by_draft ? CSFTP_BY_DRAFT
+							      : 0,
+					    .path = "l",
+					    .path2 = "t"});
+		assert_true(told_next(&session));
+		assert_int_equal(session.request.kind, SFTP_SYMLINK);
+		assert_memory_equal(session.request.path.ptr,
+				    by_draft ? "t" : "l", 1);
+		assert_memory_equal(session.request.path2.ptr,
+				    by_draft ? "l" : "t", 1);
+		told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+		assert_int_equal(one.err, 0);
+	}
+	told_end(&session);
+}
+
 /* An owner that the server does not tell must not become root. */
 static void a_missing_half_is_not_made_up(void **state)
 {
@@ -513,6 +540,51 @@ static void a_missing_half_is_not_made_up(void **state)
 	assert_int_equal(one.answers, 1);
 	assert_int_equal(one.err, EOPNOTSUPP);
 	assert_false(told_next(&session));
+	told_end(&session);
+}
+
+static void open_as(struct told *session, struct told_ask *open,
+		    const char *handle)
+{
+	told_ask(session, open,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_OPEN, .path = "f", .flags = 1});
+	assert_true(told_next(session));
+	told_msg(session,
+		 (struct sftp_msg){.kind = SFTP_HANDLE,
+				   .handle = {(const uint8_t *)handle, 1}});
+}
+
+/* What is written by it must not be another file's. */
+static void a_handle_of_two_files_is_of_none(void **state)
+{
+	struct told session;
+	struct told_ask first, other, second, read;
+
+	(void)state;
+	told_begin(&session);
+	open_as(&session, &first, "1");
+	open_as(&session, &other, "2");
+	assert_int_equal(first.err, 0);
+	assert_int_equal(other.err, 0);
+	open_as(&session, &second, "1");
+	assert_int_equal(second.err, EIO);
+	assert_string_equal(session.log, "handle of another file in the answer "
+					 "to SSH_FXP_OPEN");
+	assert_true(told_next(&session));
+	assert_int_equal(session.request.kind, SFTP_CLOSE);
+	told_msg(&session, (struct sftp_msg){.kind = SFTP_STATUS});
+	told_ask(&session, &read,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_READ, .fh = first.fh, .len = 1});
+	assert_int_equal(read.err, EBADF);
+	/* Once it is closed it may be used again. */
+	open_as(&session, &second, "1");
+	assert_int_equal(second.err, 0);
+	told_ask(&session, &read,
+		 (struct csftp_req){
+			 .op = CSFTP_OP_READ, .fh = other.fh, .len = 1});
+	assert_true(told_next(&session));
 	told_end(&session);
 }
 
@@ -692,7 +764,10 @@ int main(void)
 		cmocka_unit_test(limits_of_the_server_are_kept),
 		cmocka_unit_test(a_plain_server_has_no_extensions),
 		cmocka_unit_test(one_time_alone_keeps_the_other),
+		cmocka_unit_test(
+			symlinks_can_be_told_in_the_order_of_the_draft),
 		cmocka_unit_test(a_missing_half_is_not_made_up),
+		cmocka_unit_test(a_handle_of_two_files_is_of_none),
 		cmocka_unit_test(a_late_handle_is_closed),
 	};
 
