@@ -63,6 +63,12 @@ static uint64_t cache_now_ms(void *arg)
 	return layers->stopped_ms ? layers->stopped_ms : ageing_ms(layers);
 }
 
+static int64_t wall_sec(void *arg)
+{
+	(void)arg;
+	return (int64_t)time(NULL);
+}
+
 static uint64_t now_us(void *arg)
 {
 	struct timespec now;
@@ -177,6 +183,7 @@ static enum csftp_err add_cache(struct layers *layers)
 	const struct cache_config config = {
 		.under = layers->top,
 		.now_ms = cache_now_ms,
+		.wall_sec = wall_sec,
 		.arg = layers,
 		.top = layers->config.root,
 		.attr_ms = as_ms(layers->config.attr_timeout),

@@ -437,7 +437,8 @@ enum csftp_err cache_new(struct cache **out, const struct cache_config *config)
 
 	const char *top = config->top ? config->top : "/";
 
-	if (!config->under || !config->now_ms || !cache_path_is_plain(top))
+	if (!config->under || !config->now_ms || !config->wall_sec ||
+	    !cache_path_is_plain(top))
 		return CSFTP_ERR_ARG;
 	cache = calloc(1, sizeof(*cache));
 	if (!cache)
@@ -595,11 +596,26 @@ void cache_ask_anew(struct cache *cache, struct csftp_req *up)
  * A clock that has been looked at long ago may have been set since; and both go
  * on alike.
  */
+static bool clock_is_known(const struct cache *cache, int64_t since_ms)
+{
+	return cache->clock_ms > 0 && since_ms <= CLOCK_MS &&
+	       since_ms >= -CLOCK_MS;
+}
+
+int64_t cache_clock(const struct cache *cache)
+{
+	int64_t since_ms = (int64_t)(cache_now(cache) - cache->clock_ms);
+
+	if (clock_is_known(cache, since_ms))
+		return cache->clock_sec + since_ms / 1000;
+	return cache->config.wall_sec(cache->config.arg);
+}
+
 bool cache_had_passed(const struct cache *cache, int64_t sec, uint64_t at_ms)
 {
 	int64_t since_ms = (int64_t)(at_ms - cache->clock_ms);
 
-	if (cache->clock_ms == 0 || since_ms > CLOCK_MS || since_ms < -CLOCK_MS)
+	if (!clock_is_known(cache, since_ms))
 		return false;
 	return sec + 2 <= cache->clock_sec + (since_ms - 999) / 1000;
 }

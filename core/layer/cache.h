@@ -53,6 +53,8 @@ struct cache_config {
 	struct csftp_fs *under;
 	/* A steady clock in milliseconds, not 0. */
 	uint64_t (*now_ms)(void *arg);
+	/* The time of day, in seconds since 1970. */
+	int64_t (*wall_sec)(void *arg);
 	void *arg;
 	/* Nothing outside this directory is listed unasked; NULL: "/". */
 	const char *top;
@@ -86,7 +88,8 @@ void cache_quiet(struct cache *cache);
  * cancelled.  That a name is not there is said only before its time is over:
  * whoever is told so may make it anew.  What was changed through this layer
  * and not asked for since is not known, but for the top, and for directories
- * of which only names were changed.
+ * of which only names were changed: these have the time of that change, by the
+ * server's clock as far as it is known.
  */
 void cache_hold(struct cache *cache, bool on);
 

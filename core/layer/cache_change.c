@@ -30,6 +30,13 @@ static void mark_names(struct cache *cache, struct cache_node *dir)
 	dir->attr.mask &= ~changed;
 }
 
+void cache_touch(const struct cache *cache, struct cache_node *dir)
+{
+	if (dir && (dir->once_mask & CSFTP_ATTR_MTIME))
+		dir->attr.mtime =
+			(struct csftp_time){.sec = cache_clock(cache)};
+}
+
 static void begin(struct cache_call *call)
 {
 	struct cache *cache = call->cache;
@@ -243,6 +250,7 @@ static void made_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->dir);
 		return;
 	}
+	cache_touch(cache, call->dir);
 	if (call->job.req.op != CSFTP_OP_MKDIR) {
 		cache_learn_type(node, CSFTP_S_IFLNK);
 		return;
@@ -279,6 +287,7 @@ static void removed_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->node);
 		return;
 	}
+	cache_touch(call->cache, call->dir);
 	gone(call);
 }
 
@@ -333,6 +342,8 @@ static void renamed_after(struct cache_call *call, struct csftp_reply *reply)
 	}
 	if (call->node == to)
 		return;
+	cache_touch(cache, call->dir);
+	cache_touch(cache, dir2);
 	/* Overtaken by another change, or one that cannot have happened. */
 	if (!dir2 || !call->node->parent || to->parent != dir2 ||
 	    cache_is_below(dir2, call->node) ||
@@ -378,6 +389,7 @@ static void linked_after(struct cache_call *call, struct csftp_reply *reply)
 		cache_doubt(call->dir2);
 		return;
 	}
+	cache_touch(call->cache, call->dir2);
 	/* What it was known to be is another file, if anything. */
 	call->node2->attr.mask = 0;
 	if (call->node->attr.mask & CSFTP_ATTR_MODE)

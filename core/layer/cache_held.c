@@ -10,7 +10,7 @@ static bool is_directory(const struct cache_node *node)
 	return (node->attr.mode & CSFTP_S_IFMT) == CSFTP_S_IFDIR;
 }
 
-/* A directory in which we changed names has the rest as it was. */
+/* A directory in which we changed names has the time of that: cache_touch() */
 static bool was_known(const struct cache *cache, const struct cache_node *node)
 {
 	if (node == cache->top)

@@ -156,6 +156,12 @@ enum cache_sight { CACHE_KNOWN, CACHE_ABSENT, CACHE_UNKNOWN };
 enum cache_sight cache_look(struct cache *cache, const char *path,
 			    struct cache_node **node);
 
+/*
+ * What the server's clock says, by what we made lately; where nothing tells,
+ * what this machine's says.
+ */
+int64_t cache_clock(const struct cache *cache);
+
 /* Gives it a number to be found by; false: no memory. */
 bool cache_handle_add(struct cache *cache, struct cache_handle *handle);
 void cache_handle_remove(struct cache *cache, struct cache_handle *handle);
@@ -182,6 +188,11 @@ void cache_change_begin(struct cache_call *call);
 void cache_change_end(struct cache_call *call);
 /* In place of the second, for a call that is unplain. */
 void cache_unplain_after(struct cache_call *call, struct csftp_reply *reply);
+/*
+ * We did change names in it, and nobody asked for its time since: that is what
+ * it is then.  NULL is fine.
+ */
+void cache_touch(const struct cache *cache, struct cache_node *dir);
 /* The node has just changed. */
 void cache_mark(struct cache *cache, struct cache_node *node);
 /* It failed: who knows what names are there.  NULL is fine. */

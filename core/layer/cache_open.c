@@ -133,6 +133,8 @@ static void open_after(struct cache_call *call, struct csftp_reply *reply)
 	handle->fh = reply->fh;
 	if (handle->writes && !node)
 		call->cache->blind++;
+	if (node && (call->was_absent || !node->there))
+		cache_touch(call->cache, call->dir);
 	if (node) {
 		handle->node = node;
 		cache_node_pin(node);

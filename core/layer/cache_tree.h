@@ -59,7 +59,7 @@ struct cache_node {
 	uint32_t stamp;		 /* the last listing that it was in */
 	uint32_t names_stamp;	 /* the listing that names_until is of */
 	uint32_t dirs_stamp;	 /* ... and that dirs is of */
-	uint32_t once_mask;  /* of attr: what was known before names changed */
+	uint32_t once_mask;  /* of attr: before names changed, but its mtime */
 	uint32_t names_lost; /* how often names in it were forgotten */
 	uint32_t misses;     /* look-ups in it that had to be asked */
 	uint32_t patience;   /* so many more than the usual are borne */

@@ -66,6 +66,12 @@ uint64_t far_now(void *arg)
 	return ((struct far *)arg)->now_ms;
 }
 
+/* The machine's own is behind the server's. */
+static int64_t far_wall(void *arg)
+{
+	return far_clock(arg).sec - FAR_BEHIND;
+}
+
 void far_settle(struct far *far)
 {
 	while (later_run(&far->later))
@@ -78,6 +84,7 @@ void far_cache(struct far *far, const struct cache_config *wish)
 
 	config.under = &far->relay.fs;
 	config.now_ms = far_now;
+	config.wall_sec = far_wall;
 	config.arg = far;
 	assert_int_equal(cache_new(&far->cache, &config), CSFTP_OK);
 	far->caller.fs = cache_fs(far->cache);

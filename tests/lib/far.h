@@ -7,6 +7,9 @@
 #include "tests/lib/fs_call.h"
 #include "tests/lib/later.h"
 
+/* The server's clock is so many seconds ahead of ours. */
+#define FAR_BEHIND 3600
+
 /*
  * Layers are tested over far->relay.fs.  What waits below is answered all at
  * once, and only when far->caller has to wait: that is a round trip.

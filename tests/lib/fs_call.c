@@ -106,6 +106,26 @@ int fs_call(struct fs_caller *caller, const struct csftp_req *req)
 	return submit(caller, &call);
 }
 
+static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct fs_asked *asked = (struct fs_asked *)req;
+
+	assert_int_equal(asked->err, -1);
+	asked->err = reply->err;
+	asked->fh = reply->fh;
+	asked->data = reply->data.ptr;
+	if (!reply->err && reply->attr)
+		asked->attr = *reply->attr;
+}
+
+void fs_ask(struct csftp_fs *fs, struct fs_asked *asked,
+	    const struct csftp_req *req)
+{
+	*asked = (struct fs_asked){.req = *req, .err = -1};
+	asked->req.done = asked_done;
+	csftp_submit(fs, &asked->req);
+}
+
 static int call_path(struct fs_caller *caller, enum csftp_op op,
 		     const char *path, uint32_t flags)
 {

@@ -35,6 +35,22 @@ void fs_caller_release(struct fs_caller *caller);
 /* Returns err.  req needs no done. */
 int fs_call(struct fs_caller *caller, const struct csftp_req *req);
 
+/*
+ * A request that is not waited for, with its answer.  It is answered once, or
+ * the test fails.
+ */
+struct fs_asked {
+	struct csftp_req req; /* first */
+	int err;	      /* -1: not answered */
+	csftp_fh fh;
+	struct csftp_attr attr; /* mask is 0 where the answer has none */
+	const void *data;	/* where it was: not to be read any more */
+};
+
+/* Lasts until it is answered.  req needs no done, and is copied. */
+void fs_ask(struct csftp_fs *fs, struct fs_asked *asked,
+	    const struct csftp_req *req);
+
 /* The operations, with what they mostly need.  They return the errno. */
 int fs_getattr(struct fs_caller *caller, const char *path);
 int fs_lgetattr(struct fs_caller *caller, const char *path);

@@ -385,12 +385,6 @@ static void compare_stat(struct oracle *oracle, const struct stat stat[SIDES])
 		disagree(oracle, "another type or mode");
 	if (!S_ISDIR(here->st_mode) && here->st_size != local->st_size)
 		disagree(oracle, "another size");
-	/*
-	 * While a connection is down a directory in which names were changed
-	 * is shown as it was told last, see core/layer/cache_held.c.
-	 */
-	if (oracle->is_cut && S_ISDIR(here->st_mode))
-		return;
 	/* The clock's times differ; those that were set are older. */
 	if ((here->st_mtime < SET_TIME_MAX || local->st_mtime < SET_TIME_MAX) &&
 	    here->st_mtime != local->st_mtime)

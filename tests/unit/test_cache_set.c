@@ -4,41 +4,24 @@
 #include "tests/lib/far.h"
 #include "tests/lib/test.h"
 
-struct ask {
-	struct csftp_req req; /* first */
-	struct csftp_attr attr;
-	int err;
-};
-
-static void asked(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct ask *ask = (struct ask *)req;
-
-	ask->err = reply->err;
-	if (!reply->err && reply->attr)
-		ask->attr = *reply->attr;
-}
-
 /* Asks without waiting, as the frontend does behind what it changes. */
-static void submit(struct far *far, struct ask *ask, enum csftp_op op,
-		   const char *path, const struct csftp_attr *attr)
+static void ask(struct far *far, struct fs_asked *asked, enum csftp_op op,
+		const char *path, const struct csftp_attr *attr)
 {
-	*ask = (struct ask){.req = {.op = op,
-				    .flags = attr ? 0 : CSFTP_NOFOLLOW,
-				    .done = asked,
-				    .path = path,
-				    .attr = attr},
-			    .err = -1};
-	csftp_submit(cache_fs(far->cache), &ask->req);
+	fs_ask(cache_fs(far->cache), asked,
+	       &(struct csftp_req){.op = op,
+				   .flags = attr ? 0 : CSFTP_NOFOLLOW,
+				   .path = path,
+				   .attr = attr});
 }
 
 static void make_dir(struct far *far, const char *path)
 {
-	struct ask make;
-	struct ask look;
+	struct fs_asked make;
+	struct fs_asked look;
 
-	submit(far, &make, CSFTP_OP_MKDIR, path, NULL);
-	submit(far, &look, CSFTP_OP_GETATTR, path, NULL);
+	ask(far, &make, CSFTP_OP_MKDIR, path, NULL);
+	ask(far, &look, CSFTP_OP_GETATTR, path, NULL);
 	far_settle(far);
 	assert_int_equal(make.err, 0);
 	assert_int_equal(look.err, 0);
@@ -74,13 +57,13 @@ static void what_was_asked_behind_a_mkdir_is_known(void **state)
 static void between_two_changes_nothing_is_known(void **state)
 {
 	struct far *far = *state;
-	struct ask make;
-	struct ask look;
-	struct ask set;
+	struct fs_asked make;
+	struct fs_asked look;
+	struct fs_asked set;
 
-	submit(far, &make, CSFTP_OP_MKDIR, "/d", NULL);
-	submit(far, &look, CSFTP_OP_GETATTR, "/d", NULL);
-	submit(far, &set, CSFTP_OP_SETATTR, "/d", &mode_750);
+	ask(far, &make, CSFTP_OP_MKDIR, "/d", NULL);
+	ask(far, &look, CSFTP_OP_GETATTR, "/d", NULL);
+	ask(far, &set, CSFTP_OP_SETATTR, "/d", &mode_750);
 	far_settle(far);
 	assert_int_equal(set.err, 0);
 	assert_int_equal(fs_lgetattr(&far->caller, "/d"), 0);
@@ -159,13 +142,13 @@ static void our_directory_gets_both_its_times(void **state)
 static void what_was_asked_behind_a_setattr_is_known(void **state)
 {
 	struct far *far = *state;
-	struct ask look;
-	struct ask set;
+	struct fs_asked look;
+	struct fs_asked set;
 
 	far_put(&far->other, "/f", "text");
 	assert_int_equal(fs_lgetattr(&far->caller, "/f"), 0);
-	submit(far, &set, CSFTP_OP_SETATTR, "/f", &mode_750);
-	submit(far, &look, CSFTP_OP_GETATTR, "/f", NULL);
+	ask(far, &set, CSFTP_OP_SETATTR, "/f", &mode_750);
+	ask(far, &look, CSFTP_OP_GETATTR, "/f", NULL);
 	far_settle(far);
 	far_begin(far);
 	assert_int_equal(fs_lgetattr(&far->caller, "/f"), 0);
@@ -181,13 +164,13 @@ static void the_times_of_what_we_wrote_are_known(void **state)
 					 .atime = {.sec = 44},
 					 .mtime = {.sec = 55}};
 	struct far *far = *state;
-	struct ask look;
-	struct ask set;
+	struct fs_asked look;
+	struct fs_asked set;
 
 	assert_int_equal(fs_mkdir(&far->caller, "/d"), 0);
 	far_put(&far->caller, "/d/f", "text");
-	submit(far, &set, CSFTP_OP_SETATTR, "/d/f", &times);
-	submit(far, &look, CSFTP_OP_GETATTR, "/d/f", NULL);
+	ask(far, &set, CSFTP_OP_SETATTR, "/d/f", &times);
+	ask(far, &look, CSFTP_OP_GETATTR, "/d/f", NULL);
 	far_settle(far);
 	assert_int_equal(set.err, 0);
 	far_begin(far);
@@ -202,13 +185,13 @@ static void what_was_asked_behind_a_size_is_not_known(void **state)
 {
 	const struct csftp_attr size = {.mask = CSFTP_ATTR_SIZE, .size = 2};
 	struct far *far = *state;
-	struct ask look;
-	struct ask set;
+	struct fs_asked look;
+	struct fs_asked set;
 
 	far_put(&far->other, "/f", "text");
 	assert_int_equal(fs_lgetattr(&far->caller, "/f"), 0);
-	submit(far, &set, CSFTP_OP_SETATTR, "/f", &size);
-	submit(far, &look, CSFTP_OP_GETATTR, "/f", NULL);
+	ask(far, &set, CSFTP_OP_SETATTR, "/f", &size);
+	ask(far, &look, CSFTP_OP_GETATTR, "/f", NULL);
 	far_settle(far);
 	far_begin(far);
 	assert_int_equal(fs_lgetattr(&far->caller, "/f"), 0);

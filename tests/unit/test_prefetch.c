@@ -501,40 +501,20 @@ static void files_and_bytes_are_bounded(void **state)
 	rig_free(rig);
 }
 
-struct asked {
-	struct csftp_req req; /* first */
-	int err;
-	bool done;
-	csftp_fh fh;
-};
-
-static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+static void ask_open(struct rig *rig, struct fs_asked *asked, const char *path)
 {
-	struct asked *asked = (struct asked *)req;
-
-	assert_false(asked->done);
-	asked->done = true;
-	asked->err = reply->err;
-	asked->fh = reply->fh;
-}
-
-static void ask_open(struct rig *rig, struct asked *asked, const char *path)
-{
-	*asked = (struct asked){
-		.req = {.op = CSFTP_OP_OPEN,
-			.done = asked_done,
-			.path = path,
-			.flags = CSFTP_OPEN_READ},
-	};
-	csftp_submit(prefetch_fs(rig->prefetch), &asked->req);
+	fs_ask(prefetch_fs(rig->prefetch), asked,
+	       &(struct csftp_req){.op = CSFTP_OP_OPEN,
+				   .path = path,
+				   .flags = CSFTP_OPEN_READ});
 }
 
 static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 {
 	struct rig *rig = *state;
 	char path[FILES][64];
-	struct asked first;
-	struct asked second;
+	struct fs_asked first;
+	struct fs_asked second;
 
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
@@ -543,10 +523,9 @@ static void who_waits_for_a_fetch_can_be_cancelled(void **state)
 	ask_open(rig, &first, path[1]);
 	assert_in_range(prefetch_counts(rig->prefetch).fetched, 1, FILES);
 	ask_open(rig, &second, path[2]);
-	assert_false(second.done);
+	assert_int_equal(second.err, -1);
 	assert_int_equal(prefetch_counts(rig->prefetch).used, 1);
 	csftp_cancel(prefetch_fs(rig->prefetch), &second.req);
-	assert_true(second.done);
 	assert_int_equal(second.err, EINTR);
 	far_settle(&rig->far);
 	assert_int_equal(fs_close(&rig->far.caller, first.fh), 0);
@@ -556,12 +535,10 @@ static void a_close_goes_behind_the_reads_before_it(void **state)
 {
 	struct rig *rig = *state;
 	char path[FILES][64];
-	struct asked first;
-	struct asked second;
-	struct asked read = {
-		.req = {.op = CSFTP_OP_READ, .done = asked_done, .len = 99}};
-	struct asked close = {
-		.req = {.op = CSFTP_OP_CLOSE, .done = asked_done}};
+	struct fs_asked first;
+	struct fs_asked second;
+	struct fs_asked read;
+	struct fs_asked close;
 
 	make_dir(rig, 0);
 	order_files(path, 0, BY_NAME);
@@ -569,18 +546,17 @@ static void a_close_goes_behind_the_reads_before_it(void **state)
 	read_file(rig, path[0]);
 	ask_open(rig, &first, path[1]);
 	ask_open(rig, &second, path[2]);
-	while (!second.done)
+	while (second.err < 0)
 		assert_true(later_run(&rig->far.later));
 	assert_int_equal(prefetch_counts(rig->prefetch).used, 1);
-	read.req.fh = second.fh;
-	close.req.fh = second.fh;
-	csftp_submit(prefetch_fs(rig->prefetch), &read.req);
-	assert_false(read.done);
-	csftp_submit(prefetch_fs(rig->prefetch), &close.req);
+	fs_ask(prefetch_fs(rig->prefetch), &read,
+	       &(struct csftp_req){
+		       .op = CSFTP_OP_READ, .fh = second.fh, .len = 99});
+	assert_int_equal(read.err, -1);
+	fs_ask(prefetch_fs(rig->prefetch), &close,
+	       &(struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = second.fh});
 	far_settle(&rig->far);
-	assert_true(read.done);
 	assert_int_equal(read.err, 0);
-	assert_true(close.done);
 	assert_int_equal(close.err, 0);
 	assert_int_equal(fs_close(&rig->far.caller, first.fh), 0);
 }
