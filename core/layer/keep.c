@@ -381,14 +381,20 @@ static void op_close(struct csftp_fs *fs, struct csftp_req *up)
  * Content and attributes
  */
 
+/*
+ * Of a file that is open below only the server knows where it ends: it may have
+ * had that size just before it was opened.
+ */
 static void serve(const struct keep_handle *handle, struct csftp_req *up)
 {
 	const struct keep_data *data = handle->data;
 	uint64_t off = up->off < data->len ? up->off : data->len;
 	uint64_t len = data->len - off < up->len ? data->len - off : up->len;
 
-	csftp_reply(up, &(struct csftp_reply){.data = {data->bytes + off, len},
-					      .eof = off + len == data->len});
+	csftp_reply(up,
+		    &(struct csftp_reply){.data = {data->bytes + off, len},
+					  .eof = handle->state == KEEP_OURS &&
+						 off + len == data->len});
 }
 
 static void was_read(struct csftp_req *req, const struct csftp_reply *reply)

@@ -548,10 +548,9 @@ static void op_change(struct csftp_fs *fs, struct csftp_req *up)
 static void op_rename(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct readahead *readahead = (struct readahead *)fs;
-	struct file *file = readahead->files;
 
 	drop_path(readahead, NULL);
-	for (; file; file = file->hh.next)
+	for (struct file *file = readahead->files; file; file = file->hh.next)
 		file->path[0] = '\0';
 	csftp_submit(readahead->relay.under, up);
 }

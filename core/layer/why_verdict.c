@@ -84,6 +84,19 @@ static bool differ_in_rights(const struct csftp_statfs *a,
 	return (a->flag ^ b->flag) & CSFTP_ST_RDONLY;
 }
 
+/* Some servers tell none: then its size has to say that it is another one. */
+static bool have_numbers(const struct csftp_statfs *a,
+			 const struct csftp_statfs *b)
+{
+	return a->fsid || b->fsid;
+}
+
+static bool differ_in_size(const struct csftp_statfs *a,
+			   const struct csftp_statfs *b)
+{
+	return a->blocks != b->blocks || a->frsize != b->frsize;
+}
+
 /*
  * Another file system begins there.  One with the same space is no other one,
  * but a part, as the subvolumes of btrfs are, which can be removed.
@@ -99,9 +112,10 @@ static bool is_mount(const struct why_facts *facts, int which)
 	    (type != CSFTP_S_IFDIR && type != CSFTP_S_IFREG))
 		return false;
 	return differ_in_rights(out, in) ||
+	       (!have_numbers(out, in) && differ_in_size(out, in)) ||
 	       (out->fsid != in->fsid &&
-		(out->blocks != in->blocks || out->frsize != in->frsize ||
-		 out->bfree != in->bfree || out->files != in->files));
+		(differ_in_size(out, in) || out->bfree != in->bfree ||
+		 out->files != in->files));
 }
 
 static bool has_long_name(const struct why_facts *facts, int which,
@@ -183,7 +197,11 @@ static int other_file_system(const struct why_facts *facts)
 
 	if (!facts->around[0].known || !facts->around[1].known)
 		return 0;
-	return from->fsid != to->fsid || differ_in_rights(from, to) ? EXDEV : 0;
+	return from->fsid != to->fsid || differ_in_rights(from, to) ||
+			       (!have_numbers(from, to) &&
+				differ_in_size(from, to))
+		       ? EXDEV
+		       : 0;
 }
 
 static int why_not_renamed(const struct why_facts *facts,

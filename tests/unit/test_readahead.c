@@ -1,5 +1,6 @@
 /* Reading ahead within a file, over the cache over memfs. */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -463,48 +464,27 @@ static void who_has_left_leaves_all_to_others(void **state)
 	rig_free(rig);
 }
 
-struct asked {
-	struct csftp_req req; /* first */
-	int err;
-	bool done;
-	const void *data;
-};
-
-static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct asked *asked = (struct asked *)req;
-
-	assert_false(asked->done);
-	asked->done = true;
-	asked->err = reply->err;
-	asked->data = reply->data.ptr;
-}
-
-static void ask_read(struct rig *rig, struct asked *asked, csftp_fh fh,
+static void ask_read(struct rig *rig, struct fs_asked *asked, csftp_fh fh,
 		     uint64_t off)
 {
-	*asked = (struct asked){
-		.req = {.op = CSFTP_OP_READ,
-			.done = asked_done,
-			.fh = fh,
-			.off = off,
-			.len = CHUNK},
-	};
-	csftp_submit(readahead_fs(rig->readahead), &asked->req);
+	fs_ask(readahead_fs(rig->readahead), asked,
+	       &(struct csftp_req){.op = CSFTP_OP_READ,
+				   .fh = fh,
+				   .off = off,
+				   .len = CHUNK});
 }
 
 static void who_waits_for_it_can_be_cancelled(void **state)
 {
 	struct rig *rig = *state;
 	csftp_fh fh = ready(rig);
-	struct asked asked[4];
+	struct fs_asked asked[4];
 
 	for (unsigned i = 0; i < 4; i++)
 		ask_read(rig, &asked[i], fh, i * CHUNK);
 	assert_true(readahead_counts(rig->readahead).asked > 0);
 	for (unsigned i = 0; i < 4; i++) {
 		csftp_cancel(readahead_fs(rig->readahead), &asked[i].req);
-		assert_true(asked[i].done);
 		assert_int_equal(asked[i].err, EINTR);
 	}
 	far_settle(&rig->far);
@@ -582,7 +562,7 @@ static void of_large_reads_together_all_is_asked_for_once(void **state)
 static void what_is_read_ahead_begins_with_a_page(void **state)
 {
 	struct rig *rig = *state;
-	struct asked asked;
+	struct fs_asked asked;
 
 	for (unsigned files = 0; files < 2; files++) {
 		csftp_fh fh = ready(rig);
@@ -590,7 +570,7 @@ static void what_is_read_ahead_begins_with_a_page(void **state)
 		for (uint64_t off = 0; off < SIZE; off += CHUNK) {
 			ask_read(rig, &asked, fh, off);
 			far_settle(&rig->far);
-			assert_true(asked.done);
+			assert_true(asked.err >= 0);
 			if (off >= 2 * (uint64_t)CHUNK)
 				assert_int_equal((uintptr_t)asked.data % 4096,
 						 0);
@@ -603,14 +583,14 @@ static void a_file_can_be_closed_while_it_is_read_ahead(void **state)
 {
 	struct rig *rig = *state;
 	csftp_fh fh = ready(rig);
-	struct asked asked[6];
+	struct fs_asked asked[6];
 
 	for (unsigned i = 0; i < 6; i++)
 		ask_read(rig, &asked[i], fh, i * CHUNK);
 	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 	far_settle(&rig->far);
 	for (unsigned i = 0; i < 6; i++)
-		assert_true(asked[i].done);
+		assert_true(asked[i].err >= 0);
 	assert_int_equal(readahead_counts(rig->readahead).bytes, 0);
 }
 
@@ -625,6 +605,60 @@ static int run_suite(uint32_t chunk)
 }
 
 #define READ_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+/* A READ whose answer is followed by CLOSE. */
+struct last {
+	struct csftp_req req; /* first */
+	struct csftp_req close;
+	struct csftp_fs *fs;
+	unsigned closed;
+};
+
+static void last_closed(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct last *last =
+		(struct last *)((char *)req - offsetof(struct last, close));
+
+	assert_int_equal(reply->err, 0);
+	last->closed++;
+}
+
+static void last_read(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct last *last = (struct last *)req;
+
+	assert_int_equal(reply->err, 0);
+	last->close = (struct csftp_req){
+		.op = CSFTP_OP_CLOSE, .fh = req->fh, .done = last_closed};
+	csftp_submit(last->fs, &last->close);
+}
+
+static void who_waits_may_close_the_file_when_a_name_changes(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *caller = &rig->far.caller;
+	csftp_fh fh = ready(rig);
+	struct last last = {.fs = caller->fs};
+	struct fs_asked asked[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		ask_read(rig, &asked[i], fh, i * CHUNK);
+	last.req = (struct csftp_req){.op = CSFTP_OP_READ,
+				      .fh = fh,
+				      .off = CHUNK * 2,
+				      .len = CHUNK,
+				      .done = last_read};
+	csftp_submit(caller->fs, &last.req);
+	assert_int_equal(last.closed, 0);
+	/* Who has waited is answered inside the RENAME. */
+	rig->far.later.when = LATER_SOMETIMES;
+	rig->far.later.late = 1U << CSFTP_OP_STATFS;
+	assert_int_equal(fs_rename(caller, "/file", "/other"), 0);
+	assert_int_equal(last.closed, 1);
+	far_settle(&rig->far);
+	assert_true(asked[0].err >= 0);
+	assert_true(asked[1].err >= 0);
+}
 
 int main(void)
 {
@@ -652,6 +686,7 @@ int main(void)
 		READ_TEST(of_large_reads_together_all_is_asked_for_once),
 		READ_TEST(what_is_read_ahead_begins_with_a_page),
 		READ_TEST(a_file_can_be_closed_while_it_is_read_ahead),
+		READ_TEST(who_waits_may_close_the_file_when_a_name_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite(0) +

@@ -239,6 +239,23 @@ static void other_file_systems_are_exdev(void **state)
 	assert_int_equal(fs_link(c, "/file", "/other/file"), EXDEV);
 }
 
+/* Where no file system has a number, one of another size is another one. */
+static void file_systems_without_numbers_differ_in_size(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *c = tree(rig);
+
+	assert_int_equal(fs_mkdir(c, "/other"), 0);
+	rig->space.fsid = 0;
+	rig->other_fsid = 0;
+	rig->refusal = EIO;
+	rig->other_blocks = rig->space.blocks;
+	assert_int_equal(fs_replace(c, "/file", "/other/file"), EIO);
+	rig->other_blocks = rig->space.blocks + 1;
+	assert_int_equal(fs_replace(c, "/file", "/other/file"), EXDEV);
+	assert_int_equal(fs_rmdir(c, "/other"), EBUSY);
+}
+
 static void a_full_file_system_is_enospc(void **state)
 {
 	struct csftp_attr attr = {.mask = CSFTP_ATTR_SIZE, .size = 5};
@@ -519,27 +536,12 @@ static void answers_may_come_in_any_order(void **state)
 	assert_int_equal(fs_replace(c, "/empty", "/full"), ENOTEMPTY);
 }
 
-struct asked {
-	struct csftp_req req; /* first */
-	int err;	      /* -1: not answered */
-};
-
-static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct asked *asked = (struct asked *)req;
-
-	assert_int_equal(asked->err, -1);
-	asked->err = reply->err;
-}
-
 /* After any number of answers, where no other may ever come. */
 static void who_waits_for_a_reason_can_be_cancelled(void **state)
 {
-	static const struct asked wishes[] = {
-		{.req = {.op = CSFTP_OP_RMDIR, .path = "/full"}},
-		{.req = {.op = CSFTP_OP_LINK,
-			 .path = "/file",
-			 .path2 = "/new"}},
+	static const struct csftp_req wishes[] = {
+		{.op = CSFTP_OP_RMDIR, .path = "/full"},
+		{.op = CSFTP_OP_LINK, .path = "/file", .path2 = "/new"},
 	};
 	struct rig *rig = *state;
 	unsigned cancelled = 0;
@@ -547,12 +549,10 @@ static void who_waits_for_a_reason_can_be_cancelled(void **state)
 	(void)tree(rig);
 	rig->refusal = EIO;
 	for (unsigned run = 0; run < 24; run++) {
-		struct asked asked = wishes[run % 2];
+		struct fs_asked asked;
 		bool more = true;
 
-		asked.req.done = asked_done;
-		asked.err = -1;
-		csftp_submit(rig->caller.fs, &asked.req);
+		fs_ask(rig->caller.fs, &asked, &wishes[run % 2]);
 		for (unsigned i = 0; i < run / 2 && more; i++)
 			more = later_run(&rig->later);
 		if (asked.err >= 0)
@@ -597,6 +597,7 @@ int main(void)
 		WHY_TEST(a_directory_is_not_written),
 		WHY_TEST(a_name_that_is_too_long_says_so),
 		WHY_TEST(other_file_systems_are_exdev),
+		WHY_TEST(file_systems_without_numbers_differ_in_size),
 		WHY_TEST(a_full_file_system_is_enospc),
 		WHY_TEST(a_full_file_system_is_enospc_behind_a_close),
 		WHY_TEST(a_read_only_file_system_is_erofs),
