@@ -431,8 +431,11 @@ void layers_go_on(struct layers *layers)
 uint64_t layers_tick(struct layers *layers)
 {
 	uint64_t next = prefetch_tick(layers->prefetch);
+	uint64_t behind = writebehind_tick(layers->writebehind);
 	uint64_t now = now_ms(layers);
 
+	if (next == 0 || (behind > 0 && behind < next))
+		next = behind;
 	if (next == 0)
 		return 0;
 	return next > now ? next - now : 1;

@@ -15,6 +15,9 @@
 /* Steps that there may be in any case, however little bytes_max is. */
 #define STEPS_LEAST 16U
 
+/* How long memory is kept that nobody uses. */
+#define KEEP_MS 3000U
+
 /* No back end gives such numbers; but if one does, they are not mixed up. */
 #define OWN_NUMBER ((csftp_fh)1 << 63)
 
@@ -287,6 +290,7 @@ static void open_done(struct csftp_req *req, const struct csftp_reply *reply)
 	struct writebehind *wb = (struct writebehind *)job->job.relay;
 	struct wb_handle *handle = job->handle;
 	struct wb_file *file = handle->file;
+	const uint32_t make = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT;
 	struct csftp_reply out = *reply;
 
 	handle->fh = reply->fh;
@@ -295,15 +299,8 @@ static void open_done(struct csftp_req *req, const struct csftp_reply *reply)
 		wb_handle_unpin(wb, handle);
 	} else {
 		out.fh = handle->number;
-		if (file && (handle->flags & CSFTP_OPEN_CREAT))
-			file->creator = handle;
-		/* Where there was no file, there was nothing to cut off. */
-		if (file && (handle->flags & CSFTP_OPEN_TRUNC) &&
-		    !handle->fresh) {
-			file->floor = 0;
-			file->known = false;
-			file->changes++;
-		}
+		if (file && (handle->flags & make) == make)
+			wb_made(wb, handle);
 	}
 	relay_answer(&job->job, &out);
 }
@@ -336,6 +333,14 @@ struct wb_handle *wb_handle_new(struct writebehind *wb,
 	return handle;
 }
 
+/* Its content goes, and it may be another file. */
+static void cut_off(struct wb_file *file)
+{
+	file->floor = 0;
+	file->known = false;
+	file->changes++;
+}
+
 static void open_it(struct writebehind *wb, struct csftp_req *up)
 {
 	bool file = up->op == CSFTP_OP_OPEN;
@@ -353,6 +358,9 @@ static void open_it(struct writebehind *wb, struct csftp_req *up)
 	}
 	handle->fresh = fresh;
 	handle->mode = fresh ? up->attr->mode & 07777U : 0;
+	/* Where there was no file, there is nothing to cut off. */
+	if (file && (up->flags & CSFTP_OPEN_TRUNC) && !fresh)
+		cut_off(handle->file);
 	job = (struct wb_job *)relay_take(&wb->relay, up);
 	if (!job) {
 		wb_handle_unpin(wb, handle);
@@ -376,7 +384,7 @@ static bool step_for(struct writebehind *wb, struct wb_handle *handle,
 	return true;
 }
 
-static int take_err(struct wb_handle *handle)
+int wb_take_err(struct wb_handle *handle)
 {
 	int err = handle->err;
 
@@ -406,7 +414,7 @@ static void close_below(struct writebehind *wb, const struct wb_handle *handle,
  */
 static int last_err(struct writebehind *wb, struct wb_handle *handle)
 {
-	int err = take_err(handle);
+	int err = wb_take_err(handle);
 
 	if (err && handle->dead && !handle->wrote_data && wb->config.lost)
 		wb->config.lost(wb->config.arg, handle->file->path, err);
@@ -469,7 +477,7 @@ static void write_it(struct writebehind *wb, struct csftp_req *up)
 	else if (up->len > INT64_MAX - up->off)
 		err = EFBIG;
 	else
-		err = take_err(handle);
+		err = wb_take_err(handle);
 	if (err) {
 		csftp_reply_err(up, err);
 		return;
@@ -503,7 +511,7 @@ static void fsync_it(struct writebehind *wb, struct csftp_req *up)
 		return;
 	}
 	if (flush && wb->config.durability == WRITEBEHIND_ASYNC) {
-		csftp_reply_err(up, take_err(handle));
+		csftp_reply_err(up, wb_take_err(handle));
 		return;
 	}
 	if (flush && handle->wrote &&
@@ -532,13 +540,13 @@ static void setattr_it(struct writebehind *wb, struct csftp_req *up)
 	struct wb_file *file = wb_file_about(wb, up);
 
 	if (file) {
-		file->known = false;
-		file->changes++;
 		if (up->attr->mask & CSFTP_ATTR_SIZE)
 			file->floor = 0;
-	} else if (up->attr->mask & ~WB_TIMES) {
-		forget_samples(wb, up);
+		wb_setattr(wb, file, up);
+		return;
 	}
+	if (up->attr->mask & ~WB_TIMES)
+		forget_samples(wb, up);
 	wb_pass(wb, up);
 }
 
@@ -737,6 +745,18 @@ struct csftp_fs *writebehind_fs(struct writebehind *wb)
 uint32_t writebehind_pending(const struct writebehind *wb)
 {
 	return wb->steps + wb->held_count;
+}
+
+uint64_t writebehind_tick(struct writebehind *wb)
+{
+	uint64_t end = wb->idle_ms + KEEP_MS;
+
+	if (wb->steps > 0 || !wb->free)
+		return 0;
+	if (wb_now(wb) < end)
+		return end;
+	wb_steps_release(wb);
+	return 0;
 }
 
 struct writebehind_counts writebehind_counts(const struct writebehind *wb)

@@ -46,8 +46,8 @@
  * way: so no more is under way below than way.h says, and where the way is
  * shorter than a WRITE takes, they are shorter while somebody asks.
  *
- * WRITEs of any length are taken.  Memory is kept for reuse; where there is
- * none, the answer is ENOMEM.  One thread.
+ * WRITEs of any length are taken.  Memory is kept for reuse, for a while; where
+ * there is none, the answer is ENOMEM.  One thread.
  */
 struct writebehind;
 
@@ -94,6 +94,12 @@ struct csftp_fs *writebehind_fs(struct writebehind *wb);
 
 /* What was answered and is not done, or waits for that. */
 uint32_t writebehind_pending(const struct writebehind *wb);
+
+/*
+ * Gives back memory that was not used for a while; when to call again, on the
+ * clock of the config, 0: when something was asked.
+ */
+uint64_t writebehind_tick(struct writebehind *wb);
 
 struct writebehind_counts {
 	uint64_t bytes;	 /* of payload, not done now */

@@ -7,8 +7,8 @@
  * be when that is done.
  */
 
-/* What was learned of a file so lately need not be asked for again. */
-#define AS_MADE_MS 1000U
+/* What was known of a file so lately need not be asked for again. */
+#define SURE_MS 1000U
 
 struct wb_file *wb_file_about(const struct writebehind *wb,
 			      const struct csftp_req *up)
@@ -38,13 +38,31 @@ static void apply(struct csftp_attr *attr, const struct csftp_attr *set)
 	}
 }
 
-/* By the server's clock, as far as the file's making told what that says. */
+void wb_made(struct writebehind *wb, struct wb_handle *handle)
+{
+	struct wb_file *file = handle->file;
+
+	file->creator = handle;
+	file->timed = false;
+	file->made_ms = wb_now(wb);
+	file->made_changes = file->changes;
+}
+
+/* While nothing is before it, others can change it, and we do not hear of it */
+static bool is_sure(const struct writebehind *wb, const struct wb_file *file)
+{
+	return file->known &&
+	       (file->first || wb_now(wb) - file->sure_ms < SURE_MS);
+}
+
+/* It is written to now, by the server's clock. */
 static void touch(const struct writebehind *wb, struct wb_file *file)
 {
 	uint64_t ms = wb_now(wb) - file->made_ms;
 
 	if (!(file->attr.mask & CSFTP_ATTR_MTIME))
 		return;
+	file->known = file->timed;
 	file->attr.mtime.sec = file->made_sec + (int64_t)(ms / 1000);
 	file->attr.mtime.nsec = 0;
 }
@@ -59,6 +77,7 @@ void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,
 		file->end = end;
 	file->set.mask &= ~(CSFTP_ATTR_MTIME | CSFTP_ATTR_MTIME_NOW);
 	file->exact = false;
+	file->known = is_sure(wb, file);
 	if (!file->known)
 		return;
 	if (end > file->attr.size)
@@ -91,9 +110,14 @@ static void learn(struct wb_job *job, const struct csftp_attr *attr)
 	file->exact = true;
 	file->guessed = false;
 	file->attr = *attr;
+	file->sure_ms = wb_now(wb);
+	if (file->timed || file->changes != file->made_changes ||
+	    attr->size > 0)
+		return;
+	/* It has the time of its making, whenever that was. */
+	file->timed = (attr->mask & CSFTP_ATTR_MTIME) != 0;
 	file->made_sec = attr->mtime.sec;
-	file->made_ms = wb_now(wb);
-	if (file->creator->fresh && file->changes == 0)
+	if (file->creator->fresh)
 		wb_sample_learn(wb, file, attr);
 }
 
@@ -117,13 +141,6 @@ static void getattr_done(struct csftp_req *req, const struct csftp_reply *reply)
 	relay_answer(&job->job, &out);
 }
 
-/* Of a file that we have just made and not written to, nobody knows more. */
-static bool is_as_made(const struct writebehind *wb, const struct wb_file *file)
-{
-	return file->creator && file->exact &&
-	       wb_now(wb) - file->made_ms < AS_MADE_MS;
-}
-
 void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 {
 	struct wb_file *file = wb_file_about(wb, up);
@@ -133,7 +150,9 @@ void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 		wb_pass(wb, up);
 		return;
 	}
-	if (file->known && (file->first || is_as_made(wb, file))) {
+	/* Of one that we have just made and not written to it is all true. */
+	if (is_sure(wb, file) &&
+	    (file->first || (file->creator && file->exact))) {
 		csftp_reply_attr(up, &file->attr);
 		return;
 	}
@@ -148,6 +167,35 @@ void wb_getattr(struct writebehind *wb, struct csftp_req *up)
 	job->set = file->set;
 	wb_lower(wb, &job->job.req);
 	relay_ask(&job->job, getattr_done);
+}
+
+static void forget(struct wb_file *file)
+{
+	file->known = false;
+	file->changes++;
+}
+
+static void setattr_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct wb_job *job = (struct wb_job *)req;
+
+	forget(job->file);
+	wb_file_unpin((struct writebehind *)job->job.relay, job->file);
+	relay_answer(&job->job, reply);
+}
+
+void wb_setattr(struct writebehind *wb, struct wb_file *file,
+		struct csftp_req *up)
+{
+	struct wb_job *job = (struct wb_job *)relay_take(&wb->relay, up);
+
+	if (!job)
+		return;
+	forget(file);
+	job->file = file;
+	wb_file_pin(file);
+	wb_lower(wb, &job->job.req);
+	relay_ask(&job->job, setattr_done);
 }
 
 static bool same_time(const struct csftp_time *a, const struct csftp_time *b)
@@ -172,6 +220,9 @@ static bool changes_nothing(const struct wb_file *file,
 	const struct csftp_attr *is = &file->attr;
 
 	if (!file->known || (set->mask & ~is->mask))
+		return false;
+	/* A write that is behind changes the times once more. */
+	if (!file->exact && (set->mask & WB_TIMES))
 		return false;
 	/* Owners are sure enough: they are all of one user's files there. */
 	if (file->guessed && (set->mask & ~(CSFTP_ATTR_UID | CSFTP_ATTR_GID)))
@@ -244,6 +295,7 @@ bool wb_setattr_behind(struct writebehind *wb, struct csftp_req *up)
 	if (!file || !file->creator || file->holds > 0 || wb->barriers > 0 ||
 	    set.mask == 0 || wb->config.durability == WRITEBEHIND_SYNC)
 		return false;
+	file->known = is_sure(wb, file);
 	if (changes_nothing(file, &set)) {
 		csftp_reply_err(up, 0);
 		return true;

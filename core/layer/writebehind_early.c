@@ -116,7 +116,7 @@ void wb_sample_learn(struct writebehind *wb, const struct wb_file *file,
 	struct wb_sample sample = {
 		.mode = file->creator->mode,
 		.attr = *attr,
-		.ms = wb_now(wb),
+		.ms = file->made_ms,
 		.made = true,
 	};
 
@@ -271,12 +271,13 @@ static void file_begin(struct writebehind *wb, struct wb_handle *handle,
 
 	file->opening = true;
 	wb->opening++;
-	file->creator = handle;
+	wb_made(wb, handle);
 	file->known = true;
 	file->guessed = true;
 	file->attr = like->attr;
+	file->sure_ms = file->made_ms;
 	file->made_sec = like->attr.mtime.sec;
-	file->made_ms = wb_now(wb);
+	file->timed = true;
 }
 
 bool wb_open_early(struct writebehind *wb, struct csftp_req *up)

@@ -61,9 +61,10 @@ struct wb_file {
 	struct wb_file *ring;	/* the next of those with something unsent */
 	struct wb_file *moved;	/* the next of those that get other names */
 	bool ringed;
+	bool mixed;		   /* the steps are of several handles */
 	bool named;		   /* is found by its path */
 	uint32_t pins;		   /* handles, and whoever looks at it */
-	struct wb_handle *creator; /* whose OPEN made it, while it is open */
+	struct wb_handle *creator; /* made it to write, while it is open */
 	uint32_t flying;
 	uint32_t holds;	       /* requests that wait and are about it */
 	uint32_t changers;     /* of these, those that change it */
@@ -77,9 +78,12 @@ struct wb_file {
 	bool exact;   /* nothing has changed since it was asked for */
 	bool guessed; /* ... by what others in its directory had */
 	bool opening; /* an OPEN that makes it was answered, and is not done */
+	bool timed;   /* made_sec is what the server's clock said at made_ms */
 	struct csftp_attr attr;
-	int64_t made_sec; /* of the server, at made_ms */
+	uint64_t sure_ms; /* when it was known last, and nobody had to ask */
+	int64_t made_sec;
 	uint64_t made_ms;
+	uint64_t made_changes; /* by then */
 };
 
 /* An open file or directory. */
@@ -183,6 +187,8 @@ struct wb_handle *wb_handle_new(struct writebehind *wb,
 /* It is found by a number that no other has; false: no memory. */
 bool wb_handle_add(struct writebehind *wb, struct wb_handle *handle, bool open);
 void wb_handle_remove(struct writebehind *wb, struct wb_handle *handle);
+/* The error that nobody was told of yet: somebody is now. */
+int wb_take_err(struct wb_handle *handle);
 /* Below, as it is but for the number of a handle that has one of ours. */
 void wb_pass(struct writebehind *wb, struct csftp_req *up);
 /* Puts the handles of the file system below in place of our numbers. */
@@ -219,9 +225,14 @@ void wb_release(struct writebehind *wb);
 bool wb_unhold(struct writebehind *wb, struct csftp_req *up);
 
 /* Attributes (writebehind_attr.c) */
+/* The handle's OPEN has made its file, or is about to. */
+void wb_made(struct writebehind *wb, struct wb_handle *handle);
 void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,
 	      uint64_t len);
 void wb_getattr(struct writebehind *wb, struct csftp_req *up);
+/* Not behind anything.  What is asked until it is done is of before it. */
+void wb_setattr(struct writebehind *wb, struct wb_file *file,
+		struct csftp_req *up);
 /* True: it was answered, as it travels behind the writes. */
 bool wb_setattr_behind(struct writebehind *wb, struct csftp_req *up);
 void wb_readdir(struct csftp_fs *fs, struct csftp_req *up);

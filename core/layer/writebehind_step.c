@@ -99,6 +99,8 @@ struct wb_step *wb_step_add(struct writebehind *wb, struct wb_handle *handle,
 		file->last->next = step;
 	else
 		file->first = step;
+	file->mixed =
+		file->mixed || (file->last && file->last->handle != handle);
 	wb->files_busy += !file->last;
 	file->last = step;
 	if (!file->unsent)
@@ -408,7 +410,18 @@ static void window_count(struct writebehind *wb, uint32_t len)
  * The way of a step
  */
 
-/* Tells who asked for the step, or somebody, of the first error. */
+/* EOPNOTSUPP of a FLUSH would say that there was nothing to flush. */
+static int late_err(const struct wb_step *step)
+{
+	if (step->err != EOPNOTSUPP)
+		return step->err;
+	return step->req.op == CSFTP_OP_SETATTR ? EPERM : EIO;
+}
+
+/*
+ * Tells who asked for the step, or somebody, of the first error.  Steps end in
+ * their order: so who waits for his own is not told of one that comes later.
+ */
 static void step_finish(struct writebehind *wb, struct wb_step *step)
 {
 	struct wb_handle *handle = step->handle;
@@ -416,10 +429,10 @@ static void step_finish(struct writebehind *wb, struct wb_step *step)
 	bool ends = step->req.op == CSFTP_OP_CLOSE;
 	int err = 0;
 
-	if (asked || ends) {
-		err = handle->err ? handle->err : step->err;
-		handle->err = 0;
-	}
+	if (!handle->err)
+		handle->err = asked || ends ? step->err : late_err(step);
+	if (asked || ends)
+		err = wb_take_err(handle);
 	if (ends && !asked && err && wb->config.lost)
 		wb->config.lost(wb->config.arg, handle->file->path, err);
 	wb_step_free(wb, step);
@@ -438,9 +451,11 @@ static void retire(struct writebehind *wb, struct wb_file *file)
 		wb->steps--;
 		if (!file->first) {
 			file->last = NULL;
+			file->mixed = false;
 			file->end = 0;
 			file->set.mask = 0;
 			file->known = file->known && file->creator;
+			file->sure_ms = wb_now(wb);
 			wb->files_busy--;
 		}
 		step_finish(wb, step);
@@ -470,8 +485,7 @@ static void step_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct wb_step *step = (struct wb_step *)req;
 	struct writebehind *wb = step->wb;
-	struct wb_handle *handle = step->handle;
-	struct wb_file *file = handle->file;
+	struct wb_file *file = step->handle->file;
 
 	step->state = WB_DONE;
 	step->err = reply->err;
@@ -486,10 +500,6 @@ static void step_done(struct csftp_req *req, const struct csftp_reply *reply)
 		step->err = 0;
 	if (req->op == CSFTP_OP_WRITE)
 		write_done(wb, step);
-	/* Of what somebody waits for, the error is that one's to have. */
-	if (step->err && !step->asked && req->op != CSFTP_OP_CLOSE &&
-	    !handle->err)
-		handle->err = step->err;
 	if (step->err)
 		file->known = false;
 	wb_file_pin(file);
@@ -512,6 +522,30 @@ static bool wants_company(const struct writebehind *wb,
 	       (step->req.op == CSFTP_OP_WRITE && step->len < wb->fill);
 }
 
+/* Whether it matters that one step is done before another, of its file. */
+static bool goes_first(const struct wb_step *a, const struct wb_step *b)
+{
+	if (a->req.op != CSFTP_OP_WRITE && a->req.op != CSFTP_OP_SETATTR)
+		return false;
+	if (a->req.op == CSFTP_OP_WRITE && b->req.op == CSFTP_OP_WRITE)
+		return a->req.off < b->req.off + b->len &&
+		       b->req.off < a->req.off + a->len;
+	return b->req.op != CSFTP_OP_CLOSE && b->req.op != CSFTP_OP_FLUSH;
+}
+
+/* Below, only what is about one handle stays in its order. */
+static bool could_overtake(const struct wb_step *step)
+{
+	const struct wb_file *file = step->handle->file;
+	const struct wb_step *other = file->mixed ? file->first : step;
+
+	while (other != step &&
+	       (other->state != WB_FLYING || other->handle == step->handle ||
+		!goes_first(other, step)))
+		other = other->next;
+	return other != step;
+}
+
 static bool may_go(struct writebehind *wb, const struct wb_step *step)
 {
 	uint64_t window;
@@ -520,7 +554,7 @@ static bool may_go(struct writebehind *wb, const struct wb_step *step)
 		return step->req.op == CSFTP_OP_OPEN;
 	if (step->handle->dead)
 		return true;
-	if (wants_company(wb, step))
+	if (wants_company(wb, step) || could_overtake(step))
 		return false;
 	if (step->req.op != CSFTP_OP_WRITE)
 		return true;

@@ -36,20 +36,6 @@ static void pass(struct csftp_fs *fs, struct csftp_req *req)
 	csftp_submit(tap->below, req);
 }
 
-void tap_release(struct tap *tap)
-{
-	struct csftp_req *req = tap->held;
-
-	tap->held = NULL;
-	tap->held_count = 0;
-	while (req) {
-		struct csftp_req *next = req->next;
-
-		csftp_submit(tap->below, req);
-		req = next;
-	}
-}
-
 static bool ends_in(const char *path, const char *end)
 {
 	size_t len = path ? strlen(path) : 0;
@@ -87,6 +73,7 @@ struct own {
 	struct csftp_req req;
 	struct csftp_req *outer;
 	struct tap *tap;
+	bool was_end; /* READ: the file ended there */
 	bool (*entry)(struct csftp_req *req, const struct csftp_entry *entry);
 };
 
@@ -98,6 +85,26 @@ static void own_open_done(struct csftp_req *req,
 	if (!reply->err)
 		own->tap->handles++;
 	csftp_reply(own->outer, reply);
+}
+
+struct look {
+	struct csftp_req req; /* first */
+	uint32_t mode;
+};
+
+static void looked(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	((struct look *)req)->mode = reply->attr ? reply->attr->mode : 0777U;
+}
+
+/* memfs would let everybody do so. */
+static bool may_write(struct tap *tap, const char *path)
+{
+	struct look look = {
+		.req = {.op = CSFTP_OP_GETATTR, .path = path, .done = looked}};
+
+	csftp_submit(tap->below, &look.req);
+	return (look.mode & 0200U) != 0;
 }
 
 static void tap_open(struct csftp_fs *fs, struct csftp_req *req)
@@ -114,10 +121,9 @@ static void tap_open(struct csftp_fs *fs, struct csftp_req *req)
 		csftp_reply_err(req, EIO);
 		return;
 	}
-	/* Its owner may not write to it, once it is made. */
-	if (ends_in(req->path, "readonly") &&
-	    !(req->flags & CSFTP_OPEN_CREAT) &&
-	    (req->flags & CSFTP_OPEN_WRITE)) {
+	if (!(req->flags & CSFTP_OPEN_CREAT) &&
+	    (req->flags & CSFTP_OPEN_WRITE) &&
+	    !may_write(tap_of(fs), req->path)) {
 		csftp_reply_err(req, EACCES);
 		return;
 	}
@@ -149,26 +155,57 @@ static void own_read_done(struct csftp_req *req,
 	struct own *own = (struct own *)req;
 	struct csftp_reply cut = *reply;
 
-	if (own->req.len < own->outer->len)
+	if (own->was_end)
+		cut.eof = true;
+	else if (own->req.len < own->outer->len)
 		cut.eof = cut.eof && cut.data.len < own->req.len;
 	csftp_reply(own->outer, &cut);
+}
+
+static void read_below(struct tap *tap, struct csftp_req *req)
+{
+	struct own own = {.req = *req, .outer = req, .tap = tap};
+
+	if (tap->read_part && own.req.len > tap->read_part)
+		own.req.len = tap->read_part;
+	own.was_end =
+		tap->was_size > req->off && tap->was_size < req->off + req->len;
+	if (own.was_end) {
+		own.req.len = tap->was_size - req->off;
+		tap->was_size = 0;
+	}
+	own.req.done = own_read_done;
+	pass(&tap->fs, &own.req);
+}
+
+void tap_release(struct tap *tap)
+{
+	struct csftp_req *req = tap->held;
+
+	tap->held = NULL;
+	tap->held_count = 0;
+	while (req) {
+		struct csftp_req *next = req->next;
+
+		if (req->op == CSFTP_OP_READ)
+			read_below(tap, req);
+		else
+			csftp_submit(tap->below, req);
+		req = next;
+	}
 }
 
 static void tap_read(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct tap *tap = tap_of(fs);
-	struct own own = {.req = *req, .outer = req, .tap = tap};
 
-	if (tap->hold_reads) {
-		hold(tap, req);
-		if (tap->held_count >= tap->release_at)
-			tap_release(tap);
+	if (!tap->hold_reads) {
+		read_below(tap, req);
 		return;
 	}
-	if (tap->read_part && own.req.len > tap->read_part)
-		own.req.len = tap->read_part;
-	own.req.done = own_read_done;
-	pass(fs, &own.req);
+	hold(tap, req);
+	if (tap->held_count >= tap->release_at)
+		tap_release(tap);
 }
 
 static void tap_write(struct csftp_fs *fs, struct csftp_req *req)
@@ -185,11 +222,23 @@ static void tap_write(struct csftp_fs *fs, struct csftp_req *req)
 		pass(fs, req);
 }
 
+/* What takes two requests of version 3: the other one is asked for first. */
+static bool is_half(const struct csftp_attr *set)
+{
+	return !(set->mask & CSFTP_ATTR_UID) != !(set->mask & CSFTP_ATTR_GID) ||
+	       !(set->mask & CSFTP_ATTR_ATIME) !=
+		       !(set->mask & CSFTP_ATTR_MTIME);
+}
+
 static void tap_setattr(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct tap *tap = tap_of(fs);
 
-	if (!tap->setattr_err || tap->count[req->op] < tap->setattrs)
+	if (tap->hold_halves && is_half(req->attr))
+		hold(tap, req);
+	else if (tap->no_sizes && (req->attr->mask & CSFTP_ATTR_SIZE))
+		csftp_reply_err(req, 0);
+	else if (!tap->setattr_err || tap->count[req->op] < tap->setattrs)
 		pass(fs, req);
 	else {
 		tap->count[req->op]++;

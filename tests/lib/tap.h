@@ -6,11 +6,13 @@
 
 /*
  * It stands over a file system that answers inside csftp_submit().  All zero
- * but `below`, set by tap_init(), it changes nothing.
+ * but `below`, set by tap_init(), it changes nothing else.
  *
  * By the end of their path: a GETATTR of "never" and an OPEN or OPENDIR of
- * "never-open" are held until tap_release(); an OPEN of "readonly" for writing
- * is refused once it is made.  A held request is not cancelled, only counted.
+ * "never-open" are held until tap_release().  A held request is not cancelled,
+ * only counted.  Once a file is made, an OPEN for writing is refused where its
+ * owner may not write.  With hold_halves a SETATTR of one of two owners, or
+ * times, is held, too.
  */
 struct tap {
 	struct csftp_fs fs;
@@ -33,9 +35,12 @@ struct tap {
 	uint32_t setattrs; /* so many are done before it is answered */
 	int fsync_err;
 	uint64_t read_part; /* what a READ answers at most */
+	uint64_t was_size;  /* one READ is of when the file ended there */
 	bool hold_reads;
 	bool hold_rename;
-	bool no_end; /* of a directory, and no name either */
+	bool hold_halves;
+	bool no_sizes; /* SETATTR leaves them as they are, and says nothing */
+	bool no_end;   /* of a directory, and no name either */
 	bool bad_names;
 	bool no_attr;
 	bool no_statfs;

@@ -418,6 +418,33 @@ static void durability_sync_waits_with_each_write(void **state)
 	assert_int_equal(fs_close(world->c, fh), 0);
 }
 
+/* Answers of one file may come in any order, as with several connections. */
+static void each_synchronous_write_has_its_own_error(void **state)
+{
+	struct behind *world = *state;
+	struct behind_ask ask[3];
+	csftp_fh fh;
+
+	world->config.durability = WRITEBEHIND_SYNC;
+	behind_ready(state);
+	fh = behind_open(world, "/f", BEHIND_NEW);
+	world->far.later.order = LATER_NEWEST_FIRST;
+	world->fail_write = 2;
+	world->write_err = EIO;
+	for (unsigned i = 0; i < 3; i++)
+		behind_submit(world, &ask[i],
+			      (struct csftp_req){.op = CSFTP_OP_WRITE,
+						 .fh = fh,
+						 .off = i * BEHIND_PIECE,
+						 .data = world->bytes,
+						 .len = BEHIND_PIECE});
+	far_settle(&world->far);
+	assert_int_equal(ask[0].err, 0);
+	assert_int_equal(ask[1].err, EIO);
+	assert_int_equal(ask[2].err, 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+}
+
 static void a_synchronous_write_waits_with_all_before_it(void **state)
 {
 	struct behind *world = behind_ready(state);
@@ -605,6 +632,26 @@ static void packets_are_filled_with_pieces_of_payload(void **state)
 	behind_assert(world, "/f", 240020);
 }
 
+static void memory_is_given_back_after_a_while(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+	uint64_t end;
+
+	assert_int_equal(writebehind_tick(world->wb), 0);
+	assert_int_equal(behind_put(world, fh, 0, 10 * BEHIND_PIECE), 0);
+	assert_int_equal(writebehind_tick(world->wb), 0);
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	end = writebehind_tick(world->wb);
+	assert_true(end > world->far.now_ms);
+	world->far.now_ms = end;
+	assert_int_equal(writebehind_tick(world->wb), 0);
+	assert_int_equal(behind_put(world, fh, 0, 11 * BEHIND_PIECE), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	assert_true(writebehind_tick(world->wb) > end);
+	behind_assert(world, "/f", 11 * BEHIND_PIECE);
+}
+
 static void a_handle_that_is_none_is_ebadf(void **state)
 {
 	struct behind *world = behind_ready(state);
@@ -653,12 +700,14 @@ int main(void)
 		BEHIND_TEST(fsync_goes_with_the_writes),
 		BEHIND_TEST(durability_fsync_asks_for_the_disk_at_close),
 		BEHIND_TEST(durability_sync_waits_with_each_write),
+		BEHIND_TEST(each_synchronous_write_has_its_own_error),
 		BEHIND_TEST(a_synchronous_write_waits_with_all_before_it),
 		BEHIND_TEST(durability_async_does_not_wait_at_close),
 		BEHIND_TEST(a_small_file_does_not_wait_for_a_large_one),
 		BEHIND_TEST(who_waits_can_go),
 		BEHIND_TEST(payload_is_kept_and_not_copied),
 		BEHIND_TEST(packets_are_filled_with_pieces_of_payload),
+		BEHIND_TEST(memory_is_given_back_after_a_while),
 		BEHIND_TEST(a_handle_that_is_none_is_ebadf),
 	};
 

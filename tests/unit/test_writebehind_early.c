@@ -117,6 +117,28 @@ static void a_new_file_is_like_the_first_one(void **state)
 	assert_int_equal(fs_close(world->c, fh), 0);
 }
 
+/* What it has tells what the clock said then, and not now. */
+static void a_file_that_was_made_long_ago_is_no_sample(void **state)
+{
+	struct behind *world = behind_ready_early(state);
+	csftp_fh old;
+	csftp_fh fh;
+
+	world->all_there = true;
+	old = behind_open(world, "/d/old", BEHIND_NEW);
+	world->far.now_ms += 3600000;
+	assert_int_equal(fs_lgetattr(world->c, "/d/old"), 0);
+	world->all_there = false;
+	fh = behind_open(world, "/d/f", BEHIND_NEW);
+	assert_int_equal(fs_lgetattr(world->c, "/d/f"), 0);
+	far_settle(&world->far);
+	assert_int_equal(fs_lgetattr(&world->far.other, "/d/f"), 0);
+	assert_int_equal(world->c->attr.mtime.sec,
+			 world->far.other.attr.mtime.sec);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	assert_int_equal(fs_close(world->c, old), 0);
+}
+
 static void a_directory_made_there_is_like_it(void **state)
 {
 	static const struct csftp_attr closed = {.mask = CSFTP_ATTR_MODE,
@@ -622,6 +644,7 @@ int main(void)
 		BEHIND_TEST(what_may_be_there_is_waited_for),
 		BEHIND_TEST(only_who_does_not_wait_makes_files_early),
 		BEHIND_TEST(a_new_file_is_like_the_first_one),
+		BEHIND_TEST(a_file_that_was_made_long_ago_is_no_sample),
 		BEHIND_TEST(a_directory_made_there_is_like_it),
 		BEHIND_TEST(a_directory_is_like_one_made_in_it),
 		BEHIND_TEST(a_directory_that_changes_is_looked_at_again),

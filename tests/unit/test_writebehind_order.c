@@ -74,6 +74,21 @@ static void an_error_of_setting_is_that_of_close(void **state)
 	assert_int_equal(fs_close(world->c, fh), EPERM);
 }
 
+/* EOPNOTSUPP would say that there was nothing behind. */
+static void what_a_server_cannot_set_is_an_error_of_flush(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+
+	world->setattr_err = EOPNOTSUPP;
+	assert_int_equal(fs_setattr(world->c, "/f", &tar_mode), 0);
+	assert_int_equal(
+		fs_call(world->c,
+			&(struct csftp_req){.op = CSFTP_OP_FLUSH, .fh = fh}),
+		EPERM);
+	assert_int_equal(fs_close(world->c, fh), 0);
+}
+
 /* Who did not make it may have no right to. */
 static void the_mode_of_what_was_there_is_set_at_once(void **state)
 {
@@ -161,6 +176,35 @@ static void what_was_just_made_is_not_asked_about_again(void **state)
 	assert_int_equal(fs_close(world->c, fh), 0);
 }
 
+/* As fopen(3) makes one, and the frontend asks right behind it. */
+static void what_is_cut_off_and_made_is_known(void **state)
+{
+	static const struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE,
+					       .mode = 0644};
+	struct behind *world = behind_ready(state);
+	struct behind_ask open;
+	struct behind_ask get;
+
+	behind_submit(world, &open,
+		      (struct csftp_req){
+			      .op = CSFTP_OP_OPEN,
+			      .path = "/f",
+			      .flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT |
+				       CSFTP_OPEN_TRUNC,
+			      .attr = &mode,
+		      });
+	behind_submit(world, &get,
+		      (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "/f"});
+	far_settle(&world->far);
+	assert_int_equal(get.err, 0);
+	behind_begin(world);
+	assert_int_equal(behind_put(world, open.fh, 0, 100), 0);
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(world->c->attr.size, 100);
+	assert_int_equal(world->far.trips, 0);
+	assert_int_equal(fs_close(world->c, open.fh), 0);
+}
+
 /* filexfer-02, section 5: both times are sent, or none. */
 static void one_time_alone_goes_with_the_known_other(void **state)
 {
@@ -173,15 +217,33 @@ static void one_time_alone_goes_with_the_known_other(void **state)
 	/* Nothing is known yet: it has to be done by whoever knows. */
 	assert_int_equal(fs_setattr(world->c, "/f", &alone), 0);
 	assert_int_equal(world->far.trips, 1);
-	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	fh = behind_open(world, "/g", BEHIND_NEW);
+	assert_int_equal(fs_getattr(world->c, "/g"), 0);
 	behind_begin(world);
-	alone.mtime.sec = 66;
 	assert_int_equal(behind_put(world, fh, 0, 100), 0);
-	assert_int_equal(fs_setattr(world->c, "/f", &alone), 0);
+	assert_int_equal(fs_setattr(world->c, "/g", &alone), 0);
 	assert_int_equal(world->far.trips, 0);
 	assert_int_equal(fs_close(world->c, fh), 0);
+	assert_int_equal(fs_getattr(&world->far.other, "/g"), 0);
+	assert_int_equal(world->far.other.attr.mtime.sec, 55);
+}
+
+/* The other one may have been changed since. */
+static void one_time_alone_leaves_the_other_one(void **state)
+{
+	const struct csftp_attr alone = {.mask = CSFTP_ATTR_ATIME,
+					 .atime = {.sec = 55}};
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	world->far.now_ms += 1000;
+	assert_int_equal(fs_setattr(&world->far.other, "/f", &tar_times), 0);
+	assert_int_equal(fs_setattr(world->c, "/f", &alone), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
 	assert_int_equal(fs_getattr(&world->far.other, "/f"), 0);
-	assert_int_equal(world->far.other.attr.mtime.sec, 66);
+	assert_int_equal(world->far.other.attr.mtime.sec, 88);
 }
 
 static void a_size_is_set_after_the_writes_before_it(void **state)
@@ -304,23 +366,198 @@ static void a_copy_is_made_of_what_was_written_before(void **state)
 	behind_assert(world, "/to", 500);
 }
 
+/* Below, what is about two handles has no order. */
+static void writes_by_two_handles_stay_in_order(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh one = behind_open(world, "/f", BEHIND_NEW);
+	csftp_fh two = behind_open(world, "/f", CSFTP_OPEN_WRITE);
+	static const char old[BEHIND_PIECE];
+
+	behind_begin(world);
+	world->far.later.order = LATER_NEWEST_FIRST;
+	assert_int_equal(
+		fs_call(world->c, &(struct csftp_req){.op = CSFTP_OP_WRITE,
+						      .fh = one,
+						      .off = 50,
+						      .data = old,
+						      .len = sizeof(old)}),
+		0);
+	/* What is elsewhere does not wait. */
+	assert_int_equal(behind_put(world, two, 2000, BEHIND_PIECE), 0);
+	assert_string_equal(world->story, "WW");
+	assert_int_equal(behind_put(world, two, 1000, BEHIND_PIECE), 0);
+	assert_int_equal(behind_put(world, two, 0, BEHIND_PIECE), 0);
+	assert_string_equal(world->story, "WW");
+	far_settle(&world->far);
+	behind_assert(world, "/f", 3000);
+	assert_int_equal(fs_close(world->c, one), 0);
+	assert_int_equal(fs_close(world->c, two), 0);
+}
+
+static void times_are_set_behind_the_writes_of_another(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh one = behind_open(world, "/f", BEHIND_NEW);
+	csftp_fh two = behind_open(world, "/f", CSFTP_OPEN_WRITE);
+	struct behind_ask flush;
+
+	world->far.later.order = LATER_NEWEST_FIRST;
+	assert_int_equal(behind_put(world, two, 0, 100), 0);
+	assert_int_equal(fs_setattr(world->c, "/f", &tar_times), 0);
+	behind_submit(world, &flush,
+		      (struct csftp_req){.op = CSFTP_OP_FLUSH, .fh = two});
+	far_settle(&world->far);
+	assert_int_equal(flush.answers, 1);
+	assert_int_equal(fs_getattr(&world->far.other, "/f"), 0);
+	assert_int_equal(world->far.other.attr.mtime.sec, 88);
+	assert_int_equal(fs_close(world->c, one), 0);
+	assert_int_equal(fs_close(world->c, two), 0);
+}
+
+static void fsync_goes_behind_the_writes_of_another(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh one = behind_open(world, "/f", BEHIND_NEW);
+	csftp_fh two = behind_open(world, "/f", CSFTP_OPEN_WRITE);
+	struct behind_ask sync;
+
+	behind_begin(world);
+	assert_int_equal(behind_put(world, two, 0, 100), 0);
+	behind_submit(world, &sync,
+		      (struct csftp_req){.op = CSFTP_OP_FSYNC, .fh = one});
+	assert_string_equal(world->story, "W");
+	far_settle(&world->far);
+	assert_string_equal(world->story, "WF");
+	assert_int_equal(sync.answers, 1);
+	assert_int_equal(fs_close(world->c, one), 0);
+	assert_int_equal(fs_close(world->c, two), 0);
+}
+
+/* Its handle cannot write, so that nobody waits for it to be closed. */
+static void what_a_reader_made_is_set_at_once(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh fh =
+		behind_open(world, "/f", CSFTP_OPEN_READ | CSFTP_OPEN_CREAT);
+	struct behind_ask ask[2];
+
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	world->setattr_err = EPERM;
+	assert_int_equal(fs_setattr(world->c, "/f", &tar_mode), EPERM);
+	world->setattr_err = 0;
+	behind_submit(world, &ask[0],
+		      (struct csftp_req){.op = CSFTP_OP_SETATTR,
+					 .path = "/f",
+					 .attr = &tar_mode});
+	behind_submit(world, &ask[1],
+		      (struct csftp_req){.op = CSFTP_OP_SETATTR,
+					 .path = "/f",
+					 .attr = &tar_times});
+	assert_int_equal(fs_close(world->c, fh), 0);
+	far_settle(&world->far);
+	assert_int_equal(fs_getattr(&world->far.other, "/f"), 0);
+	assert_int_equal(world->far.other.attr.mode & 07777, 0755);
+	assert_int_equal(world->far.other.attr.mtime.sec, 88);
+}
+
+/* What was known of a file when it was made may have been changed since. */
+static void a_mode_that_others_may_have_changed_is_set(void **state)
+{
+	const struct csftp_attr mine = {.mask = CSFTP_ATTR_MODE, .mode = 0640};
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+
+	assert_int_equal(fs_setattr(world->c, "/f", &mine), 0);
+	far_settle(&world->far);
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	world->far.now_ms += 1000;
+	assert_int_equal(fs_setattr(&world->far.other, "/f", &tar_mode), 0);
+	assert_int_equal(fs_setattr(world->c, "/f", &mine), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	assert_int_equal(fs_getattr(&world->far.other, "/f"), 0);
+	assert_int_equal(world->far.other.attr.mode & 07777, 0640);
+}
+
+/* A write that is behind will change them once more. */
+static void times_that_are_shown_are_set_all_the_same(void **state)
+{
+	struct csftp_attr shown = {.mask = CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME};
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(behind_put(world, fh, 0, 100), 0);
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	shown.atime = world->c->attr.atime;
+	shown.mtime = world->c->attr.mtime;
+	world->far.now_ms += 3000;
+	assert_int_equal(fs_setattr(world->c, "/f", &shown), 0);
+	assert_int_equal(fs_close(world->c, fh), 0);
+	assert_int_equal(fs_getattr(&world->far.other, "/f"), 0);
+	assert_int_equal(world->far.other.attr.mtime.sec, shown.mtime.sec);
+}
+
+static int64_t mtime_behind(struct behind *world, csftp_fh fh)
+{
+	int64_t shown;
+
+	assert_int_equal(behind_put(world, fh, 0, 100), 0);
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	shown = world->c->attr.mtime.sec;
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	assert_int_equal(fs_getattr(&world->far.other, "/f"), 0);
+	assert_int_equal(shown, world->far.other.attr.mtime.sec);
+	return shown;
+}
+
+/* However old the file is, and whatever time it was given. */
+static void a_write_that_is_behind_is_of_now(void **state)
+{
+	struct behind *world = behind_ready(state);
+	csftp_fh fh = behind_open(world, "/f", BEHIND_NEW);
+	int64_t made;
+
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	made = world->c->attr.mtime.sec;
+	world->far.now_ms += 3600000;
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(mtime_behind(world, fh), made + 3600);
+	assert_int_equal(fs_setattr(world->c, "/f", &tar_times), 0);
+	assert_int_equal(fs_fsync(world->c, fh), 0);
+	assert_int_equal(fs_getattr(world->c, "/f"), 0);
+	assert_int_equal(world->c->attr.mtime.sec, 88);
+	assert_int_equal(mtime_behind(world, fh), made + 3600);
+	assert_int_equal(fs_close(world->c, fh), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BEHIND_TEST(a_size_is_seen_before_it_is_there),
 		BEHIND_TEST(mode_and_times_travel_with_the_writes),
 		BEHIND_TEST(an_error_of_setting_is_that_of_close),
+		BEHIND_TEST(what_a_server_cannot_set_is_an_error_of_flush),
 		BEHIND_TEST(the_mode_of_what_was_there_is_set_at_once),
 		BEHIND_TEST(what_is_asked_behind_a_change_comes_behind_it),
 		BEHIND_TEST(what_changes_nothing_is_not_sent),
 		BEHIND_TEST(what_was_just_made_is_not_asked_about_again),
+		BEHIND_TEST(what_is_cut_off_and_made_is_known),
 		BEHIND_TEST(one_time_alone_goes_with_the_known_other),
+		BEHIND_TEST(one_time_alone_leaves_the_other_one),
 		BEHIND_TEST(a_size_is_set_after_the_writes_before_it),
 		BEHIND_TEST(a_read_sees_what_was_written_before),
 		BEHIND_TEST(a_read_elsewhere_goes_past_the_writes),
 		BEHIND_TEST(names_change_after_the_writes_before),
 		BEHIND_TEST(a_directory_moves_after_the_writes_in_it),
 		BEHIND_TEST(a_copy_is_made_of_what_was_written_before),
+		BEHIND_TEST(writes_by_two_handles_stay_in_order),
+		BEHIND_TEST(times_are_set_behind_the_writes_of_another),
+		BEHIND_TEST(fsync_goes_behind_the_writes_of_another),
+		BEHIND_TEST(what_a_reader_made_is_set_at_once),
+		BEHIND_TEST(a_mode_that_others_may_have_changed_is_set),
+		BEHIND_TEST(times_that_are_shown_are_set_all_the_same),
+		BEHIND_TEST(a_write_that_is_behind_is_of_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
