@@ -283,6 +283,9 @@ static bool find_root(struct mount *m)
 		return false;
 	}
 	memcpy(m->root, question.text, sizeof(m->root));
+	/* Some servers put a slash at the end of a directory. */
+	for (size_t len = strlen(m->root); len > 1 && m->root[len - 1] == '/';)
+		m->root[--len] = '\0';
 	return true;
 }
 
@@ -418,6 +421,16 @@ static bool one_way(void *arg)
 	return m->options.max_conns == 1;
 }
 
+static bool replaces(void *arg)
+{
+	return line_replaces(((struct mount *)arg)->line);
+}
+
+static bool is_sound(void *arg)
+{
+	return line_is_sound(((struct mount *)arg)->line);
+}
+
 static bool make_layers(struct mount *m)
 {
 	const struct options *options = &m->options;
@@ -442,6 +455,8 @@ static bool make_layers(struct mount *m)
 		.no_content = options->direct_io,
 		.no_list_ahead = options->sync_readdir,
 		.mend = {.rename = options->mend_rename,
+			 .replaces = replaces,
+			 .arg = m,
 			 .truncate = options->mend_truncate,
 			 .stat = options->mend_stat,
 			 .create = options->mend_create},
@@ -454,6 +469,7 @@ static bool make_layers(struct mount *m)
 		.number = shown_number,
 		.lost = on_lost,
 		.one_way = one_way,
+		.sound = is_sound,
 		.arg = m,
 	};
 	enum csftp_err err = CSFTP_ERR_ARG;

@@ -10,6 +10,7 @@
 #include "core/layer/mend.h"
 #include "core/layer/meter.h"
 #include "core/layer/prefetch.h"
+#include "core/layer/quirk.h"
 #include "core/layer/readahead.h"
 #include "core/layer/recode.h"
 #include "core/layer/why.h"
@@ -19,6 +20,7 @@ struct layers {
 	struct csftp_fs *top; /* of those that there are by now */
 	struct askers *askers;
 	struct why *why;
+	struct csftp_fs *quirk;
 	struct csftp_fs *mend;	 /* NULL: nothing needs help */
 	struct idmap *idmap;	 /* NULL: owners are shown as they are */
 	struct csftp_fs *follow; /* NULL: links are not followed there */
@@ -116,6 +118,20 @@ static uint64_t trip_us(void *arg, uint64_t *ago_ms)
 	    !layers->config.one_way(layers->config.arg))
 		return 0;
 	return askers_trip_us(layers->askers, ago_ms);
+}
+
+static enum csftp_err add_quirk(struct layers *layers)
+{
+	const struct quirk_config config = {
+		.under = layers->top,
+		.sound = layers->config.sound,
+		.arg = layers->config.arg,
+	};
+	enum csftp_err err = quirk_new(&layers->quirk, &config);
+
+	if (!err)
+		layers->top = layers->quirk;
+	return err;
 }
 
 static enum csftp_err add_mend(struct layers *layers)
@@ -299,6 +315,8 @@ enum csftp_err layers_new(struct layers **out,
 	if (!err)
 		layers->top = why_fs(layers->why);
 	if (!err)
+		err = add_quirk(layers);
+	if (!err)
 		err = add_mend(layers);
 	if (!err)
 		err = add_owners(layers);
@@ -376,6 +394,7 @@ void layers_free(struct layers *layers)
 	follow_free(layers->follow);
 	idmap_free(layers->idmap);
 	mend_free(layers->mend);
+	quirk_free(layers->quirk);
 	why_free(layers->why);
 	askers_free(layers->askers);
 	free(layers);

@@ -46,6 +46,8 @@ struct layers_config {
 	 * they do.
 	 */
 	bool (*one_way)(void *arg);
+	/* Whether the server is known to do as OpenSSH; NULL: it does. */
+	bool (*sound)(void *arg);
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes answered and not written; 0: 64 MiB */
 	/* The st_ino that is shown for a path. */

@@ -264,6 +264,27 @@ struct csftp_remote *line_remote(struct line *line)
 	return line->remote;
 }
 
+static bool offers(struct line *line, uint32_t extension)
+{
+	if (line->remote)
+		line->extensions = csftp_remote_extensions(line->remote);
+	return line->extensions & extension;
+}
+
+/*
+ * Nobody but OpenSSH had lsetstat, and those who took it over did so with the
+ * rest.  Others offer less, or go by what a client is called.
+ */
+bool line_is_sound(struct line *line)
+{
+	return offers(line, CSFTP_EXT_LSETSTAT);
+}
+
+bool line_replaces(struct line *line)
+{
+	return offers(line, CSFTP_EXT_POSIX_RENAME);
+}
+
 struct csftp_fs *line_fs(struct line *line)
 {
 	return survive_fs(line->survive);

@@ -71,6 +71,14 @@ CSFTP_MUST_CHECK enum csftp_err line_open(struct line *line);
 struct csftp_stream *line_stream(struct line *line);
 struct csftp_remote *line_remote(struct line *line);
 
+/*
+ * Whether the server is known to do as OpenSSH: also without a connection, once
+ * there was one.
+ */
+bool line_is_sound(struct line *line);
+/* The same, whether it has a RENAME that replaces what is there. */
+bool line_replaces(struct line *line);
+
 /* Good as long as the line; needs line_begin(). */
 struct csftp_fs *line_fs(struct line *line);
 

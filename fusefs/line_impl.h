@@ -74,9 +74,10 @@ struct line {
 	uint32_t stale;
 	bool silent; /* it was lost by that */
 	bool denied;
-	bool was_there;	 /* there was a connection before */
-	bool delayed;	 /* nobody has asked for anything yet */
-	bool connecting; /* another thread is at it */
+	bool was_there;	     /* there was a connection before */
+	bool delayed;	     /* nobody has asked for anything yet */
+	bool connecting;     /* another thread is at it */
+	uint32_t extensions; /* of the server, as it was there last */
 	struct ping ping;
 	uint64_t random;
 	void (*trace)(void *arg, const char *line);

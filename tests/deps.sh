@@ -6,7 +6,7 @@ set -eu
 build='binutils gcc libc6-dev libcmocka-dev libfuse3-dev libseccomp-dev
 	libssh2-1-dev libssl-dev libuv1-dev make nettle-dev pkg-config
 	uthash-dev'
-check='curl debootstrap dropbear-bin fio fuse3 git lftp libssh-dev
+check='curl debootstrap dropbear-bin fio fuse3 gesftpserver git lftp libssh-dev
 	openssh-client openssh-server openssh-sftp-server putty-tools
 	python3-asyncssh python3-paramiko rclone rsync sqlite3 ssh-audit sshfs
 	tar tinysshd util-linux valgrind'

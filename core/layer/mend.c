@@ -2,29 +2,16 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "core/layer/aside.h"
 #include "core/layer/mend_impl.h"
-
-#define ASIDE	  ".csftp-"
-#define ASIDE_LEN (sizeof(ASIDE) - 1)
 
 bool mend_name_aside(struct mend_job *job, const char *path)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) + 1 : 0;
 	uint32_t number = ++((struct mend *)job->job.relay)->number;
 
-	if (job->tries++ == MEND_TRIES || len + ASIDE_LEN + 8 > CSFTP_PATH_MAX)
-		return false;
-	memcpy(job->aside, path, len);
-	memcpy(job->aside + len, ASIDE, ASIDE_LEN);
-	len += ASIDE_LEN;
-	for (unsigned i = 0; i < 8; i++, number <<= 4)
-		job->aside[len++] = digits[number >> 28];
-	job->aside[len] = '\0';
-	return true;
+	return job->tries++ < MEND_TRIES &&
+	       aside_name(job->aside, path, number);
 }
 
 void mend_ask(struct mend_job *job, struct csftp_req req, mend_step *then)
@@ -117,19 +104,27 @@ static void looked_at(struct csftp_req *req, const struct csftp_reply *reply)
 		move_aside(job);
 }
 
+static bool may_be_in_the_way(const struct mend_job *job, int err)
+{
+	const struct mend_config *config =
+		&((const struct mend *)job->job.relay)->config;
+
+	if (!config->rename || !(job->job.asked->flags & CSFTP_REPLACE) ||
+	    (config->replaces && config->replaces(config->arg)))
+		return false;
+	return err == EEXIST || err == EIO || err == EPERM || err == EACCES ||
+	       err == EOPNOTSUPP;
+}
+
 static void refused(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct mend_job *job = (struct mend_job *)req;
-	const struct mend *mend = (const struct mend *)job->job.relay;
-	int err = reply->err;
 
-	if (!mend->config.rename || !(job->job.asked->flags & CSFTP_REPLACE) ||
-	    (err != EEXIST && err != EIO && err != EPERM && err != EACCES &&
-	     err != EOPNOTSUPP)) {
+	if (!may_be_in_the_way(job, reply->err)) {
 		answer_rename(job, reply);
 		return;
 	}
-	job->first_err = err;
+	job->first_err = reply->err;
 	mend_ask(job,
 		 (struct csftp_req){
 			 .op = CSFTP_OP_GETATTR,
@@ -196,7 +191,8 @@ enum csftp_err mend_new(struct csftp_fs **out, const struct mend_config *config)
 	mend->cancel = mend->relay.ops.cancel;
 	mend->relay.ops.cancel = cancel;
 	mend->relay.ops.op[CSFTP_OP_RENAME] = op_rename;
-	mend_file_init(mend);
+	if (config->truncate || config->stat || config->create)
+		mend_file_init(mend);
 	if (config->truncate)
 		mend_size_init(mend);
 	*out = &mend->relay.fs;

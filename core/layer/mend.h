@@ -8,8 +8,7 @@
 #include "csftp/fs.h"
 
 /*
- * Each of these is done in a way that a sound server has a better one for,
- * which is why nobody gets it without asking.
+ * Each of these is done in a way that a sound server has a better one for.
  *
  * rename: RENAME of SFTP version 3 does not replace what is there
  * (filexfer-02, 6.5), and a server without posix-rename@openssh.com has nothing
@@ -39,6 +38,9 @@
 struct mend_config {
 	struct csftp_fs *under;
 	bool rename;
+	/* Whether the server has a RENAME that replaces; NULL: it has none. */
+	bool (*replaces)(void *arg);
+	void *arg;
 	bool truncate;
 	bool stat;
 	bool create;

@@ -17,6 +17,7 @@ struct old {
 	int err;	 /* what it says instead of EEXIST */
 	unsigned broken; /* the RENAME that fails, counted from 1 */
 	unsigned renames;
+	bool replaces;		   /* ... as far as the layer is told */
 	unsigned slow;		   /* the RENAME that is answered later */
 	struct csftp_req *waiting; /* that one: it was done */
 };
@@ -47,9 +48,15 @@ static void op_rename(struct csftp_fs *fs, struct csftp_req *req)
 		relay_pass(fs, req);
 }
 
+static bool replaces(void *arg)
+{
+	return ((struct old *)arg)->replaces;
+}
+
 static void begin(struct old *old)
 {
-	struct mend_config config = {.rename = true};
+	struct mend_config config = {
+		.rename = true, .replaces = replaces, .arg = old};
 
 	*old = (struct old){.err = EEXIST};
 	assert_int_equal(csftp_memfs_new(&old->memfs, NULL), CSFTP_OK);
@@ -173,17 +180,19 @@ static void names_that_are_taken_are_left_alone(void **state)
 	end(&old);
 }
 
-struct asked {
-	struct csftp_req req; /* first */
-	int err;	      /* -1: not answered */
-};
-
-static void asked_done(struct csftp_req *req, const struct csftp_reply *reply)
+/* That server means what it says. */
+static void a_server_that_can_replace_is_not_helped(void **state)
 {
-	struct asked *asked = (struct asked *)req;
+	struct old old;
 
-	assert_int_equal(asked->err, -1);
-	asked->err = reply->err;
+	(void)state;
+	begin(&old);
+	old.replaces = true;
+	old.err = EACCES;
+	assert_int_equal(fs_replace(&old.c, "/d/new", "/d/old"), EACCES);
+	assert_int_equal(old.renames, 1);
+	assert_size(&old, "/d/old", 5);
+	end(&old);
 }
 
 /* Whoever is not there any more has not wished the old file away. */
@@ -193,16 +202,15 @@ static void a_rename_that_has_begun_is_not_cancelled(void **state)
 
 	(void)state;
 	for (unsigned slow = 2; slow <= 3; slow++) {
-		struct asked asked = {.req = {.op = CSFTP_OP_RENAME,
-					      .flags = CSFTP_REPLACE,
-					      .path = "/d/new",
-					      .path2 = "/d/old",
-					      .done = asked_done},
-				      .err = -1};
+		struct fs_asked asked;
 
 		begin(&old);
 		old.slow = slow;
-		csftp_submit(old.layer, &asked.req);
+		fs_ask(old.layer, &asked,
+		       &(struct csftp_req){.op = CSFTP_OP_RENAME,
+					   .flags = CSFTP_REPLACE,
+					   .path = "/d/new",
+					   .path2 = "/d/old"});
 		assert_non_null(old.waiting);
 		csftp_cancel(old.layer, &asked.req);
 		if (old.waiting)
@@ -223,6 +231,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_replaced_is_put_back),
 		cmocka_unit_test(a_directory_stays_where_it_is),
 		cmocka_unit_test(names_that_are_taken_are_left_alone),
+		cmocka_unit_test(a_server_that_can_replace_is_not_helped),
 		cmocka_unit_test(a_rename_that_has_begun_is_not_cancelled),
 	};
 

@@ -234,36 +234,13 @@ static void what_cannot_be_copied_back_is_left_beside(void **state)
 	poor_free(poor);
 }
 
-struct waiter {
-	struct csftp_req req; /* first */
-	int err;	      /* -1: not answered */
-	uint32_t mode;
-};
-
-static void answered(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct waiter *waiter = (struct waiter *)req;
-
-	waiter->err = reply->err;
-	if (reply->attr)
-		waiter->mode = reply->attr->mode;
-}
-
-static void ask(struct poor *poor, struct waiter *waiter, struct csftp_req req)
-{
-	waiter->err = -1;
-	waiter->req = req;
-	waiter->req.done = answered;
-	csftp_submit(poor->layer, &waiter->req);
-}
-
 /* All at once, to a server where everything else overtakes WRITEs. */
 static void writes_before_and_behind_keep_their_order(void **state)
 {
 	static const struct csftp_attr shorter = {.mask = CSFTP_ATTR_SIZE,
 						  .size = 4};
 	struct poor *poor = poor_new();
-	struct waiter write[2], size;
+	struct fs_asked write[2], size;
 	csftp_fh fh;
 
 	(void)state;
@@ -271,20 +248,20 @@ static void writes_before_and_behind_keep_their_order(void **state)
 	assert_int_equal(fs_open(&poor->far.caller, "/d/f", CSFTP_OPEN_WRITE),
 			 0);
 	fh = poor->far.caller.fh;
-	ask(poor, &write[0],
-	    (struct csftp_req){.op = CSFTP_OP_WRITE,
-			       .fh = fh,
-			       .data = "abcdefgh",
-			       .len = 8});
-	ask(poor, &size,
-	    (struct csftp_req){
-		    .op = CSFTP_OP_SETATTR, .fh = fh, .attr = &shorter});
-	ask(poor, &write[1],
-	    (struct csftp_req){.op = CSFTP_OP_WRITE,
-			       .fh = fh,
-			       .off = 6,
-			       .data = "XY",
-			       .len = 2});
+	fs_ask(poor->layer, &write[0],
+	       &(struct csftp_req){.op = CSFTP_OP_WRITE,
+				   .fh = fh,
+				   .data = "abcdefgh",
+				   .len = 8});
+	fs_ask(poor->layer, &size,
+	       &(struct csftp_req){
+		       .op = CSFTP_OP_SETATTR, .fh = fh, .attr = &shorter});
+	fs_ask(poor->layer, &write[1],
+	       &(struct csftp_req){.op = CSFTP_OP_WRITE,
+				   .fh = fh,
+				   .off = 6,
+				   .data = "XY",
+				   .len = 2});
 	assert_int_equal(poor->far.later.waiting, 1);
 	far_settle(&poor->far);
 	assert_int_equal(write[0].err, 0);
@@ -304,15 +281,16 @@ static void who_waits_for_a_size_can_be_cancelled(void **state)
 	static const struct csftp_attr shorter = {.mask = CSFTP_ATTR_SIZE,
 						  .size = 4};
 	struct poor *poor = poor_new();
-	struct waiter size, other;
+	struct fs_asked size, other;
 
 	(void)state;
 	put_long(poor, "/d/f");
-	ask(poor, &size,
-	    (struct csftp_req){
-		    .op = CSFTP_OP_SETATTR, .path = "/d/f", .attr = &shorter});
-	ask(poor, &other,
-	    (struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "/d/f"});
+	fs_ask(poor->layer, &size,
+	       &(struct csftp_req){.op = CSFTP_OP_SETATTR,
+				   .path = "/d/f",
+				   .attr = &shorter});
+	fs_ask(poor->layer, &other,
+	       &(struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "/d/f"});
 	csftp_cancel(poor->layer, &other.req);
 	assert_int_equal(other.err, EINTR);
 	csftp_cancel(poor->layer, &size.req);
@@ -394,26 +372,26 @@ static void who_asks_meanwhile_sees_the_mode(void **state)
 	static const struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE,
 					       .mode = 0640};
 	struct poor *poor = poor_new();
-	struct waiter made, asked[2];
+	struct fs_asked made, asked[2];
 
 	(void)state;
-	ask(poor, &made,
-	    (struct csftp_req){
-		    .op = CSFTP_OP_OPEN,
-		    .path = "/d/new",
-		    .flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT,
-		    .attr = &mode,
-	    });
+	fs_ask(poor->layer, &made,
+	       &(struct csftp_req){
+		       .op = CSFTP_OP_OPEN,
+		       .path = "/d/new",
+		       .flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT,
+		       .attr = &mode,
+	       });
 	for (size_t i = 0; i < 2; i++)
-		ask(poor, &asked[i],
-		    (struct csftp_req){.op = CSFTP_OP_GETATTR,
-				       .path = "/d/new"});
+		fs_ask(poor->layer, &asked[i],
+		       &(struct csftp_req){.op = CSFTP_OP_GETATTR,
+					   .path = "/d/new"});
 	csftp_cancel(poor->layer, &asked[1].req);
 	assert_int_equal(asked[1].err, EINTR);
 	far_settle(&poor->far);
 	assert_int_equal(made.err, 0);
 	assert_int_equal(asked[0].err, 0);
-	assert_int_equal(asked[0].mode & 07777, 0640);
+	assert_int_equal(asked[0].attr.mode & 07777, 0640);
 	poor_free(poor);
 }
 

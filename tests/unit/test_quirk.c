@@ -1,0 +1,505 @@
+/* Finding out what a server does otherwise, over memfs. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/layer/quirk.h"
+#include "core/layer/relay.h"
+#include "tests/lib/far.h"
+#include "tests/lib/fs_suite.h"
+#include "tests/lib/test.h"
+
+struct odd {
+	struct far far;	    /* first */
+	struct relay relay; /* does otherwise */
+	struct csftp_fs *layer;
+	bool sound;	   /* it does not, and is known for it */
+	bool by_draft;	   /* SYMLINK has the link first */
+	bool no_links;	   /* there are none */
+	uint32_t file;	   /* the mode of whatever is made; 0: what is asked */
+	uint32_t dir;	   /* the same of directories */
+	uint32_t umask;	   /* the server's own */
+	bool modes_refuse; /* no mode can be set */
+	bool no_lsetstat;  /* nor anything of a link */
+	bool lstat_leads;  /* to what a link leads to, if that is there */
+	struct csftp_attr attr;
+};
+
+static struct odd *odd_of(struct csftp_fs *fs)
+{
+	return (struct odd *)((char *)fs - offsetof(struct odd, relay));
+}
+
+/* What an SFTP server makes of the order that was told. */
+static void op_symlink(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct odd *odd = odd_of(fs);
+	bool told = req->flags & CSFTP_BY_DRAFT;
+	const char *path = req->path;
+
+	if (odd->no_links) {
+		csftp_reply_err(req, EACCES);
+		return;
+	}
+	if (told != odd->by_draft) {
+		req->path = req->path2;
+		req->path2 = path;
+	}
+	relay_pass(fs, req);
+}
+
+static void op_make(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct odd *odd = odd_of(fs);
+	uint32_t mode = req->op == CSFTP_OP_MKDIR ? odd->dir : odd->file;
+
+	if (req->attr) {
+		odd->attr = *req->attr;
+		if (mode)
+			odd->attr.mode = mode;
+		odd->attr.mode &= ~odd->umask;
+		req->attr = &odd->attr;
+	}
+	relay_pass(fs, req);
+}
+
+static void op_setattr(struct csftp_fs *fs, struct csftp_req *req)
+{
+	if (odd_of(fs)->modes_refuse)
+		csftp_reply_err(req, EPERM);
+	else if (odd_of(fs)->no_lsetstat && (req->flags & CSFTP_NOFOLLOW))
+		csftp_reply_err(req, EOPNOTSUPP);
+	else
+		relay_pass(fs, req);
+}
+
+struct look {
+	struct csftp_req req; /* first */
+	bool leads;
+};
+
+static void looked_up(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	((struct look *)req)->leads = !reply->err;
+}
+
+static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct odd *odd = odd_of(fs);
+	struct look look = {.req = {.op = CSFTP_OP_GETATTR,
+				    .done = looked_up,
+				    .path = req->path}};
+
+	if (odd->lstat_leads && req->path) {
+		csftp_submit(odd->far.memfs, &look.req);
+		if (look.leads)
+			req->flags &= ~CSFTP_NOFOLLOW;
+	}
+	relay_pass(fs, req);
+}
+
+static bool is_sound(void *arg)
+{
+	return ((const struct odd *)arg)->sound;
+}
+
+static struct odd *odd_new(void)
+{
+	struct odd *odd = calloc(1, sizeof(*odd));
+	struct quirk_config config = {.sound = is_sound, .arg = odd};
+	struct csftp_fs_ops *ops;
+
+	assert_non_null(odd);
+	ops = &odd->relay.ops;
+	far_init(&odd->far);
+	relay_init(&odd->relay, &odd->far.relay.fs, 0, relay_pass);
+	ops->op[CSFTP_OP_SYMLINK] = op_symlink;
+	ops->op[CSFTP_OP_OPEN] = op_make;
+	ops->op[CSFTP_OP_MKDIR] = op_make;
+	ops->op[CSFTP_OP_SETATTR] = op_setattr;
+	ops->op[CSFTP_OP_GETATTR] = op_getattr;
+	config.under = &odd->relay.fs;
+	assert_int_equal(quirk_new(&odd->layer, &config), CSFTP_OK);
+	odd->far.caller.fs = odd->layer;
+	assert_int_equal(fs_mkdir(&odd->far.other, "/d"), 0);
+	return odd;
+}
+
+static void odd_free(struct odd *odd)
+{
+	far_settle(&odd->far);
+	fs_caller_release(&odd->far.caller);
+	quirk_free(odd->layer);
+	relay_release(&odd->relay);
+	far_release(&odd->far);
+	free(odd);
+}
+
+static void assert_link(struct odd *odd, const char *path, const char *text)
+{
+	assert_int_equal(fs_readlink(&odd->far.other, path), 0);
+	assert_string_equal(odd->far.other.text, text);
+}
+
+static void links_are_made_in_either_order(void **state)
+{
+	(void)state;
+	for (int by_draft = 0; by_draft < 2; by_draft++) {
+		struct odd *odd = odd_new();
+
+		odd->by_draft = by_draft;
+		assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "../x"),
+				 0);
+		assert_int_equal(fs_symlink(&odd->far.caller, "/d/b", "a"), 0);
+		assert_link(odd, "/d/a", "../x");
+		assert_link(odd, "/d/b", "a");
+		assert_int_equal(far_list(&odd->far.other, "/d"), 2);
+		assert_int_equal(fs_lgetattr(&odd->far.other, "/x"), ENOENT);
+		odd_free(odd);
+	}
+}
+
+static void the_order_is_found_out_once(void **state)
+{
+	(void)state;
+	for (int by_draft = 0; by_draft < 2; by_draft++) {
+		struct odd *odd = odd_new();
+
+		odd->by_draft = by_draft;
+		assert_int_equal(fs_put(&odd->far.other, "/d/x", "", 0), 0);
+		assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "x"), 0);
+		far_begin(&odd->far);
+		assert_int_equal(fs_symlink(&odd->far.caller, "/d/b", "x"), 0);
+		assert_int_equal(fs_symlink(&odd->far.caller, "/d/b", "x"),
+				 EEXIST);
+		assert_int_equal(odd->far.all, 2);
+		odd_free(odd);
+	}
+}
+
+static void who_is_known_is_asked_for_nothing_else(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->sound = true;
+	far_begin(&odd->far);
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "x"), 0);
+	assert_int_equal(fs_mkdir(&odd->far.caller, "/d/b"), 0);
+	assert_int_equal(fs_open(&odd->far.caller, "/d/c",
+				 CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT),
+			 0);
+	assert_int_equal(odd->far.all, 3);
+	odd_free(odd);
+}
+
+static void where_no_link_can_be_made_none_is_left(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->no_links = true;
+	odd->by_draft = true;
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "x"), EACCES);
+	assert_int_equal(far_list(&odd->far.other, "/d"), 0);
+	odd->no_links = false;
+	assert_int_equal(fs_symlink(&odd->far.caller, "/none/a", "x"), ENOENT);
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "x"), 0);
+	assert_link(odd, "/d/a", "x");
+	odd_free(odd);
+}
+
+static void names_that_are_taken_are_left_alone(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->by_draft = true;
+	assert_int_equal(fs_put(&odd->far.other, "/d/.csftp-00000002", "", 0),
+			 0);
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "x"), 0);
+	assert_link(odd, "/d/a", "x");
+	assert_int_equal(far_list(&odd->far.other, "/d"), 2);
+	odd_free(odd);
+}
+
+struct waiter {
+	struct csftp_req req; /* first */
+	int err;	      /* -1: not answered */
+	uint32_t mode;
+};
+
+static void waiter_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct waiter *waiter = (struct waiter *)req;
+
+	assert_int_equal(waiter->err, -1);
+	waiter->err = reply->err;
+	waiter->mode = !reply->err && reply->attr ? reply->attr->mode : 0;
+}
+
+static void ask(struct odd *odd, struct waiter *waiter, struct csftp_req req)
+{
+	*waiter = (struct waiter){.req = req, .err = -1};
+	waiter->req.done = waiter_done;
+	csftp_submit(odd->layer, &waiter->req);
+}
+
+/* From the first one on, and nothing is asked for nothing afterwards. */
+static void a_link_is_one_also_where_lstat_follows(void **state)
+{
+	struct odd *odd = odd_new();
+	struct waiter made, seen;
+
+	(void)state;
+	odd->lstat_leads = true;
+	assert_int_equal(fs_put(&odd->far.other, "/d/file", "1234", 4), 0);
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/lost", "no"), 0);
+	ask(odd, &made,
+	    (struct csftp_req){.op = CSFTP_OP_SYMLINK,
+			       .path = "/d/a",
+			       .path2 = "/d/file"});
+	ask(odd, &seen,
+	    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+			       .flags = CSFTP_NOFOLLOW,
+			       .path = "/d/a"});
+	far_settle(&odd->far);
+	assert_int_equal(made.err, 0);
+	assert_int_equal(seen.mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
+	assert_int_equal(fs_lgetattr(&odd->far.caller, "/d/a"), 0);
+	assert_int_equal(odd->far.caller.attr.size, 7);
+	assert_int_equal(fs_lgetattr(&odd->far.caller, "/d/file"), 0);
+	assert_int_equal(odd->far.caller.attr.size, 4);
+	assert_int_equal(odd->far.caller.attr.mode & CSFTP_S_IFMT,
+			 CSFTP_S_IFREG);
+	assert_int_equal(fs_getattr(&odd->far.caller, "/d/a"), 0);
+	assert_int_equal(odd->far.caller.attr.size, 4);
+	odd_free(odd);
+}
+
+static void what_links_have_can_be_set_again(void **state)
+{
+	static const struct csftp_attr times = {.mask = CSFTP_ATTR_ATIME |
+							CSFTP_ATTR_MTIME};
+	struct csftp_attr owner = {.mask = CSFTP_ATTR_UID | CSFTP_ATTR_GID};
+	struct odd *odd = odd_new();
+	struct fs_caller *c = &odd->far.caller;
+
+	(void)state;
+	assert_int_equal(fs_symlink(c, "/d/a", "x"), 0);
+	assert_int_equal(fs_lsetattr(c, "/d/a", &times), 0);
+	odd->no_lsetstat = true;
+	assert_int_equal(fs_lsetattr(c, "/d/a", &times), ENOSYS);
+	assert_int_equal(fs_lsetattr(c, "/d/a", &owner), 0);
+	owner.mask = CSFTP_ATTR_GID;
+	assert_int_equal(fs_lsetattr(c, "/d/a", &owner), 0);
+	owner.gid = 5;
+	assert_int_equal(fs_lsetattr(c, "/d/a", &owner), EOPNOTSUPP);
+	odd_free(odd);
+}
+
+/* A frontend asks for the attributes right behind. */
+static void who_asks_meanwhile_sees_the_link(void **state)
+{
+	struct odd *odd = odd_new();
+	struct waiter made[3], seen[2];
+
+	(void)state;
+	odd->by_draft = true;
+	ask(odd, &made[0],
+	    (struct csftp_req){
+		    .op = CSFTP_OP_SYMLINK, .path = "/d/a", .path2 = "x"});
+	ask(odd, &seen[0],
+	    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+			       .flags = CSFTP_NOFOLLOW,
+			       .path = "/d/a"});
+	ask(odd, &made[1],
+	    (struct csftp_req){
+		    .op = CSFTP_OP_SYMLINK, .path = "/d/b", .path2 = "y"});
+	ask(odd, &made[2],
+	    (struct csftp_req){
+		    .op = CSFTP_OP_SYMLINK, .path = "/d/c", .path2 = "z"});
+	ask(odd, &seen[1],
+	    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+			       .flags = CSFTP_NOFOLLOW,
+			       .path = "/d/b"});
+	csftp_cancel(odd->layer, &made[2].req);
+	assert_int_equal(made[2].err, EINTR);
+	/* One that finds something out comes to its end. */
+	csftp_cancel(odd->layer, &made[0].req);
+	far_settle(&odd->far);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(made[i].err, 0);
+		assert_int_equal(seen[i].err, 0);
+		assert_int_equal(seen[i].mode & CSFTP_S_IFMT, CSFTP_S_IFLNK);
+	}
+	assert_link(odd, "/d/a", "x");
+	assert_link(odd, "/d/b", "y");
+	assert_int_equal(far_list(&odd->far.other, "/d"), 2);
+	odd_free(odd);
+}
+
+/* Its handle, where it is a file, is closed. */
+static int make(struct odd *odd, enum csftp_op op, const char *path,
+		uint32_t mode)
+{
+	struct fs_caller *caller = &odd->far.caller;
+	const struct csftp_attr attr = {.mask = CSFTP_ATTR_MODE, .mode = mode};
+	int err = fs_call(
+		caller,
+		&(struct csftp_req){
+			.op = op,
+			.flags = op == CSFTP_OP_OPEN
+					 ? CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT
+					 : 0,
+			.path = path,
+			.attr = &attr,
+		});
+
+	if (!err && op == CSFTP_OP_OPEN)
+		assert_int_equal(fs_close(caller, caller->fh), 0);
+	return err;
+}
+
+static void assert_mode(struct odd *odd, const char *path, uint32_t mode)
+{
+	assert_int_equal(fs_lgetattr(&odd->far.other, path), 0);
+	assert_int_equal(odd->far.other.attr.mode & 07777U, mode);
+}
+
+static void what_is_made_has_the_mode_that_was_asked_for(void **state)
+{
+	static const uint32_t modes[] = {0644, 0600, 0755, 0444, 0644, 0640};
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->file = 0644;
+	odd->dir = 0755;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		char file[] = "/d/f0", dir[] = "/d/d0";
+
+		file[4] = dir[4] = (char)('0' + i);
+		assert_int_equal(make(odd, CSFTP_OP_OPEN, file, modes[i]), 0);
+		assert_mode(odd, file, modes[i]);
+		assert_int_equal(make(odd, CSFTP_OP_MKDIR, dir, modes[i]), 0);
+		assert_mode(odd, dir, modes[i]);
+	}
+	far_begin(&odd->far);
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/same", 0644), 0);
+	assert_int_equal(odd->far.all, 2);
+	odd_free(odd);
+}
+
+static void what_is_there_keeps_its_mode(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->file = 0644;
+	assert_int_equal(fs_put(&odd->far.other, "/d/old", "x", 1), 0);
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/old", 0600), 0);
+	assert_mode(odd, "/d/old", 0644);
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/new", 0600), 0);
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/old", 0600), 0);
+	assert_mode(odd, "/d/old", 0644);
+	odd_free(odd);
+}
+
+/* A umask is the server's to have; once modes differ nobody looks any more. */
+static void a_server_that_takes_rights_away_may_do_so(void **state)
+{
+	static const uint32_t modes[] = {0664, 0600, 0775, 0640};
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->umask = 0027;
+	for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		char file[] = "/d/f0", dir[] = "/d/d0";
+
+		file[4] = dir[4] = (char)('0' + i);
+		assert_int_equal(make(odd, CSFTP_OP_OPEN, file, modes[i]), 0);
+		assert_mode(odd, file, modes[i] & ~0027U);
+		assert_int_equal(make(odd, CSFTP_OP_MKDIR, dir, modes[i]), 0);
+		assert_mode(odd, dir, modes[i] & ~0027U);
+	}
+	assert_int_equal(odd->far.asked[CSFTP_OP_SETATTR], 0);
+	assert_int_equal(odd->far.asked[CSFTP_OP_GETATTR], 4);
+	odd_free(odd);
+}
+
+static void modes_that_cannot_be_set_are_tried_once(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->file = 0755;
+	odd->modes_refuse = true;
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/a", 0600), 0);
+	far_begin(&odd->far);
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/b", 0600), 0);
+	assert_int_equal(odd->far.all, 2);
+	odd_free(odd);
+}
+
+static void who_asks_meanwhile_sees_the_mode(void **state)
+{
+	static const struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE,
+					       .mode = 0700};
+	struct odd *odd = odd_new();
+	struct waiter made, asked[2];
+
+	(void)state;
+	odd->dir = 0755;
+	ask(odd, &made,
+	    (struct csftp_req){
+		    .op = CSFTP_OP_MKDIR, .path = "/d/new", .attr = &mode});
+	for (size_t i = 0; i < 2; i++)
+		ask(odd, &asked[i],
+		    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+				       .path = "/d/new"});
+	csftp_cancel(odd->layer, &asked[1].req);
+	assert_int_equal(asked[1].err, EINTR);
+	far_settle(&odd->far);
+	assert_int_equal(made.err, 0);
+	assert_int_equal(asked[0].err, 0);
+	assert_int_equal(asked[0].mode & 07777U, 0700);
+	odd_free(odd);
+}
+
+static void all_else_is_as_without(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->by_draft = true;
+	odd->lstat_leads = true;
+	odd->file = 0666;
+	odd->dir = 0700;
+	assert_int_equal(fs_suite_run_over(&odd->far.caller, &odd->far.other,
+					   "quirk over an odd memfs",
+					   FS_ALL & ~FS_NOFOLLOW_SET),
+			 0);
+	odd_free(odd);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest claims[] = {
+		cmocka_unit_test(links_are_made_in_either_order),
+		cmocka_unit_test(the_order_is_found_out_once),
+		cmocka_unit_test(who_is_known_is_asked_for_nothing_else),
+		cmocka_unit_test(where_no_link_can_be_made_none_is_left),
+		cmocka_unit_test(names_that_are_taken_are_left_alone),
+		cmocka_unit_test(a_link_is_one_also_where_lstat_follows),
+		cmocka_unit_test(what_links_have_can_be_set_again),
+		cmocka_unit_test(who_asks_meanwhile_sees_the_link),
+		cmocka_unit_test(what_is_made_has_the_mode_that_was_asked_for),
+		cmocka_unit_test(what_is_there_keeps_its_mode),
+		cmocka_unit_test(a_server_that_takes_rights_away_may_do_so),
+		cmocka_unit_test(modes_that_cannot_be_set_are_tried_once),
+		cmocka_unit_test(who_asks_meanwhile_sees_the_mode),
+		cmocka_unit_test(all_else_is_as_without),
+	};
+
+	return cmocka_run_group_tests(claims, NULL, NULL) != 0;
+}
