@@ -290,6 +290,11 @@ struct csftp_fs *line_fs(struct line *line)
 	return survive_fs(line->survive);
 }
 
+void line_heard(struct line *line, const struct csftp_req *req)
+{
+	survive_heard(line->survive, req);
+}
+
 enum csftp_err line_new(struct line **out, const struct line_config *config)
 {
 	struct line *line = calloc(1, sizeof(*line));

@@ -82,6 +82,9 @@ bool line_replaces(struct line *line);
 /* Good as long as the line; needs line_begin(). */
 struct csftp_fs *line_fs(struct line *line);
 
+/* A change by path that was done by another line; see survive_heard(). */
+void line_heard(struct line *line, const struct csftp_req *req);
+
 /*
  * From here on line_fs() is asked, and connections may die.  Without
  * line_open() the first is made when something is asked.
@@ -107,6 +110,9 @@ void line_stop(struct line *line);
 
 /* What is due at now_ms of CLOCK_MONOTONIC; when to call again, 0: not. */
 uint64_t line_tick(struct line *line, uint64_t now_ms);
+
+/* Before line_tick(): of the time since the last, so much did not count. */
+void line_paused(struct line *line, uint64_t ms);
 
 /* Goes on with input that had to wait. */
 void line_work(struct line *line);

@@ -9,6 +9,8 @@
 #define PATIENCE_MAX_MS 640000U
 #define FIRST_TRY_MS	200U
 #define TRY_MAX_MS	30000U
+#define STUCK_MIN	3U /* connections that may end at one request */
+#define STUCK_MS	200U
 #define DENIED_MS	300000U
 #define GREETING_MS	30000U /* that a server may take to say hello */
 
@@ -39,6 +41,14 @@ static void plan_try(struct line *line)
 	line->wait_ms = wait * 2 < TRY_MAX_MS ? wait * 2 : TRY_MAX_MS;
 	line->try_ms = line_steady_ms(NULL) + jitter(line, wait);
 	line->state = LINE_DOWN;
+}
+
+/* Logging in is work for the server, also where that comes to nothing. */
+static uint64_t stuck_wait_ms(const struct line *line)
+{
+	uint32_t stuck = survive_stuck(line->survive);
+
+	return stuck < STUCK_MIN ? 0 : (uint64_t)(stuck - STUCK_MIN) * STUCK_MS;
 }
 
 /*
@@ -77,9 +87,15 @@ int line_drop(struct line *line, enum csftp_err why)
 	return status;
 }
 
+static void keep_why(struct line *line, const char *text)
+{
+	(void)snprintf(line->why, sizeof(line->why), "%s", text);
+}
+
 /* Once, as long as it stays the same. */
 static void tell_not_made(struct line *line, const char *text)
 {
+	keep_why(line, text);
 	if (strcmp(text, line->told) == 0)
 		return;
 	(void)snprintf(line->told, sizeof(line->told), "%s", text);
@@ -123,10 +139,12 @@ void line_lose(struct line *line, enum csftp_err why)
 		line_say(line, "connection to %s lost: %s", line->config.host,
 			 reason);
 		line->tries = 0;
-		line->wait_ms = 0;
 		line->told[0] = '\0';
+		keep_why(line, reason);
 	}
 	status = line_drop(line, why);
+	if (was_up)
+		line->wait_ms = stuck_wait_ms(line);
 	if (!line_hear_no_more(line) && !was_up)
 		tell_ended(line, why, status, reason);
 	if (line->config.once) {
@@ -256,7 +274,10 @@ static void not_made(struct line *line, enum csftp_err err, int why)
 
 	line->denied = err == CSFTP_ERR_DENIED;
 	connect_why(line->config.connector, err, why, text);
-	if (!line->denied)
+	/* Of a refusal it was told where that happened. */
+	if (line->denied)
+		keep_why(line, text);
+	else
 		tell_not_made(line, text);
 	plan_try(line);
 }

@@ -61,6 +61,7 @@ struct line {
 	char said_text[LINE_SAID_MAX];
 	size_t said_len;
 	char told[LINE_SAID_MAX]; /* the last that was logged */
+	char why[LINE_SAID_MAX];  /* there is no connection */
 	/* Time. */
 	uint64_t now_ms;
 	uint64_t try_ms;

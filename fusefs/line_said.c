@@ -30,6 +30,8 @@ static bool tell_said(struct line *line)
 	line->said_len = 0;
 	line->denied = line->denied || is_denied(text);
 	clean(text);
+	if (*text)
+		memcpy(line->why, text, strlen(text) + 1);
 	if (!*text || strcmp(text, line->told) == 0)
 		return *text;
 	memcpy(line->told, text, strlen(text) + 1);

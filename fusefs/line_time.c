@@ -149,6 +149,12 @@ static uint64_t tick_greeting(struct line *line)
 	return next;
 }
 
+void line_paused(struct line *line, uint64_t ms)
+{
+	line->greeting_ms += ms;
+	survive_paused(line->survive, ms);
+}
+
 uint64_t line_tick(struct line *line, uint64_t now_ms)
 {
 	bool waited = line_wants_out(line);

@@ -29,12 +29,24 @@ static void want(void *arg)
 	lines->wanted = true;
 }
 
+static void changed(void *arg, const struct csftp_fs *lane,
+		    const struct csftp_req *req)
+{
+	struct lines *lines = arg;
+
+	for (uint32_t i = 0; i < lines->count; i++) {
+		if (line_fs(lines->line[i]) != lane)
+			line_heard(lines->line[i], req);
+	}
+}
+
 enum csftp_err lines_new(struct lines **out, const struct lines_config *config)
 {
 	struct spread_config spread = {
 		.first = line_fs(config->first),
 		.lanes_max = config->max,
 		.want = want,
+		.changed = changed,
 	};
 	struct lines *lines = calloc(1, sizeof(*lines));
 	enum csftp_err err = CSFTP_OK;
@@ -191,6 +203,12 @@ void lines_stop(struct lines *lines)
 {
 	for (uint32_t i = 0; i < lines->count; i++)
 		line_stop(lines->line[i]);
+}
+
+void lines_paused(struct lines *lines, uint64_t ms)
+{
+	for (uint32_t i = 0; i < lines->count; i++)
+		line_paused(lines->line[i], ms);
 }
 
 uint64_t lines_tick(struct lines *lines, uint64_t now_ms)

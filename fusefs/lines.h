@@ -55,6 +55,7 @@ struct csftp_fs *lines_fs(struct lines *lines);
 CSFTP_MUST_CHECK int lines_start(struct lines *lines, uv_loop_t *loop,
 				 void (*turned)(void *arg), void *arg);
 void lines_stop(struct lines *lines);
+void lines_paused(struct lines *lines, uint64_t ms);
 uint64_t lines_tick(struct lines *lines, uint64_t now_ms);
 
 /* Also makes a line more where one is wanted. */

@@ -373,6 +373,9 @@ static void done(struct csftp_req *req, const struct csftp_reply *reply)
 	if (!reply->err &&
 	    (req->op == CSFTP_OP_RENAME || req->op == CSFTP_OP_UNLINK))
 		names_changed(spread, req);
+	if (!reply->err && job->changes && req->path && spread->config.changed)
+		spread->config.changed(spread->config.arg,
+				       spread->lane[job->lane].fs, req);
 	if (opened && !reply->err) {
 		handle->fh = reply->fh;
 		answer.fh = handle->number;

@@ -61,6 +61,12 @@ struct spread_config {
 	 * spread_add() or spread_give_up().  Not the place to add one.
 	 */
 	void (*want)(void *arg);
+	/*
+	 * A change by path was done on that lane; may be NULL.  What is open on
+	 * the others by that path, or below it, is there still.
+	 */
+	void (*changed)(void *arg, const struct csftp_fs *lane,
+			const struct csftp_req *req);
 	void *arg;
 };
 

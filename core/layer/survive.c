@@ -190,6 +190,7 @@ void survive_phase_put(struct survive *survive)
 		survive_reopen_all(survive);
 		survive_phase_put(survive);
 	} else if (survive->state == SURVIVE_OPENING) {
+		survive_forget_old(survive);
 		replay(survive);
 	}
 }
@@ -248,10 +249,34 @@ static void answer_what_can_be(struct survive *survive)
 	}
 }
 
+/*
+ * What a server ends the session for, it does again.  That is the oldest of
+ * those that were sent: what came before it has been answered.
+ */
+static void blame(struct survive *survive)
+{
+	struct survive_job *job = survive->first;
+
+	while (job && job->sent != survive->epoch)
+		job = job->next;
+	if (!job || job->number != survive->stuck_number)
+		survive->stuck = 0;
+	if (!job)
+		return;
+	survive->stuck_number = job->number;
+	if (++survive->stuck < SURVIVE_ENDS_MAX)
+		return;
+	survive->stuck = 0;
+	survive_unlist(job);
+	survive_complete_err(job, EIO);
+}
+
 void survive_detach(struct survive *survive)
 {
 	survive->state = SURVIVE_DOWN;
 	survive->phase = 0;
+	survive_forget_old(survive);
+	blame(survive);
 	survive->epoch++;
 	survive->relay.under = &survive->nothing;
 	if (!survive->lost_once)
@@ -287,6 +312,11 @@ uint32_t survive_waiting(const struct survive *survive)
 uint32_t survive_slow(const struct survive *survive)
 {
 	return survive->slow;
+}
+
+uint32_t survive_stuck(const struct survive *survive)
+{
+	return survive->stuck;
 }
 
 uint32_t survive_stale(const struct survive *survive)
@@ -375,6 +405,14 @@ static uint64_t tick_looks(struct survive *survive, uint64_t now)
 	return next;
 }
 
+/* It may have been lost but now. */
+void survive_paused(struct survive *survive, uint64_t ms)
+{
+	uint64_t past = now_ms(survive) - survive->lost_ms;
+
+	survive->lost_ms += ms < past ? ms : past;
+}
+
 uint64_t survive_tick(struct survive *survive)
 {
 	uint64_t now = now_ms(survive);
@@ -422,6 +460,7 @@ void survive_free(struct survive *survive)
 		file->holds = 1;
 		survive_file_put(file);
 	}
+	survive_forget_old(survive);
 	fhmap_release(&survive->map, drop);
 	relay_release(&survive->relay);
 	free(survive);

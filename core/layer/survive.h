@@ -35,6 +35,9 @@
  *   forbids to open for writing what is open for it, the mode is changed for
  *   that moment.
  *   All that waits is asked in the order in which it came.
+ *   A request that has been the oldest without an answer at the end of
+ *   SURVIVE_ENDS_MAX connections in a row fails with EIO: it is what they end
+ *   for.
  *
  * Requests that may have been done already (those that were sent)
  *   WRITE repeats, as it has an offset.  To a file opened with APPEND what the
@@ -66,6 +69,8 @@
  * that is being read.  One thread.
  */
 struct survive;
+
+#define SURVIVE_ENDS_MAX 16U
 
 struct survive_config {
 	/* A steady clock in milliseconds, that of csftp_req.deadline_ms. */
@@ -106,6 +111,12 @@ void survive_refuse(struct survive *survive);
 /* The same for good; errors of a lost connection go up from now on. */
 void survive_end(struct survive *survive);
 
+/*
+ * A change by path that was done at the server by another way: what is open
+ * goes with its name, and is not held for another file.
+ */
+void survive_heard(struct survive *survive, const struct csftp_req *req);
+
 /* Whether everything that waited has been asked again. */
 bool survive_is_up(const struct survive *survive);
 
@@ -115,8 +126,14 @@ uint32_t survive_waiting(const struct survive *survive);
 /* Requests below that can take their time without an answer: FSYNC, copies. */
 uint32_t survive_slow(const struct survive *survive);
 
+/* Connections in a row that ended at one and the same request. */
+uint32_t survive_stuck(const struct survive *survive);
+
 /* Handles that could not be kept, so far. */
 uint32_t survive_stale(const struct survive *survive);
+
+/* So much of the time that has passed was no waiting: its owner was stopped. */
+void survive_paused(struct survive *survive, uint64_t ms);
 
 /* What is due; returns the next time to call at, 0: not needed. */
 uint64_t survive_tick(struct survive *survive);

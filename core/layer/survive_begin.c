@@ -66,20 +66,6 @@ static int hold_file(struct survive_job *job, csftp_fh fh,
 	return 0;
 }
 
-/* What is known of the file, and will not be so any more. */
-static void will_set(struct survive_node *node, const struct csftp_attr *attr)
-{
-	const uint32_t owner = CSFTP_ATTR_UID | CSFTP_ATTR_GID;
-
-	if (attr->mask & owner)
-		node->seen.mask &= ~owner;
-	if (!(attr->mask & CSFTP_ATTR_SIZE))
-		return;
-	if (attr->size < node->size)
-		node->size = attr->size;
-	survive_same_forget(node, attr->size, UINT64_MAX);
-}
-
 static void will_write(struct survive_job *job)
 {
 	const struct csftp_req *asked = job->job.asked;
@@ -108,7 +94,7 @@ static void will_change(struct survive_job *job)
 				     ? job->file->node
 				     : survive_node_find(survive, asked->path));
 		if (job->changes)
-			will_set(job->changes, asked->attr);
+			survive_node_set(job->changes, asked->attr);
 	}
 }
 

@@ -102,6 +102,20 @@ void survive_node_saw(struct survive_node *node, const struct csftp_attr *attr)
 		node->size = attr->size;
 }
 
+/* What is known of the file, and will not be so any more. */
+void survive_node_set(struct survive_node *node, const struct csftp_attr *attr)
+{
+	const uint32_t owner = CSFTP_ATTR_UID | CSFTP_ATTR_GID;
+
+	if (attr->mask & owner)
+		node->seen.mask &= ~owner;
+	if (!(attr->mask & CSFTP_ATTR_SIZE))
+		return;
+	if (attr->size < node->size)
+		node->size = attr->size;
+	survive_same_forget(node, attr->size, UINT64_MAX);
+}
+
 /* The rest of path behind the directory top; NULL: it is not below. */
 static const char *below(const char *path, const char *top)
 {
@@ -112,21 +126,38 @@ static const char *below(const char *path, const char *top)
 	return path[len] == '\0' || path[len] == '/' ? path + len : NULL;
 }
 
-static void node_move(struct survive_node *node, const char *to,
-		      const char *rest)
+void survive_forget_old(struct survive *survive)
+{
+	while (survive->old) {
+		struct survive_old *old = survive->old;
+
+		survive->old = old->next;
+		free(old->path);
+		free(old);
+	}
+}
+
+static void node_move(struct survive *survive, struct survive_node *node,
+		      const char *to, const char *rest)
 {
 	size_t to_len = strlen(to);
 	size_t rest_len = strlen(rest);
+	struct survive_old *old = malloc(sizeof(*old));
 	char *path = malloc(to_len + rest_len + 1);
 
 	/* Without memory it works on, as long as the connection lives. */
-	if (!path) {
+	if (!path || !old) {
+		free(path);
+		free(old);
 		node->nameless = true;
 		return;
 	}
 	memcpy(path, to, to_len);
 	memcpy(path + to_len, rest, rest_len + 1);
-	free(node->path);
+	*old = (struct survive_old){.next = survive->old, .path = node->path};
+	survive->old = old;
+	if (survive->phase == 0)
+		survive_forget_old(survive);
 	node->path = path;
 	node->hash = survive_hash(path, to_len + rest_len);
 }
@@ -143,7 +174,7 @@ void survive_renamed(struct survive *survive, const char *from, const char *to)
 			node->nameless ? NULL : below(node->path, from);
 
 		if (rest)
-			node_move(node, to, rest);
+			node_move(survive, node, to, rest);
 	}
 }
 
@@ -153,6 +184,25 @@ void survive_removed(struct survive *survive, const char *path)
 
 	if (node)
 		node->nameless = true;
+}
+
+void survive_heard(struct survive *survive, const struct csftp_req *req)
+{
+	struct survive_node *node = survive_node_find(survive, req->path);
+
+	if (req->op == CSFTP_OP_RENAME) {
+		survive_renamed(survive, req->path, req->path2);
+	} else if (!node) {
+		return;
+	} else if (req->op == CSFTP_OP_UNLINK) {
+		node->nameless = true;
+	} else if (req->op == CSFTP_OP_LINK) {
+		node->linked = true;
+	} else if (req->op == CSFTP_OP_SETATTR) {
+		survive_node_begin(node);
+		survive_node_set(node, req->attr);
+		survive_node_end(survive, node);
+	}
 }
 
 struct survive_file *survive_file_new(struct survive *survive,

@@ -108,6 +108,7 @@ struct survive_job {
 	struct survive_job *next; /* of those that wait */
 	struct survive_job *prev;
 	uint64_t number;	       /* in the order of asking */
+	uint64_t sent;		       /* the epoch in which it was, last */
 	struct survive_file *file;     /* held */
 	struct survive_file *file2;    /* held */
 	struct survive_node *changes;  /* held: what it changes */
@@ -134,6 +135,12 @@ enum survive_state {
 	SURVIVE_UP
 };
 
+/* A path that something under way may have been asked by. */
+struct survive_old {
+	struct survive_old *next;
+	char *path;
+};
+
 struct survive {
 	struct relay relay; /* first */
 	struct survive_config config;
@@ -151,10 +158,13 @@ struct survive {
 	uint32_t stale;
 	uint32_t slow;
 	uint32_t waiting_count;
+	uint64_t stuck_number;	   /* of the job at which connections end */
+	uint32_t stuck;		   /* so many, one after the other */
 	struct survive_job *first; /* that wait, in their order */
 	struct survive_job *last;
 	struct survive_file *files;
 	struct survive_node *nodes;
+	struct survive_old *old; /* of this phase */
 	struct fhmap map;
 	uint64_t next_look_ms;
 	struct csftp_statfs statfs; /* the last answer for the shortest path */
@@ -196,8 +206,12 @@ void survive_node_put(struct survive *survive, struct survive_node *node);
 void survive_node_begin(struct survive_node *node);
 void survive_node_end(struct survive *survive, struct survive_node *node);
 void survive_node_saw(struct survive_node *node, const struct csftp_attr *attr);
+/* Something is about to be set of it. */
+void survive_node_set(struct survive_node *node, const struct csftp_attr *attr);
 void survive_renamed(struct survive *survive, const char *from, const char *to);
 void survive_removed(struct survive *survive, const char *path);
+/* Nothing is under way that was asked by the paths of before. */
+void survive_forget_old(struct survive *survive);
 
 /* NULL: no memory. */
 struct survive_file *survive_file_new(struct survive *survive,

@@ -374,6 +374,7 @@ void survive_say(struct survive_job *job)
 		say_write(job);
 	if (job->file && !job->file->is_dir)
 		job->seen_changes = job->file->node->changes;
+	job->sent = survive_of(job)->epoch;
 	if (has_to_look(job))
 		survive_look(job->file);
 	if (is_slow(job))

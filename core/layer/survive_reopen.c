@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "core/layer/survive_impl.h"
 
@@ -184,6 +185,11 @@ static void opened(struct csftp_req *req, const struct csftp_reply *reply)
 	if (reply->err == EACCES && (file->flags & CSFTP_OPEN_WRITE) &&
 	    file->tried != file->survive->epoch) {
 		unlock(file);
+		return;
+	}
+	/* It has got another name meanwhile. */
+	if (reply->err == ENOENT && strcmp(req->path, file->node->path) != 0) {
+		open_again(file);
 		return;
 	}
 	if (reply->err == ENOENT) {

@@ -228,6 +228,11 @@ bool cut_run(struct cut *cut)
 	}
 	if (!req)
 		return false;
+	if (cut->ends && req->op == CSFTP_OP_GETATTR && req->path &&
+	    strcmp(req->path, cut->ends) == 0) {
+		cut_now(cut);
+		return true;
+	}
 	cut->first = req->next;
 	cut->done++;
 	cut->all++;

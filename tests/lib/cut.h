@@ -34,6 +34,8 @@ struct cut {
 	bool no_fstat;	 /* an open file has no attributes */
 	bool unreadable; /* nobody may open a file to read it */
 	bool vague;	 /* refusals have one code, as most servers have */
+	/* Asking for the attributes of this ends it; NULL: nothing does. */
+	const char *ends;
 };
 
 void cut_init(struct cut *cut, struct csftp_fs *memfs);

@@ -48,12 +48,23 @@ static void want(void *arg)
 	lanes->wanted++;
 }
 
+static void changed(void *arg, const struct csftp_fs *lane,
+		    const struct csftp_req *req)
+{
+	struct lanes *lanes = arg;
+
+	assert_non_null(req->path);
+	lanes->changes++;
+	lanes->changed_on = lane;
+}
+
 struct lanes *lanes_new(uint32_t number, const struct spread_config *wish)
 {
 	struct lanes *lanes = calloc(1, sizeof(*lanes));
 	struct spread_config config = {
 		.lanes_max = LANES,
 		.want = want,
+		.changed = changed,
 		.arg = lanes,
 		.full = wish ? wish->full : 0,
 		.large = wish ? wish->large : 0,

@@ -30,6 +30,8 @@ struct lanes {
 	struct fs_caller c;
 	struct fs_caller other; /* of the server, at once */
 	unsigned wanted;
+	unsigned changes;		   /* that the owner was told of */
+	const struct csftp_fs *changed_on; /* the lane of the last one */
 	uint32_t dice; /* 0: the lanes take turns, each till it is empty */
 };
 

@@ -95,34 +95,37 @@ void rig_cut(struct rig *rig)
 	cut_now(&rig->cut);
 }
 
-void burst_done(struct csftp_req *req, const struct csftp_reply *reply)
+static void ask_write(struct rig *rig, struct fs_asked *asked, csftp_fh fh,
+		      uint64_t off, const char *text)
 {
-	((struct burst *)req)->err = reply->err;
+	fs_ask(rig->caller.fs, asked,
+	       &(struct csftp_req){.op = CSFTP_OP_WRITE,
+				   .fh = fh,
+				   .off = off,
+				   .data = text,
+				   .len = strlen(text)});
+}
+
+void rig_ask_write(struct rig *rig, struct fs_asked *asked, csftp_fh fh,
+		   const char *text)
+{
+	ask_write(rig, asked, fh, 0, text);
 }
 
 void rig_burst(struct rig *rig, csftp_fh fh, const char *const text[BURST],
 	       bool closes, int err[BURST + 1])
 {
-	struct burst one[BURST + 1];
+	struct fs_asked one[BURST + 1];
 	uint64_t off = 0;
 
-	for (size_t i = 0; i <= BURST; i++) {
-		size_t len = i < BURST ? strlen(text[i]) : 0;
-
-		one[i] = (struct burst){
-			.req = {.op = i < BURST ? CSFTP_OP_WRITE
-						: CSFTP_OP_CLOSE,
-				.done = burst_done,
-				.fh = fh,
-				.off = off,
-				.len = len,
-				.data = i < BURST ? text[i] : NULL},
-			.err = i < BURST || closes ? -1 : 0,
-		};
-		off += len;
-		if (one[i].err < 0)
-			csftp_submit(rig->caller.fs, &one[i].req);
+	for (size_t i = 0; i < BURST; i++) {
+		ask_write(rig, &one[i], fh, off, text[i]);
+		off += strlen(text[i]);
 	}
+	one[BURST].err = 0;
+	if (closes)
+		fs_ask(rig->caller.fs, &one[BURST],
+		       &(struct csftp_req){.op = CSFTP_OP_CLOSE, .fh = fh});
 	for (size_t i = 0; i <= BURST; i++) {
 		while (one[i].err < 0)
 			assert_true(rig_step(rig));

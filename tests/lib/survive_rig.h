@@ -43,12 +43,9 @@ void rig_cut(struct rig *rig);
 
 #define BURST 6
 
-struct burst {
-	struct csftp_req req; /* first */
-	int err;	      /* -1: not answered */
-};
-
-void burst_done(struct csftp_req *req, const struct csftp_reply *reply);
+/* WRITE at 0. */
+void rig_ask_write(struct rig *rig, struct fs_asked *asked, csftp_fh fh,
+		   const char *text);
 
 /* Writes that are all out at a time, and perhaps CLOSE behind; their errors. */
 void rig_burst(struct rig *rig, csftp_fh fh, const char *const text[BURST],

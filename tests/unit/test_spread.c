@@ -61,6 +61,26 @@ static void one_lane_carries_all(void **state)
 	lanes_free(lanes);
 }
 
+/* Of each change by path, on which lane it was done. */
+static void the_owner_is_told_of_changes(void **state)
+{
+	struct lanes *lanes = lanes_new(LANES, NULL);
+	csftp_fh fh = lanes_open(lanes, "/f", MAKE);
+
+	(void)state;
+	assert_ptr_equal(lanes->changed_on, &lanes->lane[1].relay.fs);
+	assert_int_equal(fs_write(&lanes->c, fh, 0, "text", 4), 0);
+	assert_int_equal(fs_getattr(&lanes->c, "/f"), 0);
+	assert_int_equal(lanes->changes, 1);
+	assert_int_equal(fs_rename(&lanes->c, "/f", "/g"), 0);
+	assert_ptr_equal(lanes->changed_on, &lanes->lane[0].relay.fs);
+	assert_int_equal(lanes->changes, 2);
+	assert_int_equal(fs_unlink(&lanes->c, "/f"), ENOENT);
+	assert_int_equal(lanes->changes, 2);
+	assert_int_equal(fs_close(&lanes->c, fh), 0);
+	lanes_free(lanes);
+}
+
 static void names_have_a_lane_and_files_have_others(void **state)
 {
 	struct lanes *lanes = lanes_new(LANES, NULL);
@@ -433,6 +453,7 @@ int main(void)
 {
 	static const struct CMUnitTest claims[] = {
 		cmocka_unit_test(one_lane_carries_all),
+		cmocka_unit_test(the_owner_is_told_of_changes),
 		cmocka_unit_test(names_have_a_lane_and_files_have_others),
 		cmocka_unit_test(a_file_is_opened_where_there_is_least_to_move),
 		cmocka_unit_test(a_path_that_is_open_is_opened_on_its_lane),

@@ -177,17 +177,14 @@ static void up(struct rig *rig)
 static void who_waits_can_be_cancelled_and_has_a_deadline(void **state)
 {
 	struct rig *rig = *state;
-	struct burst one = {.req = {.op = CSFTP_OP_GETATTR,
-				    .path = "/",
-				    .done = burst_done},
-			    .err = -1};
-	struct burst two = one, three = one;
+	struct csftp_req root = {.op = CSFTP_OP_GETATTR, .path = "/"};
+	struct fs_asked one, two, three;
 
 	down(rig);
-	two.req.deadline_ms = rig->now_ms + 50;
-	csftp_submit(rig->caller.fs, &one.req);
-	csftp_submit(rig->caller.fs, &two.req);
-	csftp_submit(rig->caller.fs, &three.req);
+	fs_ask(rig->caller.fs, &one, &root);
+	fs_ask(rig->caller.fs, &three, &root);
+	root.deadline_ms = rig->now_ms + 50;
+	fs_ask(rig->caller.fs, &two, &root);
 	assert_int_equal(survive_waiting(rig->survive), 3);
 	csftp_cancel(rig->caller.fs, &one.req);
 	assert_int_equal(one.err, EINTR);
@@ -208,16 +205,11 @@ static void who_waits_too_long_fails_and_the_rest_recovers(void **state)
 	struct rig *rig = rig_new(&config);
 	struct fs_caller *c = &rig->caller;
 	csftp_fh fh = open_known(rig, "/a", READS | WRITES);
-	struct burst one = {.req = {.op = CSFTP_OP_WRITE,
-				    .fh = fh,
-				    .data = "w",
-				    .len = 1,
-				    .done = burst_done},
-			    .err = -1};
+	struct fs_asked one;
 
 	(void)state;
 	down(rig);
-	csftp_submit(c->fs, &one.req);
+	rig_ask_write(rig, &one, fh, "w");
 	rig->now_ms += 2999;
 	assert_int_equal(survive_tick(rig->survive), rig->now_ms + 1);
 	assert_int_equal(one.err, -1);
@@ -230,6 +222,30 @@ static void who_waits_too_long_fails_and_the_rest_recovers(void **state)
 	assert_memory_equal(c->data, "0123456789", 10);
 	assert_int_equal(fs_write(c, fh, 0, "w", 1), 0);
 	assert_int_equal(fs_close(c, fh), 0);
+	rig_free(rig);
+}
+
+static void time_in_which_nobody_ran_is_no_waiting(void **state)
+{
+	const struct survive_config config = {.timeout_ms = 3000};
+	struct rig *rig = rig_new(&config);
+	struct fs_asked one;
+
+	(void)state;
+	rig->now_ms += 10000;
+	down(rig);
+	/* It was before that. */
+	survive_paused(rig->survive, 5000);
+	fs_ask(rig->caller.fs, &one,
+	       &(struct csftp_req){.op = CSFTP_OP_GETATTR, .path = "/"});
+	rig->now_ms += 6000;
+	survive_paused(rig->survive, 5000);
+	assert_int_equal(survive_tick(rig->survive), rig->now_ms + 2000);
+	assert_int_equal(one.err, -1);
+	rig->now_ms += 2000;
+	(void)survive_tick(rig->survive);
+	assert_int_equal(one.err, EIO);
+	up(rig);
 	rig_free(rig);
 }
 
@@ -254,24 +270,22 @@ static void statfs_is_known_while_it_is_down(void **state)
 {
 	struct rig *rig = *state;
 	struct fs_caller *c = &rig->caller;
-	struct burst other = {.req = {.op = CSFTP_OP_STATFS,
-				      .path = "/other",
-				      .done = burst_done},
-			      .err = -1};
-	struct burst waiting = other;
+	struct fs_asked other;
+	struct fs_asked waiting;
 	uint64_t blocks;
 
 	assert_int_equal(fs_statfs(c, "/"), 0);
 	blocks = c->statfs.blocks;
-	waiting.req.path = "/";
-	csftp_submit(c->fs, &waiting.req);
+	fs_ask(c->fs, &waiting,
+	       &(struct csftp_req){.op = CSFTP_OP_STATFS, .path = "/"});
 	assert_int_equal(waiting.err, -1);
 	down(rig);
 	assert_int_equal(waiting.err, 0);
 	assert_int_equal(fs_statfs(c, "/"), 0);
 	assert_int_equal(c->statfs.blocks, blocks);
 	/* Of the same file system, mostly, and nobody waits for umount(8). */
-	csftp_submit(c->fs, &other.req);
+	fs_ask(c->fs, &other,
+	       &(struct csftp_req){.op = CSFTP_OP_STATFS, .path = "/other"});
 	assert_int_equal(other.err, 0);
 	up(rig);
 }
@@ -285,18 +299,11 @@ static void others_may_append_meanwhile(void **state)
 				   "A6\n";
 	struct rig *rig = *state;
 	struct fs_caller *c = &rig->caller;
-	struct burst one[BURST];
+	struct fs_asked one[BURST];
 	csftp_fh fh = open_known(rig, "/log", APPENDS);
 
-	for (size_t i = 0; i < BURST; i++) {
-		one[i] = (struct burst){.req = {.op = CSFTP_OP_WRITE,
-						.fh = fh,
-						.data = ours[i],
-						.len = 3,
-						.done = burst_done},
-					.err = -1};
-		csftp_submit(c->fs, &one[i].req);
-	}
+	for (size_t i = 0; i < BURST; i++)
+		rig_ask_write(rig, &one[i], fh, ours[i]);
 	/* The first look, and three of them. */
 	rig->cut.at = rig->cut.done + 4;
 	rig->cut.lost = 3;
@@ -321,14 +328,9 @@ static void a_torn_append_is_completed(void **state)
 	struct rig *rig = *state;
 	struct fs_caller *c = &rig->caller;
 	csftp_fh fh = open_known(rig, "/log", APPENDS);
-	struct burst one = {.req = {.op = CSFTP_OP_WRITE,
-				    .fh = fh,
-				    .data = "whole line\n",
-				    .len = 11,
-				    .done = burst_done},
-			    .err = -1};
+	struct fs_asked one;
 
-	csftp_submit(c->fs, &one.req);
+	rig_ask_write(rig, &one, fh, "whole line\n");
 	cut_now(&rig->cut);
 	assert_int_equal(fs_open(&rig->other, "/log", APPENDS), 0);
 	assert_int_equal(fs_write(&rig->other, rig->other.fh, 0, "whole", 5),
@@ -347,14 +349,9 @@ static void a_log_that_two_append_to_is_the_same(void **state)
 	struct rig *rig = *state;
 	struct fs_caller *c = &rig->caller;
 	csftp_fh fh = open_known(rig, "/log", APPENDS);
-	struct burst one = {.req = {.op = CSFTP_OP_WRITE,
-				    .fh = fh,
-				    .data = "one",
-				    .len = 3,
-				    .done = burst_done},
-			    .err = -1};
+	struct fs_asked one;
 
-	csftp_submit(c->fs, &one.req);
+	rig_ask_write(rig, &one, fh, "one");
 	assert_int_equal(fs_open(c, "/log", APPENDS), 0);
 	assert_int_equal(one.err, 0);
 	rig_cut(rig);
@@ -376,15 +373,10 @@ static void a_torn_append_is_completed_after_any_cut(void **state)
 		struct rig *rig = rig_new(NULL);
 		struct fs_caller *c = &rig->caller;
 		csftp_fh fh = open_known(rig, "/log", APPENDS);
-		struct burst one = {.req = {.op = CSFTP_OP_WRITE,
-					    .fh = fh,
-					    .data = "abababab",
-					    .len = 8,
-					    .done = burst_done},
-				    .err = -1};
+		struct fs_asked one;
 
 		rig->cut.relay.fs.max_write = run % 2 ? 2 : 0;
-		csftp_submit(c->fs, &one.req);
+		rig_ask_write(rig, &one, fh, "abababab");
 		cut_now(&rig->cut);
 		assert_int_equal(fs_open(&rig->other, "/log", APPENDS), 0);
 		assert_int_equal(
@@ -406,38 +398,30 @@ static void what_others_made_is_not_taken_for_ours(void **state)
 {
 	struct rig *rig = *state;
 	struct fs_caller *c = &rig->caller;
-	struct burst made = {.req = {.op = CSFTP_OP_OPEN,
-				     .path = "/lock",
-				     .flags = MAKES | CSFTP_OPEN_EXCL,
-				     .done = burst_done},
-			     .err = -1};
-	struct burst dir = {
-		.req = {.op = CSFTP_OP_MKDIR, .path = "/d", .done = burst_done},
-		.err = -1};
-	struct burst link = {.req = {.op = CSFTP_OP_SYMLINK,
-				     .path = "/s",
-				     .path2 = "ours",
-				     .done = burst_done},
-			     .err = -1};
-	struct burst hard = {.req = {.op = CSFTP_OP_LINK,
-				     .path = "/ours",
-				     .path2 = "/held",
-				     .done = burst_done},
-			     .err = -1};
-	struct burst same = {.req = {.op = CSFTP_OP_LINK,
-				     .path = "/ours",
-				     .path2 = "/done",
-				     .done = burst_done},
-			     .err = -1};
+	struct fs_asked made;
+	struct fs_asked dir;
+	struct fs_asked link;
+	struct fs_asked hard;
+	struct fs_asked same;
 
 	/* As mail programs lock: whoever has made the link has the lock. */
 	assert_int_equal(fs_put(&rig->other, "/ours", "our pid", 7), 0);
 	rig->now_ms += 5000;
-	csftp_submit(c->fs, &hard.req);
-	csftp_submit(c->fs, &same.req);
-	csftp_submit(c->fs, &made.req);
-	csftp_submit(c->fs, &dir.req);
-	csftp_submit(c->fs, &link.req);
+	fs_ask(c->fs, &hard,
+	       &(struct csftp_req){
+		       .op = CSFTP_OP_LINK, .path = "/ours", .path2 = "/held"});
+	fs_ask(c->fs, &same,
+	       &(struct csftp_req){
+		       .op = CSFTP_OP_LINK, .path = "/ours", .path2 = "/done"});
+	fs_ask(c->fs, &made,
+	       &(struct csftp_req){.op = CSFTP_OP_OPEN,
+				   .path = "/lock",
+				   .flags = MAKES | CSFTP_OPEN_EXCL});
+	fs_ask(c->fs, &dir,
+	       &(struct csftp_req){.op = CSFTP_OP_MKDIR, .path = "/d"});
+	fs_ask(c->fs, &link,
+	       &(struct csftp_req){
+		       .op = CSFTP_OP_SYMLINK, .path = "/s", .path2 = "ours"});
 	cut_now(&rig->cut);
 	assert_int_equal(fs_put(&rig->other, "/lock", "pid", 3), 0);
 	assert_int_equal(fs_put(&rig->other, "/d", "", 0), 0);
@@ -531,17 +515,14 @@ static void a_mode_is_put_back_whatever_file_it_is(void **state)
 static void who_is_in_doubt_can_be_cancelled(void **state)
 {
 	struct rig *rig = *state;
-	struct burst dir = {
-		.req = {.op = CSFTP_OP_MKDIR, .path = "/d", .done = burst_done},
-		.err = -1};
-	struct burst name = {.req = {.op = CSFTP_OP_UNLINK,
-				     .path = "/f",
-				     .done = burst_done},
-			     .err = -1};
+	struct fs_asked dir;
+	struct fs_asked name;
 
 	assert_int_equal(fs_put(&rig->other, "/f", "", 0), 0);
-	csftp_submit(rig->caller.fs, &dir.req);
-	csftp_submit(rig->caller.fs, &name.req);
+	fs_ask(rig->caller.fs, &dir,
+	       &(struct csftp_req){.op = CSFTP_OP_MKDIR, .path = "/d"});
+	fs_ask(rig->caller.fs, &name,
+	       &(struct csftp_req){.op = CSFTP_OP_UNLINK, .path = "/f"});
 	rig->cut.at = 2;
 	rig->cut.lost = 2;
 	/* The cut, the connection, and what is asked again. */
@@ -594,22 +575,21 @@ static void payload_in_pieces_is_written_once(void **state)
 		struct rig *rig = rig_new(&config);
 		uint32_t flags = run % 2 ? APPENDS : MAKES;
 		struct csftp_slice part[PIECES];
-		struct burst one = {.err = -1};
+		struct fs_asked one;
 		size_t at = 0;
 
 		for (size_t i = 0; i < PIECES; at += len[i++])
 			part[i] = (struct csftp_slice){text + at, len[i]};
 		rig->cut.relay.fs.max_write = run < 8 ? 0 : 8;
 		assert_int_equal(fs_open(&rig->caller, "/f", flags), 0);
-		one.req = (struct csftp_req){.op = CSFTP_OP_WRITE,
-					     .fh = rig->caller.fh,
-					     .parts = part,
-					     .part_count = PIECES,
-					     .len = at,
-					     .done = burst_done};
 		rig->cut.at = rig->cut.done + 1 + run / 2 % 4;
 		rig->cut.lost = 1;
-		csftp_submit(rig->caller.fs, &one.req);
+		fs_ask(rig->caller.fs, &one,
+		       &(struct csftp_req){.op = CSFTP_OP_WRITE,
+					   .fh = rig->caller.fh,
+					   .parts = part,
+					   .part_count = PIECES,
+					   .len = at});
 		rig_settle(rig);
 		assert_int_equal(one.err, 0);
 		assert_true(rig->cuts == 1 || (run > 1 && run < 8));
@@ -648,6 +628,7 @@ int main(void)
 		CLAIM(who_waits_can_be_cancelled_and_has_a_deadline),
 		cmocka_unit_test(
 			who_waits_too_long_fails_and_the_rest_recovers),
+		cmocka_unit_test(time_in_which_nobody_ran_is_no_waiting),
 		cmocka_unit_test(with_fail_nothing_waits_and_handles_live_on),
 		CLAIM(statfs_is_known_while_it_is_down),
 		CLAIM(others_may_append_meanwhile),

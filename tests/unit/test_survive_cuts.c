@@ -1,4 +1,5 @@
 /* A script of all operations, with a cut at every moment of it. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,7 +277,7 @@ struct appends {
 	struct rig *rig;
 	uint64_t state;
 	csftp_fh fh[LOGS];
-	struct burst one[RECORDS];
+	struct fs_asked one[RECORDS];
 	char text[RECORDS][RECORD];
 	unsigned count[LOGS]; /* of the records of each */
 };
@@ -302,13 +303,11 @@ static void append(struct appends *appends, unsigned record, bool alike)
 	}
 	text[RECORD - 1] = '\n';
 	appends->count[log]++;
-	appends->one[record] = (struct burst){.req = {.op = CSFTP_OP_WRITE,
-						      .fh = appends->fh[log],
-						      .data = text,
-						      .len = RECORD,
-						      .done = burst_done},
-					      .err = -1};
-	csftp_submit(appends->rig->caller.fs, &appends->one[record].req);
+	fs_ask(appends->rig->caller.fs, &appends->one[record],
+	       &(struct csftp_req){.op = CSFTP_OP_WRITE,
+				   .fh = appends->fh[log],
+				   .data = text,
+				   .len = RECORD});
 }
 
 /* Each once, and those of one handle in their order. */
@@ -390,6 +389,48 @@ static void what_several_append_alike_is_there_as_often(void **state)
 	append_by_chance(true);
 }
 
+/* Each time, as what is asked is what the server ends for. */
+static void a_request_that_ends_each_connection_fails(void **state)
+{
+	struct rig *rig = rig_new(NULL);
+	struct csftp_req look = {.op = CSFTP_OP_GETATTR, .path = "/bad"};
+	struct fs_asked bad, good;
+
+	(void)state;
+	rig->cut.ends = look.path;
+	fs_ask(rig->caller.fs, &bad, &look);
+	look.path = "/";
+	fs_ask(rig->caller.fs, &good, &look);
+	rig_settle(rig);
+	assert_int_equal(bad.err, EIO);
+	assert_int_equal(good.err, 0);
+	assert_int_equal(rig->cuts, SURVIVE_ENDS_MAX);
+	assert_int_equal(survive_stuck(rig->survive), 0);
+	rig_free(rig);
+}
+
+/* One that waits its turn has nothing to do with that. */
+static void a_request_behind_others_is_not_blamed(void **state)
+{
+	struct rig *rig = rig_new(NULL);
+	const struct csftp_req look = {.op = CSFTP_OP_GETATTR, .path = "/"};
+	struct fs_asked one[3 * SURVIVE_ENDS_MAX];
+	const size_t count = sizeof(one) / sizeof(*one);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		fs_ask(rig->caller.fs, &one[i], &look);
+	/* Each connection has one answer to give. */
+	while (one[count - 1].err < 0) {
+		rig->cut.at = 1;
+		assert_true(rig_step(rig));
+	}
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(one[i].err, 0);
+	assert_true(rig->cuts > SURVIVE_ENDS_MAX);
+	rig_free(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +439,8 @@ int main(void)
 			a_cut_is_not_seen_with_servers_that_have_one_code),
 		cmocka_unit_test(
 			connections_that_die_while_they_recover_are_not_seen),
+		cmocka_unit_test(a_request_that_ends_each_connection_fails),
+		cmocka_unit_test(a_request_behind_others_is_not_blamed),
 		cmocka_unit_test(what_several_append_is_there_once),
 		cmocka_unit_test(what_several_append_alike_is_there_as_often),
 	};

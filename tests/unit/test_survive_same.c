@@ -198,6 +198,86 @@ static void only_old_handles_are_stale(void **state)
 	assert_int_equal(fs_read(c, fresh, 0, 10), 0);
 }
 
+/* What was done at the server by another way, and is told. */
+static void hear(struct rig *rig, struct csftp_req req)
+{
+	assert_int_equal(fs_call(&rig->other, &req), 0);
+	survive_heard(rig->survive, &req);
+}
+
+static csftp_fh written(struct rig *rig, const char *path, const char *text)
+{
+	csftp_fh fh = opens(rig, path, MAKES);
+
+	assert_int_equal(fs_write(&rig->caller, fh, 0, text, strlen(text)), 0);
+	return fh;
+}
+
+static void what_is_heard_of_is_followed(void **state)
+{
+	static const struct csftp_attr times = {
+		.mask = CSFTP_ATTR_ATIME | CSFTP_ATTR_MTIME, .mtime.sec = 5};
+	static const struct csftp_attr size = {.mask = CSFTP_ATTR_SIZE,
+					       .size = 1};
+	struct rig *rig = *state;
+	struct fs_caller *c = &rig->caller;
+	csftp_fh moved, below, set, gone;
+
+	assert_int_equal(fs_mkdir(&rig->other, "/d"), 0);
+	moved = written(rig, "/f", "one");
+	below = written(rig, "/d/f", "two");
+	set = written(rig, "/set", "six");
+	gone = written(rig, "/gone", "ten");
+	wait_for_looks(rig);
+	hear(rig, (struct csftp_req){
+			  .op = CSFTP_OP_RENAME, .path = "/f", .path2 = "/g"});
+	hear(rig, (struct csftp_req){
+			  .op = CSFTP_OP_RENAME, .path = "/d", .path2 = "/e"});
+	hear(rig, (struct csftp_req){.op = CSFTP_OP_SETATTR,
+				     .path = "/set",
+				     .attr = &size});
+	hear(rig, (struct csftp_req){.op = CSFTP_OP_SETATTR,
+				     .path = "/set",
+				     .attr = &times});
+	hear(rig, (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = "/gone"});
+	replace(rig, "/f", "another");
+	replace(rig, "/gone", "ten and more");
+	rig_cut(rig);
+	assert_int_equal(fs_write(c, moved, 3, "+", 1), 0);
+	assert_int_equal(fs_write(c, below, 3, "+", 1), 0);
+	assert_int_equal(fs_write(c, set, 1, "+", 1), 0);
+	assert_int_equal(fs_write(c, gone, 3, "+", 1), ESTALE);
+	assert_content(rig, "/g", "one+");
+	assert_content(rig, "/e/f", "two+");
+	assert_content(rig, "/set", "s+");
+	assert_content(rig, "/gone", "ten and more");
+	assert_content(rig, "/f", "another");
+}
+
+/* Whenever that is, also while it is opened again by the name of before. */
+static void a_name_can_change_while_it_is_opened_again(void **state)
+{
+	(void)state;
+	for (unsigned step = 0; step < 20; step++) {
+		struct rig *rig = rig_new(NULL);
+		csftp_fh fh = written(rig, "/f", "one");
+
+		wait_for_looks(rig);
+		rig_cut(rig);
+		for (unsigned i = 0; i < step; i++)
+			(void)rig_step(rig);
+		hear(rig, (struct csftp_req){.op = CSFTP_OP_RENAME,
+					     .path = "/f",
+					     .path2 = "/g"});
+		assert_int_equal(fs_write(&rig->caller, fh, 3, "+", 1), 0);
+		assert_content(rig, "/g", "one+");
+		rig_cut(rig);
+		assert_int_equal(fs_write(&rig->caller, fh, 4, "+", 1), 0);
+		assert_content(rig, "/g", "one++");
+		rig_free(rig);
+	}
+}
+
 /* The name was given to another one while the connection lived. */
 static void two_files_of_one_name_are_told_apart(void **state)
 {
@@ -299,6 +379,8 @@ int main(void)
 		CLAIM(a_file_that_others_add_to_goes_on),
 		CLAIM(a_beginning_that_others_change_is_no_other_file),
 		CLAIM(only_old_handles_are_stale),
+		CLAIM(what_is_heard_of_is_followed),
+		CLAIM(a_name_can_change_while_it_is_opened_again),
 		CLAIM(two_files_of_one_name_are_told_apart),
 		CLAIM(what_cannot_be_read_is_judged_by_its_attributes),
 		CLAIM(what_is_overwritten_is_known_no_more),
