@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fusefs/frontend.h"
 
@@ -64,7 +65,19 @@ static struct timespec to_timespec(struct csftp_time time)
 	return spec;
 }
 
-void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
+/*
+ * Without a count, 1 on a directory tells find(1) that it cannot know; who has
+ * locked a file is told by 0 that it has lost its name.
+ */
+static nlink_t shown_links(const struct csftp_attr *attr,
+			   const struct inode *node)
+{
+	if (attr->mask & CSFTP_ATTR_NLINK)
+		return attr->nlink;
+	return node->name || node->id == INODE_ROOT || node->linked ? 1 : 0;
+}
+
+void attr_to_stat(struct fusefs *f, const struct csftp_attr *attr,
 		  struct inode *node, struct stat *st)
 {
 	uint64_t size = attr->mask & CSFTP_ATTR_SIZE ? attr->size : 0;
@@ -72,13 +85,13 @@ void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
 	/* The kernel refuses a file whose size is negative to it. */
 	if (size > INT64_MAX)
 		size = INT64_MAX;
+	node->told = ++f->told;
 	node->size = size;
 	node->mode = attr->mask & CSFTP_ATTR_MODE ? attr->mode & 07777U : 0;
 	*st = (struct stat){
 		.st_ino = node->number,
 		.st_mode = shown_mode(f, attr),
-		/* 1 on a directory tells find(1) that it cannot know. */
-		.st_nlink = attr->mask & CSFTP_ATTR_NLINK ? attr->nlink : 1,
+		.st_nlink = shown_links(attr, node),
 		.st_uid = shown_uid(f, attr),
 		.st_gid = shown_gid(f, attr),
 		.st_size = (off_t)size,
@@ -210,11 +223,73 @@ static void attr_from(const struct stat *st, int set, struct csftp_attr *attr)
 		attr->mask |= CSFTP_ATTR_MTIME_NOW;
 }
 
+static void ask_attr_behind(struct fuse_op *op)
+{
+	struct csftp_req *req = op_ask(op, CSFTP_OP_GETATTR);
+
+	aim(op, req);
+	op_submit(op, req);
+}
+
+/*
+ * Version 3 sends owner and group, and both times, in pairs only (filexfer-02,
+ * section 5).  Where the other half has to be asked for first, the question
+ * that was sent behind it has overtaken what was set then.
+ */
+static bool was_overtaken(const struct fuse_op *op)
+{
+	const struct csftp_attr *set = &op->in;
+	const struct csftp_attr *is = &op->attr;
+	uint32_t shown = set->mask & is->mask;
+
+	return ((shown & CSFTP_ATTR_UID) && set->uid != is->uid) ||
+	       ((shown & CSFTP_ATTR_GID) && set->gid != is->gid) ||
+	       ((shown & CSFTP_ATTR_ATIME) &&
+		set->atime.sec != is->atime.sec) ||
+	       ((shown & CSFTP_ATTR_MTIME) && set->mtime.sec != is->mtime.sec);
+}
+
+/*
+ * Some servers set no sizes and say that they did: what a program cuts off
+ * would be there all the same.  A write meanwhile may have put it there.
+ */
+static bool kept_its_size(const struct fuse_op *op)
+{
+	return (op->in.mask & op->attr.mask & CSFTP_ATTR_SIZE) &&
+	       op->attr.size != op->in.size &&
+	       op->attr.size == op->node->size &&
+	       op->changes == op->node->changes;
+}
+
 static void setattr_finish(struct fuse_op *op)
 {
+	bool told = op->req && op->asked > 1 && !op_err(op);
+
 	if (!op->ask[0].err && (op->in.mask & CSFTP_ATTR_MODE))
 		file_mode_changed(op->node, op->in.mode);
+	/* Once: a server may have other values than it was given. */
+	if (told && op->asked == 2 &&
+	    (was_overtaken(op) || kept_its_size(op))) {
+		op->asks = 1;
+		ask_attr_behind(op);
+		op_put(op);
+		return;
+	}
+	if (told && kept_its_size(op)) {
+		op_fail(op, EOPNOTSUPP);
+		return;
+	}
 	attr_finish(op);
+}
+
+/*
+ * What is set of a new file can go with its writes, so who closes it is told
+ * what became of that, though there was nothing to write.
+ */
+static void close_will_tell(const struct inode *node)
+{
+	for (struct file *file = node->files; file; file = file->next)
+		file->written = file->written || file->made;
 }
 
 static void setattr_go(struct fuse_op *op, int err)
@@ -226,6 +301,7 @@ static void setattr_go(struct fuse_op *op, int err)
 		return;
 	}
 	if (op->in.mask) {
+		close_will_tell(op->node);
 		if (op->file && (op->in.mask & CSFTP_ATTR_SIZE))
 			op->file->written = true;
 		req = op_ask(op, CSFTP_OP_SETATTR);
@@ -237,29 +313,83 @@ static void setattr_go(struct fuse_op *op, int err)
 		op_submit(op, req);
 	}
 	/* Right behind it, for the reply: both travel together. */
-	req = op_ask(op, CSFTP_OP_GETATTR);
-	aim(op, req);
-	op_submit(op, req);
+	ask_attr_behind(op);
 	op_put(op);
 }
 
-void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
-		    struct fuse_file_info *fi)
+/* By the handle of fi, if there is one, as that is what a size is set of. */
+static void setattr_begin(struct fuse_op *op, const struct fuse_file_info *fi)
 {
-	struct fuse_op *op = op_on(req, ino, setattr_finish);
-	uint32_t flags = set & FUSE_SET_ATTR_SIZE ? CSFTP_OPEN_WRITE : 0;
+	uint32_t flags = op->in.mask & CSFTP_ATTR_SIZE ? CSFTP_OPEN_WRITE : 0;
 	struct file *file = NULL;
 
-	if (!op)
-		return;
-	attr_from(st, set, &op->in);
-	op->node->changes += flags != 0;
 	if (op->node->type == S_IFREG && (fi || !op->node->name))
 		file = handle_for(op, fi, flags);
 	if (file)
 		file_use(op, file, setattr_go);
 	else if (op_path(op, NULL))
 		setattr_go(op, 0);
+}
+
+/* What has the right to write keeps it, however the mode changes. */
+static void chmod_go(struct fuse_op *op, int err)
+{
+	if (!op->req)
+		op_free(op);
+	else if (!file_rescue_from(op, op->in.mode, err, chmod_go))
+		setattr_begin(op, NULL);
+}
+
+void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
+		    struct fuse_file_info *fi)
+{
+	struct fuse_op *op = op_on(req, ino, setattr_finish);
+
+	if (!op)
+		return;
+	attr_from(st, set, &op->in);
+	op->node->changes += (op->in.mask & CSFTP_ATTR_SIZE) != 0;
+	op->changes = op->node->changes;
+	if (!fi && (op->in.mask & CSFTP_ATTR_MODE))
+		chmod_go(op, 0);
+	else
+		setattr_begin(op, fi);
+}
+
+static void access_finish(struct fuse_op *op)
+{
+	int err = op_err(op);
+
+	if (err == ENOENT && op->req && !op->file && op_moved(op)) {
+		getattr_go(op, 0);
+		return;
+	}
+	if (!err && !(shown_mode(op->f, &op->attr) & 0111U))
+		err = EACCES;
+	op_reply_err(op, gone(op, err));
+	op_free(op);
+}
+
+/*
+ * Who may do what only the server knows, and says it to who does it; but what
+ * nobody may execute nobody can, as it is this kernel that does it.
+ */
+void fusefs_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct fuse_op *op = op_on(req, ino, access_finish);
+	struct file *file;
+
+	if (!op)
+		return;
+	if (!(mask & X_OK) || op->node->type != S_IFREG) {
+		op_fail(op, 0);
+		return;
+	}
+	file = handle_for(op, NULL, 0);
+	if (file)
+		file_use(op, file, getattr_go);
+	else if (op_path(op, NULL))
+		getattr_go(op, 0);
 }
 
 static void readlink_finish(struct fuse_op *op)

@@ -60,13 +60,19 @@ static bool at_end(const struct fuse_op *op, uint64_t off)
 }
 
 /*
- * Nothing is where the kernel has been told that there is something.  Told that
- * it is the end, it would show zeros up to there if other reads of the file
- * are under way: it believes one of them, and which is a matter of luck.
+ * The file ends where the kernel has been told that there is something.  Told
+ * so now, it would show zeros up to there if it was told that while this read
+ * was under way; or, where nothing came, if other reads of the file are: it
+ * believes one of them, and which is a matter of luck.  A file that grew has
+ * more when it is asked again.  Of one that shrank the kernel asks again after
+ * an error, for one page, before a program is told.
  */
 static bool is_missing(const struct fuse_op *op, uint64_t got)
 {
-	return got == 0 && op->off < op->node->size && !op->file->direct;
+	const struct inode *node = op->node;
+
+	return got < op->size && op->off + got < node->size &&
+	       (got == 0 || node->told > op->told) && !op->file->direct;
 }
 
 /* Takes a part of the piece; false: it has to be asked for the rest. */
@@ -111,11 +117,8 @@ bool data_answer(struct ask *ask, const struct csftp_reply *reply)
 		return true;
 	if (op->asked == 1 && ask->got == 0 &&
 	    (reply->eof || len == ask->req.len ||
-	     at_end(op, ask->req.off + len))) {
-		if (is_missing(op, len)) {
-			ask->err = EIO;
-			return true;
-		}
+	     at_end(op, ask->req.off + len)) &&
+	    !is_missing(op, len)) {
 		fuse_reply_buf(op->req, reply->data.ptr, len);
 		op->req = NULL;
 		return true;
@@ -129,6 +132,16 @@ bool data_answer(struct ask *ask, const struct csftp_reply *reply)
 	return false;
 }
 
+static void read_go(struct fuse_op *op, int err);
+
+static void read_again(struct fuse_op *op)
+{
+	op->reread = true;
+	op->asked = 0;
+	op->asks = 1;
+	read_go(op, 0);
+}
+
 /* All up to the first piece that is not full: there the file ends. */
 static void read_finish(struct fuse_op *op)
 {
@@ -138,8 +151,13 @@ static void read_finish(struct fuse_op *op)
 
 	for (uint32_t i = 0; i < op->asked && total == i * piece; i++)
 		total += op->ask[i].got;
-	if (!err && is_missing(op, total))
+	if (!err && op->req && is_missing(op, total)) {
+		if (!op->reread) {
+			read_again(op);
+			return;
+		}
 		err = EIO;
+	}
 	if (err) {
 		op_reply_err(op, err);
 	} else if (op->req) {
@@ -191,6 +209,7 @@ void fusefs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	op->size = size;
 	op->off = (uint64_t)off;
+	op->told = op->f->told;
 	file_use(op, file_from(fi), read_go);
 }
 

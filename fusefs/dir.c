@@ -28,6 +28,8 @@
 /* One name; they lie one behind the other. */
 struct record {
 	struct csftp_attr attr;
+	uint64_t told; /* fusefs.told when it came */
+	bool shown;    /* with a node, when it was answered last */
 	char name[];
 };
 
@@ -174,17 +176,19 @@ static void listing_add(struct listing *listing,
 	}
 	record = (struct record *)(void *)(listing->bytes + listing->used);
 	record->attr = entry->attr;
+	record->told = listing->f->told;
+	record->shown = false;
 	memcpy(record->name, entry->name.ptr, entry->name.len);
 	record->name[entry->name.len] = '\0';
 	listing->index[listing->count++] = listing->used;
 	listing->used += len;
 }
 
-static const struct record *listing_record(const struct listing *listing,
-					   size_t index)
+static struct record *listing_record(const struct listing *listing,
+				     size_t index)
 {
-	return (const struct record *)(const void *)(listing->bytes +
-						     listing->index[index]);
+	return (struct record *)(void *)(listing->bytes +
+					 listing->index[index]);
 }
 
 static bool is_dots(const struct csftp_slice *name)
@@ -521,11 +525,22 @@ static size_t add_plain(struct fuse_op *op, char *buf, size_t room,
 	return fuse_add_direntry(op->req, buf, room, record->name, &st, next);
 }
 
-/* Whether the kernel is given attributes, and so a node. */
-static bool is_shown(const struct record *record)
+/*
+ * Whether the kernel is given attributes, and so a node.  It is not where it
+ * was told later ones while the name lay here: it would show a file with the
+ * size that it had, and zeros where it ends by now.  Nor where the file is
+ * open, as it may be read right now, and who opened it has asked later.
+ */
+static bool is_shown(const struct dir *dir, const struct record *record)
 {
-	return (record->attr.mask & CSFTP_ATTR_MODE) &&
-	       attr_type(&record->attr, 0);
+	const struct inode *node;
+
+	if (!(record->attr.mask & CSFTP_ATTR_MODE) ||
+	    !attr_type(&record->attr, 0))
+		return false;
+	node = inodes_child(dir->f->inodes, dir->node, record->name,
+			    strlen(record->name));
+	return !node || (!node->files && node->told <= record->told);
 }
 
 /*
@@ -533,8 +548,7 @@ static bool is_shown(const struct record *record)
  * type if that is known, and looks it up when it needs more.
  */
 static size_t add_plus(struct fuse_op *op, char *buf, size_t room,
-		       const struct dir *dir, const struct record *record,
-		       off_t next)
+		       const struct dir *dir, struct record *record, off_t next)
 {
 	uint32_t type = attr_type(&record->attr, 0);
 	struct fuse_entry_param entry = {
@@ -547,10 +561,11 @@ static size_t add_plus(struct fuse_op *op, char *buf, size_t room,
 
 	if (len > room)
 		return len;
-	if (is_shown(record) &&
+	if (is_shown(dir, record) &&
 	    (dir->node->name || dir->node->id == INODE_ROOT))
 		node = inodes_lookup(op->f->inodes, dir->node, record->name,
 				     strlen(record->name), type);
+	record->shown = node != NULL;
 	if (node) {
 		entry.ino = node->id;
 		attr_to_stat(op->f, &record->attr, node, &entry.attr);
@@ -585,7 +600,7 @@ static size_t add_one(struct fuse_op *op, char *buf, size_t room,
 		      const struct dir *dir, size_t index)
 {
 	off_t next = (off_t)index + 1;
-	const struct record *record;
+	struct record *record;
 
 	if (index < DOTS)
 		return add_dots(op, buf, room, dir, next);
@@ -607,7 +622,7 @@ static void undo(struct fuse_op *op, const struct dir *dir, size_t from,
 		struct inode *node = inodes_child(
 			inodes, dir->node, record->name, strlen(record->name));
 
-		if (node && is_shown(record))
+		if (node && record->shown)
 			inodes_forget(inodes, node, 1);
 	}
 }

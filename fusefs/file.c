@@ -262,6 +262,7 @@ static void reopen_end(struct file *file, int err)
 	file->f->closings--;
 	free(file->path);
 	file->path = NULL;
+	file->missed = err != 0;
 	if (err) {
 		file->state = FILE_CLOSED;
 		file->dead = err == ESTALE;
@@ -349,6 +350,7 @@ static void file_settle(struct file *file)
 		if (!err)
 			return;
 		file->dead = err == ESTALE;
+		file->missed = true;
 	}
 	if (file->waiting) {
 		file->busy++; /* it stays while others are told */
@@ -426,14 +428,27 @@ static struct file *needs_places(const struct inode *node)
 	return file;
 }
 
-bool file_rescue(struct fuse_op *op, struct inode *node,
+/* Closed, but for a descriptor that lives on; and not given up. */
+static bool is_half_closed(const struct file *file, int err)
+{
+	return file->state != FILE_OPEN && !file->released && !file->dead &&
+	       !(err && file->missed);
+}
+
+static void rescue(struct fuse_op *op, struct file *file,
+		   void (*go)(struct fuse_op *op, int err))
+{
+	op->rescue = go;
+	file_use(op, file, rescued);
+}
+
+bool file_rescue(struct fuse_op *op, struct inode *node, int err,
 		 void (*go)(struct fuse_op *op, int err))
 {
 	struct file *file = node ? node->files : NULL;
 	struct file *owner;
 
-	while (file &&
-	       (file->state == FILE_OPEN || file->released || file->dead))
+	while (file && !is_half_closed(file, err))
 		file = file->next;
 	owner = node && !file ? needs_places(node) : NULL;
 	if (owner) {
@@ -441,11 +456,9 @@ bool file_rescue(struct fuse_op *op, struct inode *node,
 		if (file)
 			file->busy++; /* the owner's */
 	}
-	if (!file)
-		return false;
-	op->rescue = go;
-	file_use(op, file, rescued);
-	return true;
+	if (file)
+		rescue(op, file, go);
+	return file != NULL;
 }
 
 /* Whether the owner could open it with those flags. */
@@ -453,6 +466,19 @@ static bool mode_allows(uint32_t mode, uint32_t flags)
 {
 	return (!(flags & CSFTP_OPEN_READ) || (mode & S_IRUSR)) &&
 	       (!(flags & CSFTP_OPEN_WRITE) || (mode & S_IWUSR));
+}
+
+bool file_rescue_from(struct fuse_op *op, uint32_t mode, int err,
+		      void (*go)(struct fuse_op *op, int err))
+{
+	struct file *file = op->node->files;
+
+	while (file &&
+	       (mode_allows(mode, file->flags) || !is_half_closed(file, err)))
+		file = file->next;
+	if (file)
+		rescue(op, file, go);
+	return file != NULL;
 }
 
 void file_mode_changed(struct inode *node, uint32_t mode)
@@ -644,6 +670,7 @@ static void create_finish(struct fuse_op *op)
 		drop_handle(op);
 		return;
 	}
+	file->made = file->flags & CSFTP_OPEN_WRITE;
 	file->pinned = !mode_allows(op->in.mode, file->flags);
 	create_reply(op, node, file);
 	op_free(op);

@@ -63,6 +63,9 @@ struct fuse_op {
 	bool opened;	    /* fh is a handle, to be closed */
 	bool linked;	    /* node2 gets a link to node */
 	bool no_setid;	    /* WRITE: of who may not leave such bits */
+	bool reread;	    /* READ: it ended early, and is asked again */
+	uint64_t told;	    /* READ: fusefs.told when it came */
+	uint64_t changes;   /* SETATTR: of the node, with this one */
 	struct inode *node; /* pinned while here */
 	struct inode *node2;
 	struct file *file; /* in use while here */
@@ -121,6 +124,7 @@ struct fusefs {
 	uint32_t failed_at_end; /* see fusefs_failed_at_end() */
 	uint32_t max_read;
 	uint32_t max_write;
+	uint64_t told; /* times that attributes were shown to the kernel */
 	uint64_t next_check_ms;
 	uint64_t trim_ms; /* when spare buffers are given back; 0: none are */
 	bool greeted;	  /* the first answer, to INIT, was given */
@@ -208,12 +212,13 @@ bool fusefs_same_process(pid_t a, pid_t b);
 
 /* Attributes (attr.c) */
 /* What the kernel is told of a node; its size is remembered there. */
-void attr_to_stat(const struct fusefs *f, const struct csftp_attr *attr,
+void attr_to_stat(struct fusefs *f, const struct csftp_attr *attr,
 		  struct inode *node, struct stat *st);
 uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise);
 void fusefs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		    struct fuse_file_info *fi);
+void fusefs_access(fuse_req_t req, fuse_ino_t ino, int mask);
 void fusefs_readlink(fuse_req_t req, fuse_ino_t ino);
 void fusefs_statfs(fuse_req_t req, fuse_ino_t ino);
 
@@ -272,10 +277,12 @@ struct file {
 	uint32_t busy;	/* operations that use fh */
 	pid_t opener;
 	int err;       /* of a write, or of CLOSE; nobody was told yet */
-	bool written;  /* since the last CLOSE */
+	bool made;     /* its OPEN was to make the file, and to write */
+	bool written;  /* since the last CLOSE, or set: it has to tell */
 	bool released; /* the kernel has let go of it */
 	bool pinned;   /* could not be opened again */
 	bool dead;     /* its name leads to nothing, or to another file */
+	bool missed;   /* could not be opened again, when that was tried last */
 	bool lived_on; /* was closed, and opened again */
 	bool direct;   /* goes past the kernel's cache, see goes_direct() */
 	struct mark mark;
@@ -316,10 +323,15 @@ struct file *file_for_places(struct file *file);
 
 /*
  * True: a file of the node has to be opened, again or for places, before the
- * node loses its name; go is called when that is done or has failed.
+ * node loses its name; go is called when that is done or has failed.  err is 0
+ * at first, then what go was called with: what has failed is not tried again.
  */
-bool file_rescue(struct fuse_op *op, struct inode *node,
+bool file_rescue(struct fuse_op *op, struct inode *node, int err,
 		 void (*go)(struct fuse_op *op, int err));
+
+/* The same, of a file that could not be opened again with that mode. */
+bool file_rescue_from(struct fuse_op *op, uint32_t mode, int err,
+		      void (*go)(struct fuse_op *op, int err));
 
 /* The node's mode changed: what that means for opening again. */
 void file_mode_changed(struct inode *node, uint32_t mode);

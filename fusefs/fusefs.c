@@ -70,6 +70,7 @@ static const struct fuse_lowlevel_ops operations = {
 	.forget_multi = fusefs_forget_multi,
 	.getattr = fusefs_getattr,
 	.setattr = fusefs_setattr,
+	.access = fusefs_access,
 	.readlink = fusefs_readlink,
 	.mknod = fusefs_mknod,
 	.mkdir = fusefs_mkdir,
@@ -486,6 +487,26 @@ uint32_t fusefs_callers(const struct fusefs *f)
 	for (const struct fuse_op *op = f->used; op; op = op->next)
 		callers += op->req != NULL;
 	return callers;
+}
+
+/* A mapping keeps its file from being released, when that was closed, too. */
+bool fusefs_may_be_mapped(const struct fusefs *f)
+{
+	const uint32_t both = CSFTP_OPEN_READ | CSFTP_OPEN_WRITE;
+	const struct file *file = f->files;
+
+	while (file && (file->released || (file->flags & both) != both))
+		file = file->all_next;
+	return file != NULL;
+}
+
+bool fusefs_writes_back(const struct fusefs *f)
+{
+	const struct fuse_op *op = f->used;
+
+	while (op && !(op->req && op->fi.writepage))
+		op = op->next;
+	return op != NULL;
 }
 
 static void tell_caller(const struct fusefs *f, const struct fuse_op *op,

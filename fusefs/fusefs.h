@@ -29,16 +29,17 @@
  * O_SYNC or O_DSYNC.  Payload lies in a csftp_buf; all of them must have been
  * dropped before fusefs_free().
  *
- * When a file that was written to is closed, close(2) waits for the server's
- * CLOSE and returns its error.  FUSE tells of a close(2) (FLUSH), and of the
- * last one only when it is too late to return anything (RELEASE); and SFTP has
- * one CLOSE per handle.  So FLUSH sends CLOSE when the descriptor is closed by
- * the process that opened it, and a descriptor that lives on all the same
- * (dup, a child, a mapping) opens the file again at its next use, without
- * CREAT, TRUNC or EXCL.  A handle is not closed early where it could not be
- * opened again: its file has no name any more, its mode forbids it, or it is
- * in use.  Then, as where a child closes what it inherited, the error of the
- * late CLOSE is only logged.  A file that is about to lose its name is opened
+ * When a file is closed that was written to, or that was made and had its
+ * attributes set, close(2) waits for the server's CLOSE and returns its error.
+ * FUSE tells of a close(2) (FLUSH), and of the last one only when it is too
+ * late to return anything (RELEASE); and SFTP has one CLOSE per handle.  So
+ * FLUSH sends CLOSE when the descriptor is closed by the process that opened
+ * it, and a descriptor that lives on all the same (dup, a child, a mapping)
+ * opens the file again at its next use, without CREAT, TRUNC or EXCL.  A handle
+ * is not closed early where it could not be opened again: its file has no name
+ * any more, its mode forbids it, or it is in use.  Then, as where a child
+ * closes what it inherited, the error of the late CLOSE is only logged.  A file
+ * that is about to lose its name, or to get a mode that forbids it, is opened
  * again first.
  *
  * Owner and modes: a file system that does not say what a file is shows a
@@ -136,6 +137,13 @@ struct fusefs_caller {
 	const char *path; /* on the server; "": it has none any more */
 	uint64_t age_ms;
 };
+
+/*
+ * Whether a program has a file such that it could have mapped it to write
+ * there; and whether pages of mappings are being written.
+ */
+bool fusefs_may_be_mapped(const struct fusefs *f);
+bool fusefs_writes_back(const struct fusefs *f);
 
 /* Tells of each, in no order; nothing may be asked or answered meanwhile. */
 void fusefs_each_caller(const struct fusefs *f,

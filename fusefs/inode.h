@@ -2,6 +2,7 @@
 #ifndef CSFTP_FUSEFS_INODE_H
 #define CSFTP_FUSEFS_INODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -45,6 +46,8 @@ struct inode {
 	uint64_t size;	  /* bytes, as far as the kernel knows */
 	uint64_t changes; /* of its content that were asked for */
 	uint32_t mode;	  /* permission bits that it was seen to have last */
+	bool linked;	  /* the frontend's: its file has another name */
+	uint64_t told;	  /* the frontend's: when attributes were shown last */
 };
 
 /* The root is there from the beginning, and stays. */

@@ -187,12 +187,11 @@ static void unlink_go(struct fuse_op *op, int err)
 {
 	struct csftp_req *ask;
 
-	(void)err; /* then that file is marked, and cannot be rescued */
 	if (!op->req) {
 		op_free(op);
 		return;
 	}
-	if (file_rescue(op, child(op, op->node, op->name), unlink_go))
+	if (file_rescue(op, child(op, op->node, op->name), err, unlink_go))
 		return;
 	ask = op_ask(op, CSFTP_OP_UNLINK);
 	ask->path = op->path;
@@ -321,13 +320,12 @@ static void rename_go(struct fuse_op *op, int err)
 {
 	struct csftp_req *ask;
 
-	(void)err; /* then that file is marked, and cannot be rescued */
 	if (!op->req) {
 		op_free(op);
 		return;
 	}
-	if (file_rescue(op, child(op, op->node, op->name), rename_go) ||
-	    file_rescue(op, child(op, op->node2, last_name(op->path2)),
+	if (file_rescue(op, child(op, op->node, op->name), err, rename_go) ||
+	    file_rescue(op, child(op, op->node2, last_name(op->path2)), err,
 			rename_go))
 		return;
 	ask = op_ask(op, CSFTP_OP_RENAME);

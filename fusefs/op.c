@@ -328,8 +328,11 @@ void op_reply_entry(struct fuse_op *op)
 	}
 	entry.ino = node->id;
 	/* Of LINK: git checks that it got what it asked for. */
-	if (op->linked)
+	if (op->linked) {
 		node->number = op->node->number;
+		node->linked = true;
+		op->node->linked = true;
+	}
 	attr_to_stat(op->f, &op->attr, node, &entry.attr);
 	/* Known but roughly, see ask_rough(). */
 	if (op->attr.mask && !(op->attr.mask & TIMED))

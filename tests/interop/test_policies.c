@@ -445,6 +445,37 @@ static void a_connection_of_several_that_dies_is_made_again(void **state)
 	mounted_unmount(&mounted);
 }
 
+/* Files have another connection than their names. */
+static void an_open_file_is_found_by_its_new_name(void **state)
+{
+	char mounter[PROC_PATH_MAX];
+	char then[2 * PROC_PATH_MAX];
+
+	(void)state;
+	need_mounts();
+	proc_mounter(mounter);
+	mounted_mount(&mounted, "max_conns=2");
+	proc_print(
+		then, sizeof(then),
+		"until '%s' --status point | sed -n '/^connections:/,/^under/"
+		"p' | grep '^  2  *state up'; do sleep 0.1; done\n"
+		"exec 5>point/log\n"
+		"echo one >&5\n"
+		"mv point/log point/log.1\n"
+		"echo new >point/log\n"
+		"touch -d @5 point/log.1\n"
+		"kill -KILL $(servers)\n"
+		"echo two >&5\n"
+		"exec 5>&-\n"
+		"test \"$(cat point/log.1)\" = \"$(printf 'one\\ntwo')\"\n"
+		"cmp point/log.1 served/log.1\n"
+		"grep new served/log\n"
+		"for i in 4 5 6; do cp data.txt point/$i; done\n",
+		mounter);
+	write_without_an_answer(then);
+	mounted_unmount(&mounted);
+}
+
 static void one_connection_is_enough_where_there_can_be_no_more(void **state)
 {
 	char mounter[PROC_PATH_MAX];
@@ -621,6 +652,7 @@ int main(void)
 		CLEAN_TEST(files_side_by_side_have_connections_of_their_own),
 		CLEAN_TEST(one_large_file_goes_over_several_connections),
 		CLEAN_TEST(a_connection_of_several_that_dies_is_made_again),
+		CLEAN_TEST(an_open_file_is_found_by_its_new_name),
 		CLEAN_TEST(one_connection_is_enough_where_there_can_be_no_more),
 		CLEAN_TEST(mount_8_mounts_it),
 		CLEAN_TEST(a_line_of_fstab_mounts_it),

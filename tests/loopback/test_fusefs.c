@@ -311,6 +311,58 @@ static void times_are_set_left_alone_and_set_to_now(void **state)
 	rig_run(rig_ready(state), times_body);
 }
 
+static void halves_body(void)
+{
+	const struct timespec omit[2] = {{.tv_nsec = UTIME_OMIT},
+					 {.tv_sec = 77}};
+	struct stat st;
+
+	rig_put("f", "x");
+	NEED(chown("f", 4, (gid_t)-1) == 0);
+	NEED(stat("f", &st) == 0 && st.st_uid == 4);
+	NEED(chown("f", (uid_t)-1, 5) == 0);
+	NEED(stat("f", &st) == 0 && st.st_uid == 4 && st.st_gid == 5);
+	NEED(utimensat(AT_FDCWD, "f", omit, 0) == 0);
+	NEED(stat("f", &st) == 0 && st.st_mtim.tv_sec == 77);
+}
+
+static void release_held(struct rig *rig)
+{
+	tap_release(&rig->tap);
+}
+
+/* Where the other half is asked for first, nothing may overtake that. */
+static void half_of_a_pair_is_seen_as_soon_as_it_is_set(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.entry_timeout = 1000;
+	rig->config.attr_timeout = 1000;
+	rig_ready(state);
+	rig->tap.hold_halves = true;
+	rig->between = release_held;
+	rig_run(rig, halves_body);
+}
+
+static void sizes_body(void)
+{
+	int fd = rig_open("f", "0123456789");
+
+	NEED(rig_fails(truncate("f", 5), EOPNOTSUPP));
+	NEED(rig_fails(ftruncate(fd, 20), EOPNOTSUPP));
+	NEED(ftruncate(fd, 10) == 0);
+	NEED(close(fd) == 0);
+	NEED(rig_holds("f", "0123456789"));
+}
+
+static void a_size_that_is_not_set_is_an_error(void **state)
+{
+	struct rig *rig = rig_ready(state);
+
+	rig->tap.no_sizes = true;
+	rig_run(rig, sizes_body);
+}
+
 static void copy_body(void)
 {
 	int from = rig_open("from", "0123456789");
@@ -663,6 +715,8 @@ int main(void)
 		RIG_TEST(names_that_are_none_are_left_out_and_logged_once),
 		RIG_TEST(names_without_attributes_are_looked_up),
 		RIG_TEST(times_are_set_left_alone_and_set_to_now),
+		RIG_TEST(half_of_a_pair_is_seen_as_soon_as_it_is_set),
+		RIG_TEST(a_size_that_is_not_set_is_an_error),
 		RIG_TEST(ranges_are_copied_by_the_server_and_statfs_tells),
 		RIG_TEST(a_server_without_statfs_has_room),
 		RIG_TEST(content_is_appended_truncated_and_mapped),

@@ -288,6 +288,13 @@ static void dup_body(void)
 	NEED(write(fd, "a", 1) == 1 && close(fd) == 0);
 	NEED(write(more, "b", 1) == 1 && close(more) == 0);
 	NEED(rig_holds("readonly", "ab"));
+	/* It could be when it was, and could not be any more. */
+	fd = rig_open("f", "one");
+	more = dup(fd);
+	NEED(close(fd) == 0);
+	NEED(chmod("f", 0444) == 0);
+	NEED(write(more, "two", 3) == 3 && close(more) == 0);
+	NEED(rig_holds("f", "onetwo"));
 }
 
 static void a_descriptor_that_lives_on_after_close_can_be_used(void **state)
@@ -323,6 +330,29 @@ static void errors_of_write_and_fsync_reach_the_caller(void **state)
 	rig->tap.write_err = EIO;
 	rig->tap.fsync_err = EDQUOT;
 	rig_run(rig_ready(state), write_fails_body);
+}
+
+static void set_fails_body(void)
+{
+	int fd = open("f", O_WRONLY | O_CREAT | O_EXCL, 0644);
+
+	/* Answered before it is done, as if it went with writes. */
+	NEED(fchmod(fd, 0600) == 0);
+	NEED(rig_fails(close(fd), EPERM));
+	fd = open("g", O_RDONLY | O_CREAT | O_EXCL, 0644);
+	NEED(rig_fails(fchmod(fd, 0600), EPERM));
+	NEED(close(fd) == 0);
+	NEED(rig_fails(chmod("g", 0600), EPERM));
+}
+
+static void an_error_of_setting_reaches_the_caller(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->behind = true;
+	rig->tap.setattr_err = EPERM;
+	rig_run(rig_ready(state), set_fails_body);
+	assert_int_equal(fusefs_lost_errors(rig->f), 0);
 }
 
 /* Where a shell that has it open runs a command, which then ends. */
@@ -374,6 +404,29 @@ static void a_file_that_could_not_be_opened_again_can_be_later(void **state)
 
 	rig->tap.open_fails = 1;
 	rig_run(rig, lives_on_body);
+	assert_int_equal(rig->tap.handles, 0);
+}
+
+static void loses_its_name_body(void)
+{
+	int fd = rig_open("f", "one");
+	int more = dup(fd);
+
+	NEED(more >= 0 && close(fd) == 0);
+	NEED(rename("f", "g") == 0);
+	NEED(unlink("g") == 0);
+	NEED(rig_fails(write(more, "two", 3), ESTALE));
+	NEED(close(more) == 0);
+}
+
+/* However long that goes on, names can be changed. */
+static void a_file_that_cannot_be_opened_again_is_tried_once(void **state)
+{
+	struct rig *rig = rig_ready(state);
+
+	rig->tap.open_fails = 100;
+	rig_run(rig, loses_its_name_body);
+	assert_int_equal(rig->tap.open_fails, 100 - 2);
 	assert_int_equal(rig->tap.handles, 0);
 }
 
@@ -470,7 +523,9 @@ int main(void)
 		RIG_TEST(a_childs_close_does_not_close_the_opener),
 		RIG_TEST(a_descriptor_that_lives_on_after_close_can_be_used),
 		RIG_TEST(errors_of_write_and_fsync_reach_the_caller),
+		RIG_TEST(an_error_of_setting_reaches_the_caller),
 		RIG_TEST(a_file_that_could_not_be_opened_again_can_be_later),
+		RIG_TEST(a_file_that_cannot_be_opened_again_is_tried_once),
 		RIG_TEST(a_write_that_failed_does_not_make_it_another_file),
 		RIG_TEST(an_error_that_a_child_was_told_is_told_the_opener),
 		RIG_TEST(

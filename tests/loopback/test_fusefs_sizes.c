@@ -1,0 +1,166 @@
+/* What the kernel is told of sizes while they change. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/fs_call.h"
+#include "tests/lib/fuse_rig.h"
+
+#define NAMES 2000
+#define LARGE 20000
+#define SMALL 10000
+
+static void numbered(char name[32], int number)
+{
+	NEED(snprintf(name, 32, "a-long-name-of-a-file-%d", number) > 0);
+}
+
+/* So many names that the kernel has to ask for them several times. */
+static void list_while_they_grow(void)
+{
+	char name[32];
+	struct stat st;
+	DIR *dir;
+
+	for (int i = 0; i < NAMES; i++) {
+		numbered(name, i);
+		rig_put(name, "x");
+	}
+	dir = opendir(".");
+	NEED(dir && readdir(dir));
+	for (int i = 0; i < NAMES; i++) {
+		numbered(name, i);
+		NEED(truncate(name, 3) == 0);
+	}
+	while (readdir(dir))
+		;
+	closedir(dir);
+	for (int i = 0; i < NAMES; i++) {
+		numbered(name, i);
+		NEED(stat(name, &st) == 0 && st.st_size == 3);
+	}
+}
+
+static void a_listing_does_not_bring_back_a_size_that_was(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->config.attr_timeout = 60;
+	rig->config.entry_timeout = 60;
+	rig_need_fuse();
+	rig_mount(rig, 0, 0, 0);
+	rig_run(rig, list_while_they_grow);
+}
+
+static void read_all(size_t len)
+{
+	static char text[LARGE + 1];
+	size_t total = 0;
+	ssize_t n;
+	int fd;
+
+	memset(text, 'x', LARGE);
+	rig_put("f", text);
+	fd = open("f", O_RDONLY | O_CLOEXEC);
+	NEED(fd >= 0);
+	while ((n = read(fd, text + total, sizeof(text) - total)) > 0)
+		total += (size_t)n;
+	NEED(n == 0 && total == len && !memchr(text, '\0', total));
+}
+
+static void read_small(void)
+{
+	read_all(SMALL);
+}
+
+static void read_large(void)
+{
+	read_all(LARGE);
+}
+
+/* mkdir(2) says that stat(2) has its answer. */
+static void stat_and_say_so(void)
+{
+	struct stat st;
+
+	NEED(stat("f", &st) == 0 && st.st_size == LARGE);
+	NEED(mkdir("told", 0755) == 0);
+}
+
+/* Whether a READ is held, and somebody was told the size meanwhile. */
+static bool is_told_between(struct rig *rig)
+{
+	pid_t first = rig->child;
+
+	if (rig->tap.held_count > 0 && !rig->second) {
+		rig->second = rig_start(rig, stat_and_say_so);
+		rig->child = first;
+	}
+	return rig->tap.held_count > 0 && rig->tap.count[CSFTP_OP_MKDIR] > 0;
+}
+
+static void shrink_between(struct rig *rig)
+{
+	const struct csftp_attr attr = {
+		.mask = CSFTP_ATTR_SIZE,
+		.size = SMALL,
+	};
+	struct fs_caller caller = {.fs = rig->memfs};
+
+	if (!is_told_between(rig))
+		return;
+	assert_int_equal(fs_setattr(&caller, "/f", &attr), 0);
+	rig->tap.hold_reads = false;
+	tap_release(&rig->tap);
+}
+
+static void grow_between(struct rig *rig)
+{
+	if (!is_told_between(rig))
+		return;
+	rig->tap.hold_reads = false;
+	rig->tap.was_size = SMALL;
+	tap_release(&rig->tap);
+}
+
+static void run_told(struct rig *rig, void (*reads)(void),
+		     void (*between)(struct rig *rig))
+{
+	rig_need_fuse();
+	rig_mount(rig, 0, 0, 0);
+	rig->tap.hold_reads = true;
+	rig->between = between;
+	rig_run(rig, reads);
+	assert_true(rig->second > 0);
+	rig->child = rig->second;
+	assert_int_equal(rig_serve(rig, rig->second), 0);
+}
+
+static void a_file_that_shrinks_while_it_is_read_shows_no_zeros(void **state)
+{
+	run_told(*state, read_small, shrink_between);
+}
+
+/* As logs do: the first READ is asked again, and nobody sees an error. */
+static void a_file_that_grows_while_it_is_read_shows_no_zeros(void **state)
+{
+	struct rig *rig = *state;
+
+	run_told(rig, read_large, grow_between);
+	assert_int_equal(rig->tap.was_size, 0);
+	assert_int_equal(rig->tap.count[CSFTP_OP_READ], 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		RIG_TEST(a_listing_does_not_bring_back_a_size_that_was),
+		RIG_TEST(a_file_that_shrinks_while_it_is_read_shows_no_zeros),
+		RIG_TEST(a_file_that_grows_while_it_is_read_shows_no_zeros),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
