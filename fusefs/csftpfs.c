@@ -110,6 +110,7 @@ static void on_question(void *arg, const char *order, FILE *to)
 	m->status.layers = m->layers;
 	m->status.transport = connect_carrier(m->connector);
 	m->status.remote = line_remote(m->line);
+	m->status.line = m->line;
 	facts.form = strcmp(order, "json") == 0 ? FACTS_JSON : FACTS_TEXT;
 	status_tell(&m->status, &facts);
 }
@@ -401,7 +402,6 @@ static enum links_policy links_policy(const struct options *options)
 static void on_lost(void *arg, const char *path, int err)
 {
 	struct mount *m = arg;
-
 	char name[CSFTP_PATH_MAX + 1];
 	size_t len = strnlen(path, CSFTP_PATH_MAX);
 
@@ -482,8 +482,6 @@ static bool make_layers(struct mount *m)
 		err = layers_new(&m->layers, &config);
 		if (err)
 			say(m, "the cache: %s", csftp_strerror(err));
-		else if (!options->delay_connect)
-			layers_learn_top(m->layers);
 	}
 	owners_release(&owners);
 	return !err;

@@ -33,7 +33,8 @@ struct layers {
 	uint64_t stopped_ms; /* the cache's clock stands there; 0: it goes */
 	struct csftp_fs *links;
 	struct writebehind *writebehind;
-	struct csftp_req top_attr; /* see layers_learn_top() */
+	bool top_asked; /* by these, see layers_go_on() */
+	struct csftp_req top_attr;
 	struct csftp_req top_space;
 };
 
@@ -352,31 +353,6 @@ enum csftp_err layers_new(struct layers **out,
 	return CSFTP_OK;
 }
 
-static void learnt(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	(void)req;
-	(void)reply; /* it was remembered below */
-}
-
-void layers_learn_top(struct layers *layers)
-{
-	struct csftp_fs *fs = cache_fs(layers->cache);
-
-	layers->top_attr = (struct csftp_req){
-		.op = CSFTP_OP_GETATTR,
-		.flags = CSFTP_NOFOLLOW,
-		.done = learnt,
-		.path = layers->config.root,
-	};
-	layers->top_space = (struct csftp_req){
-		.op = CSFTP_OP_STATFS,
-		.done = learnt,
-		.path = layers->config.root,
-	};
-	csftp_submit(fs, &layers->top_attr);
-	csftp_submit(fs, &layers->top_space);
-}
-
 void layers_free(struct layers *layers)
 {
 	if (!layers)
@@ -432,6 +408,7 @@ void layers_quiet(struct layers *layers)
 	keep_quiet(layers->keep);
 	readahead_quiet(layers->readahead);
 	cache_quiet(layers->cache);
+	layers->top_asked = true;
 }
 
 void layers_hold(struct layers *layers)
@@ -441,10 +418,38 @@ void layers_hold(struct layers *layers)
 	cache_hold(layers->cache, true);
 }
 
+static void learnt(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	(void)req;
+	(void)reply; /* it was remembered below */
+}
+
+static void learn_top(struct layers *layers)
+{
+	struct csftp_fs *fs = cache_fs(layers->cache);
+
+	layers->top_attr = (struct csftp_req){
+		.op = CSFTP_OP_GETATTR,
+		.flags = CSFTP_NOFOLLOW,
+		.done = learnt,
+		.path = layers->config.root,
+	};
+	layers->top_space = (struct csftp_req){
+		.op = CSFTP_OP_STATFS,
+		.done = learnt,
+		.path = layers->config.root,
+	};
+	layers->top_asked = true;
+	csftp_submit(fs, &layers->top_attr);
+	csftp_submit(fs, &layers->top_space);
+}
+
 void layers_go_on(struct layers *layers)
 {
 	layers->stopped_ms = 0;
 	cache_hold(layers->cache, false);
+	if (!layers->top_asked)
+		learn_top(layers);
 }
 
 uint64_t layers_tick(struct layers *layers)

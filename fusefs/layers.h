@@ -78,18 +78,14 @@ struct layers_counts {
 };
 struct layers_counts layers_counts(const struct layers *layers);
 
-/*
- * Asks for what df(1), umount(8) and file managers ask of a mount first, so
- * that it is known when there is no connection any more.  Nobody waits for it.
- */
-void layers_learn_top(struct layers *layers);
-
 /* Requests that the layers made, and files that they hold open. */
 uint32_t layers_pending(const struct layers *layers);
 
 /*
  * What is remembered does not grow old meanwhile: nobody can be asked.  When it
- * goes on, all that time has passed.
+ * goes on, all that time has passed.  The first time that it does, that which
+ * df(1), umount(8) and file managers ask of a mount is asked for, so as to be
+ * known when there is no connection any more; nobody waits for it.
  */
 void layers_hold(struct layers *layers);
 void layers_go_on(struct layers *layers);

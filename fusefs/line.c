@@ -157,6 +157,16 @@ bool line_is_waited_for(const struct line *line)
 	return line->state != LINE_UP && survive_waiting(line->survive) > 0;
 }
 
+const char *line_why(const struct line *line)
+{
+	return line->state != LINE_UP && *line->why ? line->why : NULL;
+}
+
+uint64_t line_next_try_ms(const struct line *line)
+{
+	return line->state == LINE_DOWN && !line->delayed ? line->try_ms : 0;
+}
+
 bool line_has_failed(const struct line *line)
 {
 	return line->state == LINE_DOWN && line->tries > 0 && !line->was_there;

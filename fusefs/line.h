@@ -131,6 +131,14 @@ bool line_is_up(const struct line *line);
 /* Whether requests wait for a connection. */
 bool line_is_waited_for(const struct line *line);
 
+/*
+ * Without a connection: why there is none, in one line, or NULL where none was
+ * tried; and when the next one is tried, of CLOCK_MONOTONIC, or 0 where that is
+ * not known.  Good until the line goes on.
+ */
+const char *line_why(const struct line *line);
+uint64_t line_next_try_ms(const struct line *line);
+
 /* Whether the very first one was tried to be made, and could not be. */
 bool line_has_failed(const struct line *line);
 

@@ -267,6 +267,15 @@ bool lines_are_up(const struct lines *lines)
 	return up;
 }
 
+bool lines_are_waited_for(const struct lines *lines)
+{
+	bool waited_for = false;
+
+	for (uint32_t i = 0; i < lines->count; i++)
+		waited_for = waited_for || line_is_waited_for(lines->line[i]);
+	return waited_for;
+}
+
 bool lines_are_connecting(const struct lines *lines)
 {
 	bool connecting = false;

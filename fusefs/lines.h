@@ -66,6 +66,7 @@ void lines_watch(struct lines *lines, enum line_output output);
 
 /* The first is up, and none of the others has anybody wait for it. */
 bool lines_are_up(const struct lines *lines);
+bool lines_are_waited_for(const struct lines *lines);
 bool lines_are_connecting(const struct lines *lines);
 void lines_say_draining(struct lines *lines, unsigned seconds);
 void lines_retry(struct lines *lines);

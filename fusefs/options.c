@@ -513,6 +513,11 @@ static bool take_question(struct options *options, struct question *question,
 	if (question->kind)
 		return explain(why, "one question at a time");
 	question->kind = letter;
+	/* "--status --json MOUNT", which getopt(3) takes for a mount's name. */
+	if (letter == STATUS && !strcmp(value, "--json")) {
+		question->json = true;
+		return true;
+	}
 	return set_string(&options->mountpoint, value, why);
 }
 
@@ -524,11 +529,16 @@ static enum options_action set_question(struct options *options,
 {
 	bool trace = question->kind == TRACE && !question->json && count == 1;
 
+	if (!options->mountpoint && count == 1) {
+		count = 0;
+		if (!set_string(&options->mountpoint, words[0], why))
+			return OPTIONS_ERROR;
+	}
 	if (trace && !strcmp(words[0], "on"))
 		options->order = "trace on";
 	else if (trace && !strcmp(words[0], "off"))
 		options->order = "trace off";
-	else if (question->kind == STATUS && count == 0)
+	else if (question->kind == STATUS && options->mountpoint && count == 0)
 		options->order = question->json ? "json" : "status";
 	if (options->order)
 		return OPTIONS_ASK;

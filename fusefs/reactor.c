@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "fusefs/control.h"
+#include "fusefs/pages.h"
 
 #define SIGNALS 4
 
@@ -16,6 +17,13 @@
 
 /* After its end, how long what is written waits for a connection. */
 #define DRAIN_MS 20000U
+
+/* What the kernel has to write before that is begun within this time. */
+#define SETTLE_MS 20000U
+
+/* Who waits is looked at so often, to know what time was waiting. */
+#define WAIT_LOOK_MS 1000U
+#define LATE_MS	     1000U /* a look so much behind its time was held up */
 
 /* How often, and how soon, the name to be asked by is tried again. */
 #define CONTROL_TRIES 100U
@@ -34,12 +42,16 @@ struct reactor {
 	struct lines *lines;
 	uv_loop_t loop;
 	struct watch fuse;
+	struct watch flushing; /* pages */
+	struct pages pages;
 	uv_timer_t timer;
 	uv_timer_t patience;
 	uv_signal_t signals[SIGNALS];
 	struct control *control; /* NULL: it cannot be asked */
 	uint64_t deadline_ms;	 /* of the timer; 0: it does not run */
+	uint64_t due_ms;	 /* when the next turn is, at the latest */
 	uint64_t drain_ms;	 /* when it ends without a connection; 0: not */
+	uint64_t settle_ms;	 /* when that is given up; 0: it is not on */
 	uint64_t control_ms;	 /* when to open control again; 0: not */
 	uint32_t control_tries;
 	bool told; /* by a signal, to end */
@@ -64,6 +76,15 @@ static void watch_close(struct watch *watch)
 	if (watch->used && !uv_is_closing((uv_handle_t *)&watch->poll))
 		uv_close((uv_handle_t *)&watch->poll, NULL);
 	watch->used = false;
+}
+
+static int watch_open(struct reactor *r, struct watch *watch, int fd)
+{
+	int err = uv_poll_init(&r->loop, &watch->poll, fd);
+
+	watch->poll.data = r;
+	watch->used = err == 0;
+	return err;
 }
 
 static void on_patience(uv_timer_t *timer);
@@ -120,20 +141,94 @@ static void on_timer(uv_timer_t *timer)
 	turn(r, NOW);
 }
 
+/* From here on nothing more is taken from the kernel. */
+static void end_now(struct reactor *r)
+{
+	r->settle_ms = 0;
+	watch_close(&r->flushing);
+	pages_release(&r->pages);
+	fusefs_end(r->config.f);
+}
+
+static void on_flushed(uv_poll_t *poll, int status, int events)
+{
+	struct reactor *r = poll->data;
+
+	(void)status;
+	(void)events;
+	watch_close(&r->flushing);
+	turn(r, NOW);
+}
+
+/* Pages of mappings come first, as long as there is somebody to take them. */
+static void settle(struct reactor *r)
+{
+	if (!fusefs_may_be_mapped(r->config.f) ||
+	    !pages_flush(&r->pages, r->config.mountpoint) ||
+	    watch_open(r, &r->flushing, r->pages.fd) != 0) {
+		end_now(r);
+		return;
+	}
+	watch_for(&r->flushing, UV_READABLE, on_flushed);
+	r->settle_ms = uv_now(&r->loop) + SETTLE_MS;
+}
+
+/* syncfs(2) does not wait for all that it has begun to write. */
+static void end_when_settled(struct reactor *r)
+{
+	struct fusefs *f = r->config.f;
+
+	if (!r->settle_ms)
+		return;
+	if (!r->flushing.used)
+		fusefs_ready(f);
+	if (fusefs_writes_back(f))
+		r->settle_ms = uv_now(&r->loop) + SETTLE_MS;
+	else if (fusefs_ended(f) || uv_now(&r->loop) >= r->settle_ms ||
+		 (!r->flushing.used && fusefs_wants_input(f)))
+		end_now(r);
+}
+
 static void on_signal(uv_signal_t *signal, int number)
 {
 	struct reactor *r = signal->data;
+	bool ended = fusefs_ended(r->config.f);
 
 	if (number == SIGUSR1) {
 		lines_retry(r->lines);
+	} else if (!ended && !r->settle_ms) {
+		r->told = true;
+		settle(r);
 	} else {
 		/* The second one: who sent it does not want to wait. */
-		if (fusefs_ended(r->config.f))
-			lines_end(r->lines);
-		r->told = r->told || !fusefs_ended(r->config.f);
-		fusefs_end(r->config.f);
+		lines_end(r->lines);
+		end_now(r);
 	}
 	turn(r, NOW);
+}
+
+static void sooner(uint64_t *next, uint64_t at)
+{
+	if (at && (!*next || at < *next))
+		*next = at;
+}
+
+/*
+ * Who was stopped, as by SIGSTOP or with the machine that it runs on, has not
+ * waited, nor has anybody tried in that time what is waited for.
+ */
+static void notice_pause(struct reactor *r)
+{
+	uint64_t now = uv_now(&r->loop);
+	uint64_t due = r->due_ms;
+
+	if (!due || now <= due + LATE_MS)
+		return;
+	lines_paused(r->lines, now - due);
+	if (r->drain_ms)
+		r->drain_ms += now - due;
+	if (r->settle_ms)
+		r->settle_ms += now - due;
 }
 
 static void set_timer(struct reactor *r)
@@ -143,14 +238,14 @@ static void set_timer(struct reactor *r)
 	uint64_t layers = layers_tick(r->config.layers);
 	uint64_t line = lines_tick(r->lines, now);
 
-	if (line && (!next || line < next))
-		next = line;
-	if (r->drain_ms && (!next || r->drain_ms < next))
-		next = r->drain_ms;
-	if (r->control_ms && (!next || r->control_ms < next))
-		next = r->control_ms;
-	if (layers && (!next || now + layers < next))
-		next = now + layers;
+	sooner(&next, line);
+	sooner(&next, r->drain_ms);
+	sooner(&next, r->settle_ms);
+	sooner(&next, r->control_ms);
+	sooner(&next, layers ? now + layers : 0);
+	if (lines_are_waited_for(r->lines))
+		sooner(&next, now + WAIT_LOOK_MS);
+	r->due_ms = next;
 	if (next == r->deadline_ms)
 		return;
 	r->deadline_ms = next;
@@ -187,7 +282,8 @@ static void bound_drain(struct reactor *r)
 {
 	uint64_t now = uv_now(&r->loop);
 
-	if (!fusefs_ended(r->config.f) || lines_are_up(r->lines)) {
+	if ((!fusefs_ended(r->config.f) && !r->settle_ms) ||
+	    lines_are_up(r->lines)) {
 		r->drain_ms = 0;
 	} else if (!r->drain_ms) {
 		r->drain_ms = now + DRAIN_MS;
@@ -259,23 +355,16 @@ static void keep_control(struct reactor *r)
 /* After each event: everything that it may have made possible. */
 static void turn(struct reactor *r, enum haste haste)
 {
+	notice_pause(r);
 	lines_work(r->lines);
 	flush(r, haste);
 	hold_layers(r);
 	bound_drain(r);
+	end_when_settled(r);
 	drain(r);
 	keep_control(r);
 	set_timer(r);
 	set_watches(r);
-}
-
-static int watch_open(struct reactor *r, struct watch *watch, int fd)
-{
-	int err = uv_poll_init(&r->loop, &watch->poll, fd);
-
-	watch->poll.data = r;
-	watch->used = err == 0;
-	return err;
 }
 
 /* The program may have held them back until they are handled. */
@@ -321,6 +410,8 @@ static int open_all(struct reactor *r)
 static bool close_all(struct reactor *r)
 {
 	watch_close(&r->fuse);
+	watch_close(&r->flushing);
+	pages_release(&r->pages);
 	lines_stop(r->lines);
 	control_close(r->control);
 	uv_close((uv_handle_t *)&r->timer, NULL);
@@ -345,6 +436,7 @@ enum csftp_err reactor_run(const struct reactor_config *config)
 	if (!r)
 		return CSFTP_ERR_NOMEM;
 	r->config = *config;
+	r->pages.fd = -1;
 	r->lines = config->lines;
 	if (uv_loop_init(&r->loop) != 0) {
 		free(r);

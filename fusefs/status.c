@@ -164,12 +164,28 @@ static void tell_state(const struct status_line *line, struct facts *facts)
 		     line->connections > 0 ? line->connections - 1 : 0);
 }
 
+/* Why there is no connection, and when there may be one. */
+static void tell_lack(const struct status *status, struct facts *facts)
+{
+	const char *why = status->line ? line_why(status->line) : NULL;
+	uint64_t next = status->line ? line_next_try_ms(status->line) : 0;
+	uint64_t now = now_us();
+
+	if (why)
+		facts_text(facts, "why", why);
+	if (next > 0)
+		facts_us(facts, "next_try",
+			 next * 1000 > now ? next * 1000 - now : 0);
+}
+
 static void tell_connection(const struct status *status, struct facts *facts)
 {
 	const struct options *options = status->options;
 
 	facts_section(facts, "connection");
 	tell_state(&status->first, facts);
+	if (!status->first.up)
+		tell_lack(status, facts);
 	facts_text(facts, "transport", status->transport);
 	facts_text(facts, "peer",
 		   options->directport ? options->host : options->login);

@@ -12,6 +12,7 @@
 #include "fusefs/facts.h"
 #include "fusefs/fusefs.h"
 #include "fusefs/layers.h"
+#include "fusefs/line.h"
 #include "fusefs/options.h"
 
 /* As many as remotefs can have. */
@@ -49,6 +50,7 @@ struct status {
 	struct fusefs *f;	     /* NULL: not mounted yet */
 	struct layers *layers;	     /* NULL: there are none yet */
 	struct csftp_remote *remote; /* NULL: there is none now */
+	const struct line *line;     /* the first */
 	uint64_t began_us;
 	bool tracing;
 	struct status_line first;

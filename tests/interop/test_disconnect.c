@@ -264,7 +264,7 @@ static void a_listing_goes_on(void **state)
 static void a_refusal_is_no_reason_to_try_and_try(void **state)
 {
 	struct away *away = *state;
-	char path[PROC_PATH_MAX];
+	char path[PROC_PATH_MAX], program[PROC_PATH_MAX];
 	struct stat st;
 
 	away_serve(away, "file", "text");
@@ -277,6 +277,9 @@ static void a_refusal_is_no_reason_to_try_and_try(void **state)
 	assert_true(stat(path, &st) < 0 && errno == EIO);
 	assert_true(away_said(away, "Permission denied"));
 	away_await(away, "refused");
+	proc_mounter(program);
+	must_sh("'%s' --status '%s' | grep -E '^  why: .*(denied|refused)'",
+		program, away->mounted.point);
 	must_sh("mv '%s/away.pub' '%s/user.pub'", away->mounted.sshd.dir,
 		away->mounted.sshd.dir);
 	assert_int_equal(kill(away->mounted.pid, SIGUSR1), 0);

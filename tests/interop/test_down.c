@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -42,20 +43,38 @@ static void what_was_known_is_shown_while_it_is_down(void **state)
 	mounted_unmount(&away->mounted);
 }
 
-/* df(1) opens what it is given. */
-static void df_of_the_mount_does_not_wait_while_it_is_down(void **state)
+static void assert_df_does_not_wait(struct away *away)
 {
-	struct away *away = *state;
 	char path[PROC_PATH_MAX];
 
-	away_mount(away, "timeout=0");
 	/* Answered behind what csftpfs asks of its own accord. */
 	away_path(away->mounted.point, "none", path);
 	assert_true(access(path, F_OK) < 0 && errno == ENOENT);
 	away_go_down(away);
 	must_sh("df '%s' && ls -d '%s'", away->mounted.point,
 		away->mounted.point);
+}
+
+/* df(1) opens what it is given. */
+static void df_of_the_mount_does_not_wait_while_it_is_down(void **state)
+{
+	struct away *away = *state;
+
+	away_mount(away, "timeout=0");
+	assert_df_does_not_wait(away);
 	/* Nor does the end wait for what was only looked at. */
+	mounted_unmount(&away->mounted);
+}
+
+/* The first to ask has made it connect, and has not asked about the top. */
+static void df_does_not_wait_where_it_has_connected_late(void **state)
+{
+	struct away *away = *state;
+
+	away_serve(away, "file", "text");
+	away_mount(away, "delay_connect,timeout=0");
+	must_sh("cat '%s/file' >/dev/null", away->mounted.point);
+	assert_df_does_not_wait(away);
 	mounted_unmount(&away->mounted);
 }
 
@@ -155,6 +174,25 @@ static void who_waits_too_long_gets_eio_and_it_recovers(void **state)
 	assert_int_equal(pread(in, text, 10, 0), 10);
 	assert_int_equal(close(in), 0);
 	must_sh("grep -q text '%s'", path);
+	mounted_unmount(&away->mounted);
+}
+
+static void who_is_stopped_does_not_wait(void **state)
+{
+	struct away *away = *state;
+	int status;
+
+	away_serve(away, "file", "text");
+	away_mount(away, "timeout=15");
+	away_go_down(away);
+	await_sleep(start_cat(away, "file"));
+	assert_int_equal(kill(away->mounted.pid, SIGSTOP), 0);
+	proxy_refuse(&away->proxy, false);
+	(void)poll(NULL, 0, 17000);
+	assert_int_equal(kill(away->mounted.pid, SIGCONT), 0);
+	status = proc_wait(away->child, 60000);
+	away->child = 0;
+	assert_int_equal(status, 0);
 	mounted_unmount(&away->mounted);
 }
 
@@ -291,6 +329,27 @@ static void what_was_written_is_written_at_the_end(void **state)
 	away_assert_served(away, "out", "not lost");
 }
 
+/* Which nobody has asked the kernel for by then. */
+static void what_is_mapped_is_written_at_the_end(void **state)
+{
+	struct away *away = *state;
+	char *text;
+	int fd, status;
+
+	away_serve(away, "mapped", "as it was");
+	away_mount(away, NULL);
+	fd = away_open(away, "mapped", O_RDWR);
+	text = mmap(NULL, 9, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(text, MAP_FAILED);
+	memcpy(text, "is now", 6);
+	assert_int_equal(kill(away->mounted.pid, SIGTERM), 0);
+	status = proc_wait(away->mounted.pid, 60000);
+	(void)close(fd);
+	(void)munmap(text, 9);
+	assert_no_mount_left(away, status, 0);
+	away_assert_served(away, "mapped", "is nowwas");
+}
+
 static void without_anything_to_write_it_ends_at_once(void **state)
 {
 	struct away *away = *state;
@@ -307,15 +366,18 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DIRECTLY(what_was_known_is_shown_while_it_is_down),
 		DIRECTLY(df_of_the_mount_does_not_wait_while_it_is_down),
+		DIRECTLY(df_does_not_wait_where_it_has_connected_late),
 		DIRECTLY(a_stopped_csftpfs_goes_on_with_its_connection),
 		DIRECTLY(who_waits_can_be_killed),
 		DIRECTLY(who_waits_too_long_gets_eio_and_it_recovers),
+		DIRECTLY(who_is_stopped_does_not_wait),
 		DIRECTLY(with_fail_nobody_waits),
 		DIRECTLY(umount_does_not_wait_for_a_server_that_is_gone),
 		BY_SSH(what_was_not_written_is_said_at_the_end),
 		DIRECTLY(what_a_close_waits_for_is_said_at_the_end),
 		BY_SSH(what_was_written_is_written_at_the_end),
 		BY_NATIVE(what_was_written_is_written_at_the_end),
+		DIRECTLY(what_is_mapped_is_written_at_the_end),
 		DIRECTLY(without_anything_to_write_it_ends_at_once),
 	};
 

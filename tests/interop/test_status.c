@@ -248,6 +248,8 @@ static void it_tells_of_a_lost_connection(void **state)
 	await_saying(inside, "\n  state: ");
 	while (says(inside, "\n  state: up\n"))
 		await_saying(inside, "\n  state: ");
+	assert_says(inside, "\n  why: ");
+	await_saying(inside, "\n  next try: ");
 	mounted_drop(&inside->mounted);
 }
 
@@ -344,10 +346,11 @@ static void a_mount_at_rest_is_small(void **state)
 	mount_it(inside);
 	assert_in_range(memory_of(inside), 512, 8192);
 	must_sh("cd '%s' && dd if=/dev/zero of=large bs=1M count=100 && "
+		"dd if=/dev/zero of=larger bs=128k count=800 && "
 		"dd if=large of=/dev/null bs=1M",
 		inside->mounted.point);
 	until = proc_now_ms() + LIMIT_MS;
-	while (memory_of(inside) > 24576) {
+	while (memory_of(inside) > 12288) {
 		if (proc_now_ms() > until)
 			fail_msg("it keeps %lu KiB", memory_of(inside));
 		(void)nanosleep(&nap, NULL);

@@ -572,6 +572,8 @@ static void a_mount_can_be_asked(void **state)
 		{"--json", NULL},
 		{"--json", "host:", "/mnt", NULL},
 		{"--status", "/mnt", "on", NULL},
+		{"--status", "--json", NULL},
+		{"--status", "--json", "/mnt", "/mnt", NULL},
 		{"--trace", "/mnt", NULL},
 		{"--trace", "/mnt", "perhaps", NULL},
 		{"--trace", "/mnt", "on", "--json", NULL},
@@ -584,6 +586,8 @@ static void a_mount_can_be_asked(void **state)
 	assert_asks((const char *const[]){"--status", "/mnt", "--json", NULL},
 		    "json");
 	assert_asks((const char *const[]){"--json", "--status=/mnt", NULL},
+		    "json");
+	assert_asks((const char *const[]){"--status", "--json", "/mnt", NULL},
 		    "json");
 	assert_asks((const char *const[]){"--trace", "/mnt", "on", NULL},
 		    "trace on");
