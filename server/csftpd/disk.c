@@ -330,6 +330,9 @@ static void submit(struct csftp_fs *fs, struct csftp_req *req)
 	if ((!disk->first && !disk->jobs) || !has_to_wait(disk, req, NULL))
 		if (start(disk, req))
 			return;
+	/* From here on they may be another's: see CSFTP_FS_PROMPT. */
+	req->into = NULL;
+	req->pipe = NULL;
 	insert(disk, req, disk->last);
 }
 

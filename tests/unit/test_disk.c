@@ -104,6 +104,31 @@ static void a_read_goes_there_if_the_page_cache_has_not_all_of_it(void **state)
 	place_free(place);
 }
 
+/* Though all of it is in the page cache when its turn comes. */
+static void a_read_that_had_to_wait_leaves_its_room_alone(void **state)
+{
+	struct place *place = by_hand(JOBS);
+	csftp_fh fh = make(place, "f", "some text");
+	char into[16] = "untouched";
+	struct csftp_req first = req_read(fh), second = req_read(fh);
+	struct call *call;
+
+	(void)state;
+	played.cold = true;
+	(void)ask(place, &first);
+	second.into = into;
+	second.off = 5;
+	call = ask(place, &second);
+	assert_int_equal(call->answered, 0);
+	played.cold = false;
+	assert_true(run_task(place));
+	assert_int_equal(call->answered, 2);
+	assert_int_equal(call->len, 4);
+	assert_memory_equal(call->data, "text", 4);
+	assert_string_equal(into, "untouched");
+	place_free(place);
+}
+
 static void a_write_goes_there_if_not_all_of_it_is_taken(void **state)
 {
 	struct place *place = by_hand(JOBS);
@@ -663,6 +688,7 @@ int main(void)
 		cmocka_unit_test(what_is_known_to_wait_goes_to_a_thread),
 		cmocka_unit_test(
 			a_read_goes_there_if_the_page_cache_has_not_all_of_it),
+		cmocka_unit_test(a_read_that_had_to_wait_leaves_its_room_alone),
 		cmocka_unit_test(a_write_goes_there_if_not_all_of_it_is_taken),
 		cmocka_unit_test(what_the_file_system_cannot_say_is_asked_once),
 		cmocka_unit_test(requests_about_one_handle_keep_their_order),
