@@ -224,6 +224,26 @@ static void sshfs_copies_trees_and_holds_a_repository(void **state)
 	subsystem_assert_well(served);
 }
 
+/* dd(1) has the kernel forget it, as far as its file system can. */
+static void what_comes_from_the_disk_is_read_as_it_is(void **state)
+{
+	struct subsystem *served = *state;
+
+	subsystem_by_sshd(served);
+	subsystem_sh(served,
+		     "head -c 24000000 /dev/urandom >$files/cold\n"
+		     "forget() {\n"
+		     "\tdd of=$files/cold oflag=nocache conv=notrunc,fdatasync "
+		     "count=0 status=none\n"
+		     "}\n"
+		     "for turn in 1 2 3 4 5 6 7 8 9 10 11 12; do\n"
+		     "\tforget\n"
+		     "\tsftp -q -F $config $host:cold back >said\n"
+		     "\tcmp $files/cold back\n"
+		     "done\n");
+	subsystem_assert_well(served);
+}
+
 /*
  * Without a farewell, in the middle of a packet and of an answer; that it is
  * said on standard error is right here.
@@ -253,6 +273,7 @@ int suite_openssh(CMFixtureFunction make)
 		SUBSYSTEM_TEST(sftp_does_all_that_its_manual_lists),
 		SUBSYSTEM_TEST(scp_copies_trees_and_patterns),
 		SUBSYSTEM_TEST(sshfs_copies_trees_and_holds_a_repository),
+		SUBSYSTEM_TEST(what_comes_from_the_disk_is_read_as_it_is),
 		SUBSYSTEM_TEST(a_killed_client_leaves_no_server),
 	};
 
