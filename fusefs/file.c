@@ -581,14 +581,35 @@ static void tell_size(struct fuse_op *op)
 					       0);
 }
 
+static void missed_finish(struct fuse_op *op)
+{
+	op_fail(op, op->ask[0].err == ENOENT ? ESTALE : ENOENT);
+}
+
+/*
+ * The kernel knew a file there, as long as entry_timeout ago.  Where the name
+ * is gone, ESTALE has it look anew, and make the file if that was to be done.
+ */
+static void open_missed(struct fuse_op *op)
+{
+	op->asked = 0;
+	op->asks = 1;
+	op->finish = missed_finish;
+	op_ask_attr(op, op->path);
+	op_put(op);
+}
+
 static void open_finish(struct fuse_op *op)
 {
 	struct file *file;
 	/* What is asked besides may fail. */
 	int err = op->ask[0].err;
 
-	if (err == ENOENT && op->req && op_moved(op)) {
-		open_again(op);
+	if (err == ENOENT && op->req) {
+		if (op_moved(op))
+			open_again(op);
+		else
+			open_missed(op);
 		return;
 	}
 	if (err) {

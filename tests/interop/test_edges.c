@@ -136,6 +136,35 @@ static void a_removed_file_has_no_links(void **state)
 	close(fd);
 }
 
+static int open_here(const struct edges *edges, int flags)
+{
+	int fd = openat(edges->here, "gone", flags | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return errno;
+	assert_int_equal(close(fd), 0);
+	return 0;
+}
+
+/* The kernel, and csftpfs, believe in it for a while. */
+static void a_file_that_another_removed_can_be_made_at_once(void **state)
+{
+	static const int flags[] = {O_CREAT | O_WRONLY | O_TRUNC,
+				    O_CREAT | O_RDWR | O_APPEND, O_CREAT};
+	const struct edges *edges = *state;
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		put(edges->here, "gone");
+		assert_int_equal(fstatat(edges->here, "gone", &st, 0), 0);
+		assert_int_equal(unlinkat(edges->served, "gone", 0), 0);
+		assert_int_equal(open_here(edges, flags[i]), 0);
+		assert_int_equal(fstatat(edges->served, "gone", &st, 0), 0);
+		assert_int_equal(unlinkat(edges->served, "gone", 0), 0);
+		assert_int_equal(open_here(edges, flags[i] & ~O_CREAT), ENOENT);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +172,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_open_shows_its_owner_at_once),
 		cmocka_unit_test(what_nobody_may_execute_is_not_executable),
 		cmocka_unit_test(a_removed_file_has_no_links),
+		cmocka_unit_test(
+			a_file_that_another_removed_can_be_made_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
