@@ -589,10 +589,7 @@ static enum csftp_err remote_init(struct csftp_remote *remote)
 				       .traits = CSFTP_FS_PARTS};
 	remote->free_slots = slots;
 	remote->slots = calloc(slots, sizeof(*remote->slots));
-	remote->handles =
-		calloc(remote->config.handles, sizeof(*remote->handles));
-	remote->free_handle = remote->config.handles;
-	if (!remote->slots || !remote->handles)
+	if (!remote_handles_init(remote) || !remote->slots)
 		return CSFTP_ERR_NOMEM;
 	for (uint32_t i = 0; i < slots; i++)
 		remote->slots[i] = (struct remote_slot){.generation = 1,
@@ -620,8 +617,8 @@ enum csftp_err csftp_remote_new(struct csftp_remote **out,
 		remote->config.handles = HANDLES_DEFAULT;
 	err = remote_init(remote);
 	if (err != CSFTP_OK) {
+		remote_handles_release(remote);
 		free(remote->slots);
-		free(remote->handles);
 		free(remote);
 		return err;
 	}
@@ -635,11 +632,9 @@ void csftp_remote_free(struct csftp_remote *remote)
 	if (!remote)
 		return;
 	link_fail(&remote->link, CSFTP_ERR_EOF);
-	for (uint32_t i = 0; i < remote->fresh_handle; i++)
-		free(remote->handles[i].rest);
 	link_release(&remote->link);
+	remote_handles_release(remote);
 	free(remote->slots);
-	free(remote->handles);
 	free(remote);
 }
 

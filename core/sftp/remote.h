@@ -65,6 +65,7 @@ struct remote_handle {
 	enum remote_handle_state state;
 	uint32_t generation;
 	uint32_t next_free;
+	uint32_t next_called; /* in its bucket, as there */
 	uint32_t len;
 	uint32_t queued; /* requests about it in the queue of bulk */
 	/* Entries of a NAME that the asker did not take: malloc'ed. */
@@ -102,6 +103,10 @@ struct csftp_remote {
 	uint32_t free_handle;  /* config.handles: none */
 	uint32_t fresh_handle; /* this one and all above were never used */
 	uint32_t orphans;
+	/* Those that the server named, by a hash of that: index + 1, or 0. */
+	uint32_t *called;
+	uint32_t called_mask;
+	uint32_t called_key;
 };
 
 /* Says what the server did wrong: about, then what, escaped. */
@@ -126,15 +131,19 @@ void remote_trace(const struct csftp_remote *remote, enum sftp_way way,
 /* Sends a packet, or the head of one whose payload follows. */
 void remote_put(struct csftp_remote *remote, const struct wire_wr *wr);
 
-/* Handles (remote_handle.c). */
+/* Handles (remote_handle.c).  False: no memory; release what there is. */
+CSFTP_MUST_CHECK bool remote_handles_init(struct csftp_remote *remote);
+void remote_handles_release(struct csftp_remote *remote);
 CSFTP_MUST_CHECK bool remote_handle_keep(struct csftp_remote *remote,
 					 uint32_t *index);
 void remote_handle_drop(struct csftp_remote *remote, uint32_t index);
 /*
- * Drops another one that is called the same; false: there is none.  Nobody
- * knows which of the two files is meant then.
+ * The server calls it so: it is to become open, or an orphan.  Drops another
+ * one that is called the same; false: there is none.  Nobody knows which of the
+ * two files is meant then.
  */
-bool remote_handle_drop_twin(struct csftp_remote *remote, uint32_t index);
+bool remote_handle_call(struct csftp_remote *remote, uint32_t index,
+			struct wire_bytes name);
 csftp_fh remote_handle_fh(const struct csftp_remote *remote, uint32_t index);
 CSFTP_MUST_CHECK bool remote_handle_find(const struct csftp_remote *remote,
 					 csftp_fh fh, uint32_t *index);

@@ -80,12 +80,8 @@ static void take_handle(struct csftp_remote *remote, struct remote_slot *slot,
 			const struct sftp_msg *msg)
 {
 	struct remote_handle *handle = &remote->handles[slot->handle];
-	bool twin;
+	bool twin = remote_handle_call(remote, slot->handle, msg->handle);
 
-	handle->len = (uint32_t)msg->handle.len;
-	if (handle->len > 0)
-		memcpy(handle->bytes, msg->handle.ptr, handle->len);
-	twin = remote_handle_drop_twin(remote, slot->handle);
 	if (slot->req && !twin) {
 		handle->state = RHANDLE_OPEN;
 	} else {

@@ -49,13 +49,14 @@ bool told_next(struct told *session)
 			    &session->request);
 }
 
-void told_begin_with(struct told *session, const char *version, uint32_t slots)
+static void begin(struct told *session, const char *version, uint32_t slots,
+		  uint32_t handles)
 {
 	struct csftp_remote_config config = {.ready = set_ready,
 					     .log = keep_log,
 					     .arg = session,
 					     .slots = slots,
-					     .handles = 4};
+					     .handles = handles};
 
 	memset(session, 0, sizeof(*session));
 	assert_int_equal(csftp_remote_new(&session->remote, &config), CSFTP_OK);
@@ -66,10 +67,20 @@ void told_begin_with(struct told *session, const char *version, uint32_t slots)
 	told_hex(session, version);
 }
 
+void told_begin_with(struct told *session, const char *version, uint32_t slots)
+{
+	begin(session, version, slots, 4);
+}
+
+void told_begin_many(struct told *session, uint32_t handles)
+{
+	begin(session, TOLD_PLAIN, 8, handles);
+	assert_true(session->ready);
+}
+
 void told_begin(struct told *session)
 {
-	told_begin_with(session, TOLD_PLAIN, 8);
-	assert_true(session->ready);
+	told_begin_many(session, 4);
 }
 
 void told_end(struct told *session)

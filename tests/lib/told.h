@@ -25,6 +25,7 @@ struct told {
 /* Starts a session of eight slots and four handles; version is hex. */
 void told_begin(struct told *session);
 void told_begin_with(struct told *session, const char *version, uint32_t slots);
+void told_begin_many(struct told *session, uint32_t handles);
 void told_end(struct told *session);
 
 /* What the server says.  An id of 0 is that of the last request. */
