@@ -158,9 +158,10 @@ $(B)/tests/examples/%: tests/examples/%.c $(B)/libcsftp.a $(headers) \
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(WERROR) $(CFLAGS) \
 		$(LDFLAGS) -o $@ $< $(B)/libcsftp.a $(call lib_pkg,--libs)
 
-# It counts how often our objects call the allocator.
-$(B)/tests/unit/test_ssh_memory: override LDFLAGS += $(foreach f,malloc \
-	calloc realloc free,-Wl,--wrap=$(f))
+# They count how often our objects call the allocator, or have it fail.
+wrapped := $(addprefix $(B)/tests/unit/test_,ssh_memory writebehind_poor)
+$(wrapped): override LDFLAGS += $(foreach f,malloc calloc realloc free, \
+	-Wl,--wrap=$(f))
 
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
 check-build: all fast-build $(call bin,$(slow_test) $(examples)) $(bench_bin) \

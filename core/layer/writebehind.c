@@ -174,8 +174,6 @@ void wb_handle_unpin(struct writebehind *wb, struct wb_handle *handle)
 		return;
 	if (handle->file)
 		wb_file_unpin(wb, handle->file);
-	if (handle->spare)
-		wb_step_free(wb, handle->spare);
 	free(handle->dir);
 	free(handle);
 }
@@ -384,6 +382,15 @@ static bool step_for(struct writebehind *wb, struct wb_handle *handle,
 	return true;
 }
 
+/* Before who closes or flushes it is answered, where that is the wish. */
+static void to_disk(struct writebehind *wb, struct wb_handle *handle)
+{
+	if (wb->config.durability != WRITEBEHIND_FSYNC || !handle->wrote ||
+	    step_for(wb, handle, CSFTP_OP_FSYNC, NULL) || handle->err)
+		return;
+	handle->err = ENOMEM;
+}
+
 int wb_take_err(struct wb_handle *handle)
 {
 	int err = handle->err;
@@ -443,14 +450,9 @@ static void close_it(struct writebehind *wb, struct csftp_req *up)
 		wb_handle_unpin(wb, handle);
 		return;
 	}
-	if (wb->config.durability == WRITEBEHIND_FSYNC && handle->wrote)
-		(void)step_for(wb, handle, CSFTP_OP_FSYNC, NULL);
+	to_disk(wb, handle);
 	err = async ? last_err(wb, handle) : 0;
-	if (!step_for(wb, handle, CSFTP_OP_CLOSE, async ? NULL : up)) {
-		close_below(wb, handle, up);
-		wb_handle_unpin(wb, handle);
-		return;
-	}
+	(void)step_for(wb, handle, CSFTP_OP_CLOSE, async ? NULL : up);
 	wb_handle_unpin(wb, handle);
 	if (async)
 		csftp_reply_err(up, err);
@@ -486,8 +488,10 @@ static void write_it(struct writebehind *wb, struct csftp_req *up)
 	handle->wrote_data = true;
 	wb_wrote(wb, handle->file, up->off, up->len);
 	if (!wb_take_payload(wb, handle, up) ||
-	    (sync && !step_for(wb, handle, CSFTP_OP_FLUSH, up)))
+	    (sync && !step_for(wb, handle, CSFTP_OP_FLUSH, up))) {
+		wb_wrote_in_part(handle->file);
 		err = ENOMEM;
+	}
 	if (err || !sync)
 		csftp_reply_err(up, err);
 	wb_pump(wb);
@@ -514,9 +518,8 @@ static void fsync_it(struct writebehind *wb, struct csftp_req *up)
 		csftp_reply_err(up, wb_take_err(handle));
 		return;
 	}
-	if (flush && handle->wrote &&
-	    wb->config.durability == WRITEBEHIND_FSYNC)
-		(void)step_for(wb, handle, CSFTP_OP_FSYNC, NULL);
+	if (flush)
+		to_disk(wb, handle);
 	if (!step_for(wb, handle, up->op, up))
 		csftp_reply_err(up, ENOMEM);
 	wb_pump(wb);
@@ -645,8 +648,12 @@ static struct wb_step *step_of(const struct writebehind *wb,
 static void cancel(struct csftp_fs *fs, struct csftp_req *up)
 {
 	struct writebehind *wb = (struct writebehind *)fs;
-	struct wb_step *step = step_of(wb, up);
+	struct wb_step *step;
 
+	/* The handle is gone for who had it, and is to be closed. */
+	if (up->op == CSFTP_OP_CLOSE)
+		return;
+	step = step_of(wb, up);
 	if (step) {
 		step->asked = NULL;
 		csftp_reply_err(up, EINTR);

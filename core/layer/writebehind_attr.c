@@ -85,6 +85,19 @@ void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,
 	touch(wb, file);
 }
 
+void wb_wrote_in_part(struct wb_file *file)
+{
+	file->known = false;
+	file->end = 0;
+	for (const struct wb_step *step = file->first; step;
+	     step = step->next) {
+		uint64_t end = step->req.off + step->len;
+
+		if (step->req.op == CSFTP_OP_WRITE && end > file->end)
+			file->end = end;
+	}
+}
+
 static void overlay(struct csftp_attr *attr, uint64_t end,
 		    const struct csftp_attr *set)
 {

@@ -249,9 +249,7 @@ static struct wb_step *open_step(struct writebehind *wb,
 	char *path = copy_of(up->path, strlen(up->path));
 	struct wb_step *step = NULL;
 
-	/* It is closed in any case, though there may be no memory then. */
-	handle->spare = wb_step_new(wb);
-	if (path && handle->spare)
+	if (path)
 		step = wb_step_add(wb, handle, CSFTP_OP_OPEN);
 	if (!step) {
 		free(path);

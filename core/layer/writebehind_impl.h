@@ -89,11 +89,11 @@ struct wb_file {
 /* An open file or directory. */
 struct wb_handle {
 	UT_hash_handle hh;
-	csftp_fh number;       /* that it is found by; mostly fh */
-	csftp_fh fh;	       /* of the file system below, once it is open */
-	struct wb_file *file;  /* NULL: a directory */
-	char *dir;	       /* its path */
-	struct wb_step *spare; /* for a CLOSE that there must be room for */
+	csftp_fh number;      /* that it is found by; mostly fh */
+	csftp_fh fh;	      /* of the file system below, once it is open */
+	struct wb_file *file; /* NULL: a directory */
+	char *dir;	      /* its path */
+	struct wb_step close; /* goes behind all others, memory or not */
 	uint32_t flags;
 	uint32_t pins;
 	uint32_t mode;	 /* that its file was to be made with, where fresh */
@@ -201,10 +201,7 @@ void wb_handle_unpin(struct writebehind *wb, struct wb_handle *handle);
 void wb_dispatch(struct writebehind *wb, struct csftp_req *up);
 
 /* Steps (writebehind_step.c) */
-/* One of no file; NULL: no memory. */
-struct wb_step *wb_step_new(struct writebehind *wb);
-void wb_step_free(struct writebehind *wb, struct wb_step *step);
-/* A step at the end of the handle's file; NULL: no memory. */
+/* A step at the end of the handle's file; NULL: no memory, but for CLOSE. */
 struct wb_step *wb_step_add(struct writebehind *wb, struct wb_handle *handle,
 			    enum csftp_op op);
 /* Takes the payload of a WRITE; false: no memory. */
@@ -229,6 +226,8 @@ bool wb_unhold(struct writebehind *wb, struct csftp_req *up);
 void wb_made(struct writebehind *wb, struct wb_handle *handle);
 void wb_wrote(struct writebehind *wb, struct wb_file *file, uint64_t off,
 	      uint64_t len);
+/* There was no memory for all of it. */
+void wb_wrote_in_part(struct wb_file *file);
 void wb_getattr(struct writebehind *wb, struct csftp_req *up);
 /* Not behind anything.  What is asked until it is done is of before it. */
 void wb_setattr(struct writebehind *wb, struct wb_file *file,

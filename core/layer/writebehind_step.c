@@ -61,7 +61,7 @@ static struct wb_file *ring_take(struct writebehind *wb)
 	return file;
 }
 
-struct wb_step *wb_step_new(struct writebehind *wb)
+static struct wb_step *step_new(struct writebehind *wb)
 {
 	struct wb_step *step = wb->free;
 	uint8_t *room;
@@ -74,8 +74,10 @@ struct wb_step *wb_step_new(struct writebehind *wb)
 	return step;
 }
 
-void wb_step_free(struct writebehind *wb, struct wb_step *step)
+static void step_free(struct writebehind *wb, struct wb_step *step)
 {
+	if (step == &step->handle->close)
+		return;
 	step->next = wb->free;
 	wb->free = step;
 }
@@ -84,13 +86,11 @@ struct wb_step *wb_step_add(struct writebehind *wb, struct wb_handle *handle,
 			    enum csftp_op op)
 {
 	struct wb_file *file = handle->file;
-	bool spare = op == CSFTP_OP_CLOSE && handle->spare;
-	struct wb_step *step = spare ? handle->spare : wb_step_new(wb);
+	struct wb_step *step =
+		op == CSFTP_OP_CLOSE ? &handle->close : step_new(wb);
 
 	if (!step)
 		return NULL;
-	if (spare)
-		handle->spare = NULL;
 	step->wb = wb;
 	step->req.op = op;
 	step->handle = handle;
@@ -435,7 +435,7 @@ static void step_finish(struct writebehind *wb, struct wb_step *step)
 		err = wb_take_err(handle);
 	if (ends && !asked && err && wb->config.lost)
 		wb->config.lost(wb->config.arg, handle->file->path, err);
-	wb_step_free(wb, step);
+	step_free(wb, step);
 	wb_handle_unpin(wb, handle);
 	if (asked)
 		csftp_reply_err(asked, err);
