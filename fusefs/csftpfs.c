@@ -416,19 +416,17 @@ static void on_lost(void *arg, const char *path, int err)
 /* Where there may be more, it is what waits that lets another be made. */
 static bool one_way(void *arg)
 {
-	const struct mount *m = arg;
-
-	return m->options.max_conns == 1;
-}
-
-static bool replaces(void *arg)
-{
-	return line_replaces(((struct mount *)arg)->line);
+	return ((const struct mount *)arg)->options.max_conns == 1;
 }
 
 static bool is_sound(void *arg)
 {
 	return line_is_sound(((struct mount *)arg)->line);
+}
+
+static bool is_up(void *arg)
+{
+	return lines_are_up(((const struct mount *)arg)->lines);
 }
 
 static bool make_layers(struct mount *m)
@@ -455,8 +453,8 @@ static bool make_layers(struct mount *m)
 		.no_content = options->direct_io,
 		.no_list_ahead = options->sync_readdir,
 		.mend = {.rename = options->mend_rename,
-			 .replaces = replaces,
-			 .arg = m,
+			 .replaces = line_replaces,
+			 .arg = m->line,
 			 .truncate = options->mend_truncate,
 			 .stat = options->mend_stat,
 			 .create = options->mend_create},
@@ -470,6 +468,7 @@ static bool make_layers(struct mount *m)
 		.lost = on_lost,
 		.one_way = one_way,
 		.sound = is_sound,
+		.up = is_up,
 		.arg = m,
 	};
 	enum csftp_err err = CSFTP_ERR_ARG;

@@ -126,6 +126,7 @@ static enum csftp_err add_quirk(struct layers *layers)
 	const struct quirk_config config = {
 		.under = layers->top,
 		.sound = layers->config.sound,
+		.up = layers->config.up,
 		.arg = layers->config.arg,
 	};
 	enum csftp_err err = quirk_new(&layers->quirk, &config);
@@ -398,7 +399,7 @@ uint32_t layers_pending(const struct layers *layers)
 {
 	return writebehind_pending(layers->writebehind) +
 	       prefetch_pending(layers->prefetch) + keep_pending(layers->keep) +
-	       cache_pending(layers->cache) +
+	       cache_pending(layers->cache) + quirk_pending(layers->quirk) +
 	       (layers->idmap ? idmap_pending(layers->idmap) : 0);
 }
 

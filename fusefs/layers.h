@@ -48,6 +48,11 @@ struct layers_config {
 	bool (*one_way)(void *arg);
 	/* Whether the server is known to do as OpenSSH; NULL: it does. */
 	bool (*sound)(void *arg);
+	/*
+	 * Whether there is a connection: false from the moment when errors come
+	 * for that reason; NULL: there is.
+	 */
+	bool (*up)(void *arg);
 	enum writebehind_durability durability;
 	uint64_t behind_max; /* bytes answered and not written; 0: 64 MiB */
 	/* The st_ino that is shown for a path. */

@@ -35,12 +35,15 @@ void line_say(struct line *line, const char *format, ...)
 	line->config.log(line->config.arg, text);
 }
 
-static bool gone(void *arg)
+static bool is_gone(const struct line *line)
 {
-	const struct line *line = arg;
-
 	return !line->remote ||
 	       csftp_link_error(csftp_remote_link(line->remote)) != CSFTP_OK;
+}
+
+static bool gone(void *arg)
+{
+	return is_gone(arg);
 }
 
 struct csftp_link *line_link(const struct line *line)
@@ -149,7 +152,8 @@ void line_watch(struct line *line, enum line_output output)
 
 bool line_is_up(const struct line *line)
 {
-	return line->state == LINE_UP && survive_is_up(line->survive);
+	return line->state == LINE_UP && survive_is_up(line->survive) &&
+	       !is_gone(line);
 }
 
 bool line_is_waited_for(const struct line *line)
@@ -290,7 +294,7 @@ bool line_is_sound(struct line *line)
 	return offers(line, CSFTP_EXT_LSETSTAT);
 }
 
-bool line_replaces(struct line *line)
+bool line_replaces(void *line)
 {
 	return offers(line, CSFTP_EXT_POSIX_RENAME);
 }

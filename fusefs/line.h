@@ -77,7 +77,7 @@ struct csftp_remote *line_remote(struct line *line);
  */
 bool line_is_sound(struct line *line);
 /* The same, whether it has a RENAME that replaces what is there. */
-bool line_replaces(struct line *line);
+bool line_replaces(void *line);
 
 /* Good as long as the line; needs line_begin(). */
 struct csftp_fs *line_fs(struct line *line);
@@ -125,7 +125,7 @@ void line_write(struct line *line);
 enum line_output { LINE_OUTPUT_NOW, LINE_OUTPUT_HELD };
 void line_watch(struct line *line, enum line_output output);
 
-/* Whether all that was asked has a server to answer it. */
+/* Whether all that was asked has a server to answer it, and not an error. */
 bool line_is_up(const struct line *line);
 
 /* Whether requests wait for a connection. */

@@ -1,6 +1,7 @@
 #include "core/layer/quirk.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "core/layer/aside.h"
@@ -18,20 +19,36 @@ bool quirk_is_sound(const struct quirk *quirk)
 	return !quirk->config.sound || quirk->config.sound(quirk->config.arg);
 }
 
+bool quirk_is_lost(const struct quirk *quirk, int err)
+{
+	return err == ENOTCONN || err == ETIMEDOUT || err == EINTR ||
+	       err == ENOMEM ||
+	       (err && quirk->config.up &&
+		!quirk->config.up(quirk->config.arg));
+}
+
 void quirk_ask(struct quirk_job *job, struct csftp_req req, quirk_step *then)
 {
 	job->job.req = req;
 	relay_ask(&job->job, then);
 }
 
-static void answered(struct csftp_req *req, const struct csftp_reply *reply)
-{
-	struct quirk_job *job = (struct quirk_job *)req;
+/*
+ * The probe is nobody's: who asked for it waits for its end like all others,
+ * and may have gone by then.
+ */
 
-	if (reply->err || quirk_of(job)->lstat != QUIRK_LSTAT_UNKNOWN)
-		quirk_make_answer(job, reply);
-	else
-		quirk_lstat_check(job);
+static struct quirk *quirk_of_probe(struct csftp_req *req)
+{
+	return (struct quirk *)((char *)req - offsetof(struct quirk, probe));
+}
+
+static void probe_ask(struct quirk *quirk, enum csftp_op op, const char *path,
+		      const char *path2, quirk_step *then)
+{
+	quirk->probe = (struct csftp_req){
+		.op = op, .done = then, .path = path, .path2 = path2};
+	csftp_submit(quirk->relay.under, &quirk->probe);
 }
 
 void quirk_wait(struct quirk *quirk, struct csftp_req *req)
@@ -44,156 +61,189 @@ void quirk_wait(struct quirk *quirk, struct csftp_req *req)
 	*last = req;
 }
 
-/* As many as wait by now: who is answered may ask anew, or cancel others. */
-static void probe_end(struct quirk *quirk)
-{
-	size_t count = 0;
+static void probe_begin(struct quirk *quirk, struct csftp_req *asked);
 
-	quirk->probe = NULL;
-	for (struct csftp_req *req = quirk->waiting; req; req = req->next)
-		count++;
-	while (quirk->waiting && count-- > 0) {
+static bool is_unknown(const struct quirk *quirk)
+{
+	return quirk->order == QUIRK_ORDER_UNKNOWN && !quirk_is_sound(quirk);
+}
+
+/* Those that wait, in their order, until one of them wants a probe. */
+static void go_on(struct quirk *quirk)
+{
+	if (quirk->going_on)
+		return;
+	quirk->going_on = true;
+	while (quirk->waiting && !quirk->probing) {
 		struct csftp_req *req = quirk->waiting;
 
-		quirk->waiting = req->next;
-		csftp_submit(&quirk->relay.fs, req);
+		if (req->op == CSFTP_OP_SYMLINK && is_unknown(quirk)) {
+			probe_begin(quirk, req);
+		} else {
+			quirk->waiting = req->next;
+			csftp_submit(&quirk->relay.fs, req);
+		}
 	}
+	quirk->going_on = false;
 }
 
-static void pass_by_draft(struct quirk_job *job)
+/* Who asked for it is told of an error, if he still waits. */
+static void probe_end(struct quirk *quirk, int err)
 {
-	job->job.req = *job->job.asked;
-	job->job.req.flags |= CSFTP_BY_DRAFT;
-	relay_ask(&job->job, answered);
+	struct csftp_req *asked = quirk->asked;
+
+	quirk->probing = false;
+	quirk->asked = NULL;
+	if (err && asked && relay_unlist(&quirk->waiting, asked))
+		csftp_reply_err(asked, err);
+	go_on(quirk);
 }
 
-/* What was asked for at first, and what has waited. */
-static void go_on(struct csftp_req *req, const struct csftp_reply *reply)
+/* Nothing can be done about a link that stays, but for another time. */
+static void removed(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct quirk_job *job = (struct quirk_job *)req;
-	struct quirk *quirk = quirk_of(job);
+	struct quirk *quirk = quirk_of_probe(req);
 
-	(void)reply; /* nothing can be done about a link that stays */
-	if (quirk->order == QUIRK_LINK_FIRST) {
-		pass_by_draft(job);
-	} else {
-		job->job.req = *job->job.asked;
-		relay_ask(&job->job, answered);
-	}
-	probe_end(quirk);
+	if (!quirk_is_lost(quirk, reply->err))
+		quirk->left = QUIRK_LEFT_NONE;
+	probe_end(quirk, 0);
 }
 
-static void remove_it(struct quirk_job *job, const char *path)
+static void remove_it(struct quirk *quirk)
 {
-	quirk_ask(job, (struct csftp_req){.op = CSFTP_OP_UNLINK, .path = path},
-		  go_on);
+	probe_ask(quirk, CSFTP_OP_UNLINK,
+		  quirk->order == QUIRK_LINK_FIRST ? quirk->text : quirk->link,
+		  NULL, removed);
 }
+
+static void make_one(struct quirk *quirk, const char *path, int err);
 
 /* A server that shows no links at all is taken for one like most. */
 static void looked_at_text(struct csftp_req *req,
 			   const struct csftp_reply *reply)
 {
-	struct quirk_job *job = (struct quirk_job *)req;
-	struct quirk *quirk = quirk_of(job);
-	bool there = !reply->err;
+	struct quirk *quirk = quirk_of_probe(req);
 
-	quirk->order = there ? QUIRK_LINK_FIRST : QUIRK_TEXT_FIRST;
-	remove_it(job, there ? quirk->text : quirk->link);
+	if (quirk_is_lost(quirk, reply->err)) {
+		probe_end(quirk, reply->err);
+	} else if (reply->err && quirk->left == QUIRK_LEFT_PERHAPS) {
+		quirk->left = QUIRK_LEFT_NONE;
+		if (quirk->asked)
+			make_one(quirk, quirk->asked->path, ENAMETOOLONG);
+		else
+			probe_end(quirk, 0);
+	} else {
+		quirk->order = reply->err ? QUIRK_TEXT_FIRST : QUIRK_LINK_FIRST;
+		remove_it(quirk);
+	}
 }
 
 static void looked_at_link(struct csftp_req *req,
 			   const struct csftp_reply *reply)
 {
-	struct quirk_job *job = (struct quirk_job *)req;
-	struct quirk *quirk = quirk_of(job);
+	struct quirk *quirk = quirk_of_probe(req);
 
 	if (!reply->err) {
 		quirk->order = QUIRK_TEXT_FIRST;
-		remove_it(job, quirk->link);
-		return;
+		remove_it(quirk);
+	} else if (quirk_is_lost(quirk, reply->err)) {
+		probe_end(quirk, reply->err);
+	} else {
+		probe_ask(quirk, CSFTP_OP_READLINK, quirk->text, NULL,
+			  looked_at_text);
 	}
-	quirk_ask(job,
-		  (struct csftp_req){.op = CSFTP_OP_READLINK,
-				     .path = quirk->text},
-		  looked_at_text);
 }
 
-static bool name_both(struct quirk_job *job)
+static void look(struct quirk *quirk)
 {
-	struct quirk *quirk = quirk_of(job);
-	const char *path = job->job.asked->path;
-
-	return quirk->tries++ < TRIES &&
-	       aside_name(quirk->link, path, ++quirk->number) &&
-	       aside_name(quirk->text, path, ++quirk->number);
-}
-
-static void linked(struct csftp_req *req, const struct csftp_reply *reply);
-
-static void make_one(struct quirk_job *job, int err)
-{
-	struct quirk *quirk = quirk_of(job);
-
-	if (name_both(job)) {
-		quirk_ask(job,
-			  (struct csftp_req){.op = CSFTP_OP_SYMLINK,
-					     .path = quirk->link,
-					     .path2 = quirk->text},
-			  linked);
-		return;
-	}
-	quirk_make_answer(job, &(struct csftp_reply){.err = err});
-	probe_end(quirk);
+	probe_ask(quirk, CSFTP_OP_READLINK, quirk->link, NULL, looked_at_link);
 }
 
 /* What forbids this one forbids the other one, which is not even tried. */
 static void linked(struct csftp_req *req, const struct csftp_reply *reply)
 {
-	struct quirk_job *job = (struct quirk_job *)req;
-	struct quirk *quirk = quirk_of(job);
+	struct quirk *quirk = quirk_of_probe(req);
 
 	if (reply->err == EEXIST) {
-		make_one(job, EEXIST);
+		make_one(quirk, quirk->text, EEXIST);
 	} else if (reply->err) {
-		quirk_make_answer(job, reply);
-		probe_end(quirk);
+		if (quirk_is_lost(quirk, reply->err))
+			quirk->left = QUIRK_LEFT_PERHAPS;
+		probe_end(quirk, reply->err);
 	} else {
-		quirk_ask(job,
-			  (struct csftp_req){.op = CSFTP_OP_READLINK,
-					     .path = quirk->link},
-			  looked_at_link);
+		quirk->left = QUIRK_LEFT_LINK;
+		look(quirk);
 	}
+}
+
+/* Beside a path, under names that are free. */
+static void make_one(struct quirk *quirk, const char *path, int err)
+{
+	if (quirk->tries++ < TRIES &&
+	    aside_name(quirk->link, path, ++quirk->number) &&
+	    aside_name(quirk->text, quirk->link, ++quirk->number))
+		probe_ask(quirk, CSFTP_OP_SYMLINK, quirk->link, quirk->text,
+			  linked);
+	else
+		probe_end(quirk, err);
+}
+
+/* An earlier one that came to no end goes on where it was. */
+static void probe_begin(struct quirk *quirk, struct csftp_req *asked)
+{
+	quirk->probing = true;
+	quirk->asked = asked;
+	quirk->tries = 0;
+	if (quirk->left == QUIRK_LEFT_NONE)
+		make_one(quirk, asked->path, ENAMETOOLONG);
+	else if (quirk->order == QUIRK_ORDER_UNKNOWN)
+		look(quirk);
+	else
+		remove_it(quirk);
+}
+
+static void linked_as_asked(struct csftp_req *req,
+			    const struct csftp_reply *reply)
+{
+	struct quirk_job *job = (struct quirk_job *)req;
+
+	if (reply->err || quirk_of(job)->lstat != QUIRK_LSTAT_UNKNOWN)
+		quirk_make_answer(job, reply);
+	else
+		quirk_lstat_check(job);
+}
+
+static void link_it(struct quirk *quirk, struct csftp_req *req)
+{
+	struct quirk_job *job =
+		(struct quirk_job *)relay_take(&quirk->relay, req);
+
+	if (!job)
+		return;
+	quirk_make_begin(job);
+	if (quirk->order == QUIRK_LINK_FIRST)
+		job->job.req.flags |= CSFTP_BY_DRAFT;
+	relay_ask(&job->job, linked_as_asked);
 }
 
 static void op_symlink(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct quirk *quirk = (struct quirk *)fs;
-	struct quirk_job *job;
+	bool sound = quirk_is_sound(quirk);
 
-	if (quirk_is_sound(quirk) || (quirk->order == QUIRK_TEXT_FIRST &&
-				      quirk->lstat != QUIRK_LSTAT_UNKNOWN)) {
-		relay_pass(fs, req);
-		return;
-	}
-	if (quirk->probe) {
+	if (quirk->probing || is_unknown(quirk)) {
 		quirk_wait(quirk, req);
-		return;
+		go_on(quirk);
+	} else if (!sound && quirk->left != QUIRK_LEFT_NONE &&
+		   !quirk->going_on) {
+		quirk_wait(quirk, req);
+		probe_begin(quirk, req);
+	} else if (sound || (quirk->order == QUIRK_TEXT_FIRST &&
+			     quirk->lstat != QUIRK_LSTAT_UNKNOWN)) {
+		relay_pass(fs, req);
+	} else {
+		link_it(quirk, req);
 	}
-	job = (struct quirk_job *)relay_take(&quirk->relay, req);
-	if (!job)
-		return;
-	quirk_make_begin(job);
-	if (quirk->order == QUIRK_LINK_FIRST) {
-		pass_by_draft(job);
-		return;
-	}
-	if (quirk->order == QUIRK_TEXT_FIRST) {
-		relay_ask(&job->job, answered);
-		return;
-	}
-	quirk->probe = job;
-	quirk->tries = 0;
-	make_one(job, ENAMETOOLONG);
 }
 
 /*
@@ -260,11 +310,13 @@ static void cancel(struct csftp_fs *fs, struct csftp_req *req)
 {
 	struct quirk *quirk = (struct quirk *)fs;
 
-	if (relay_unlist(&quirk->waiting, req))
+	if (relay_unlist(&quirk->waiting, req)) {
+		if (req == quirk->asked)
+			quirk->asked = NULL;
 		csftp_reply_err(req, EINTR);
-	else if (!quirk_mode_cancel(quirk, req) &&
-		 (!quirk->probe || quirk->probe->job.asked != req))
+	} else if (!quirk_mode_cancel(quirk, req)) {
 		quirk->cancel(fs, req);
+	}
 }
 
 enum csftp_err quirk_new(struct csftp_fs **out,
@@ -295,4 +347,9 @@ void quirk_free(struct csftp_fs *fs)
 		return;
 	relay_release((struct relay *)fs);
 	free(fs);
+}
+
+uint32_t quirk_pending(const struct csftp_fs *fs)
+{
+	return ((const struct quirk *)fs)->probing;
 }

@@ -3,6 +3,7 @@
 #define CSFTP_CORE_LAYER_QUIRK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "csftp/err.h"
 #include "csftp/fs.h"
@@ -15,8 +16,9 @@
  * SYMLINK: the draft has the path of the link first (filexfer-02, 6.10),
  * OpenSSH the text.  Before the first one a link is made beside it, as
  * ".csftp-" and a number, and removed again once it is seen which path it has.
- * Other links, and who asks for attributes by path, wait meanwhile, and none of
- * that can be cancelled.
+ * All links, and who asks for attributes by path, wait meanwhile, and can be
+ * cancelled; that goes on by itself then.  Where the connection is lost on the
+ * way, the next one removes what was left.
  *
  * Modes: some servers give whatever is made a mode of their own.  What is made
  * is looked at, until two that were to differ do, or one has rights that it was
@@ -38,6 +40,11 @@ struct quirk_config {
 	struct csftp_fs *under;
 	/* Whether the server does as OpenSSH; NULL: it does. */
 	bool (*sound)(void *arg);
+	/*
+	 * Whether there is a connection; false from the moment when there are
+	 * errors for that reason.  NULL: always.
+	 */
+	bool (*up)(void *arg);
 	void *arg;
 };
 
@@ -45,7 +52,10 @@ struct quirk_config {
 CSFTP_MUST_CHECK enum csftp_err quirk_new(struct csftp_fs **out,
 					  const struct quirk_config *config);
 
-/* Every request must have been answered.  NULL is fine. */
+/* Requests of its own that are under way. */
+uint32_t quirk_pending(const struct csftp_fs *fs);
+
+/* Nothing may be pending.  NULL is fine. */
 void quirk_free(struct csftp_fs *fs);
 
 #endif

@@ -7,6 +7,9 @@
 
 enum quirk_order { QUIRK_ORDER_UNKNOWN, QUIRK_TEXT_FIRST, QUIRK_LINK_FIRST };
 
+/* What a probe has left that lost its connection. */
+enum quirk_left { QUIRK_LEFT_NONE, QUIRK_LEFT_PERHAPS, QUIRK_LEFT_LINK };
+
 enum quirk_modes {
 	QUIRK_MODES_UNKNOWN,
 	QUIRK_MODES_KEPT, /* or there is nothing to be done about it */
@@ -34,10 +37,14 @@ struct quirk {
 	void (*cancel)(struct csftp_fs *fs,
 		       struct csftp_req *req); /* relay's */
 	enum quirk_order order;
-	struct quirk_job *probe; /* that finds the order out; NULL: none */
-	unsigned tries;		 /* names of the probe */
+	struct csftp_req probe;	 /* that finds the order out, while probing */
+	struct csftp_req *asked; /* for it, and waits; NULL: has gone */
+	bool probing;
+	bool going_on;	/* those that waited are being asked */
+	unsigned tries; /* names of the probe */
 	char link[CSFTP_PATH_MAX + 1];
 	char text[CSFTP_PATH_MAX + 1];
+	enum quirk_left left;	   /* under one of these */
 	struct csftp_req *waiting; /* for its end, in their order */
 	uint32_t number;	   /* of the last name that was tried */
 	enum quirk_lstat lstat;
@@ -63,6 +70,9 @@ static inline struct quirk *quirk_of(const struct quirk_job *job)
 typedef void quirk_step(struct csftp_req *req, const struct csftp_reply *reply);
 
 bool quirk_is_sound(const struct quirk *quirk);
+
+/* Whether an error says nothing of what is there. */
+bool quirk_is_lost(const struct quirk *quirk, int err);
 
 /* Asks below for something else than was asked; zeros but for these. */
 void quirk_ask(struct quirk_job *job, struct csftp_req req, quirk_step *then);

@@ -53,6 +53,10 @@ static void has_text(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct quirk_job *job = (struct quirk_job *)req;
 
+	if (quirk_is_lost(quirk_of(job), reply->err)) {
+		relay_answer(&job->job, reply);
+		return;
+	}
 	if (!reply->err) {
 		job->attr.mode = CSFTP_S_IFLNK | 0777U;
 		job->attr.size = reply->text.len;

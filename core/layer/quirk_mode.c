@@ -106,7 +106,7 @@ static void has_mode(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct quirk_job *job = (struct quirk_job *)req;
 
-	if (reply->err && reply->err != EINTR)
+	if (reply->err && !quirk_is_lost(quirk_of(job), reply->err))
 		made_of(quirk_of(job), job->job.asked)->modes =
 			QUIRK_MODES_KEPT;
 	quirk_make_answer(job, &(struct csftp_reply){.fh = job->fh});
@@ -204,7 +204,7 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
 	struct quirk_job *job = req->path ? make_of(quirk, req->path) : NULL;
 
 	/* It may be about a link that is to be made. */
-	if (req->path && quirk->probe) {
+	if (req->path && quirk->probing) {
 		quirk_wait(quirk, req);
 		return;
 	}

@@ -12,6 +12,7 @@
 struct odd {
 	struct far far;	    /* first */
 	struct relay relay; /* does otherwise */
+	struct relay way;   /* to there */
 	struct csftp_fs *layer;
 	bool sound;	   /* it does not, and is known for it */
 	bool by_draft;	   /* SYMLINK has the link first */
@@ -22,6 +23,10 @@ struct odd {
 	bool modes_refuse; /* no mode can be set */
 	bool no_lsetstat;  /* nor anything of a link */
 	bool lstat_leads;  /* to what a link leads to, if that is there */
+	/* The connection: */
+	bool down;
+	unsigned lost_at; /* it dies before this request, from 1; 0: not */
+	bool lost_answer; /* ... which is done all the same */
 	struct csftp_attr attr;
 };
 
@@ -98,6 +103,30 @@ static void op_getattr(struct csftp_fs *fs, struct csftp_req *req)
 	relay_pass(fs, req);
 }
 
+/* A connection that dies; what is asked from then on fails. */
+static void op_any(struct csftp_fs *fs, struct csftp_req *req)
+{
+	struct odd *odd =
+		(struct odd *)((char *)fs - offsetof(struct odd, way));
+
+	if (odd->lost_at > 0 && --odd->lost_at == 0) {
+		odd->down = true;
+		if (odd->lost_answer)
+			(void)fs_symlink(&odd->far.other,
+					 odd->by_draft ? req->path2 : req->path,
+					 "x");
+	}
+	if (odd->down)
+		csftp_reply_err(req, EIO);
+	else
+		relay_pass(fs, req);
+}
+
+static bool is_up(void *arg)
+{
+	return !((const struct odd *)arg)->down;
+}
+
 static bool is_sound(void *arg)
 {
 	return ((const struct odd *)arg)->sound;
@@ -106,7 +135,8 @@ static bool is_sound(void *arg)
 static struct odd *odd_new(void)
 {
 	struct odd *odd = calloc(1, sizeof(*odd));
-	struct quirk_config config = {.sound = is_sound, .arg = odd};
+	struct quirk_config config = {
+		.sound = is_sound, .up = is_up, .arg = odd};
 	struct csftp_fs_ops *ops;
 
 	assert_non_null(odd);
@@ -118,7 +148,8 @@ static struct odd *odd_new(void)
 	ops->op[CSFTP_OP_MKDIR] = op_make;
 	ops->op[CSFTP_OP_SETATTR] = op_setattr;
 	ops->op[CSFTP_OP_GETATTR] = op_getattr;
-	config.under = &odd->relay.fs;
+	relay_init(&odd->way, &odd->relay.fs, 0, op_any);
+	config.under = &odd->way.fs;
 	assert_int_equal(quirk_new(&odd->layer, &config), CSFTP_OK);
 	odd->far.caller.fs = odd->layer;
 	assert_int_equal(fs_mkdir(&odd->far.other, "/d"), 0);
@@ -129,7 +160,9 @@ static void odd_free(struct odd *odd)
 {
 	far_settle(&odd->far);
 	fs_caller_release(&odd->far.caller);
+	assert_int_equal(quirk_pending(odd->layer), 0);
 	quirk_free(odd->layer);
+	relay_release(&odd->way);
 	relay_release(&odd->relay);
 	far_release(&odd->far);
 	free(odd);
@@ -325,8 +358,6 @@ static void who_asks_meanwhile_sees_the_link(void **state)
 			       .path = "/d/b"});
 	csftp_cancel(odd->layer, &made[2].req);
 	assert_int_equal(made[2].err, EINTR);
-	/* One that finds something out comes to its end. */
-	csftp_cancel(odd->layer, &made[0].req);
 	far_settle(&odd->far);
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(made[i].err, 0);
@@ -339,13 +370,141 @@ static void who_asks_meanwhile_sees_the_link(void **state)
 	odd_free(odd);
 }
 
-/* Its handle, where it is a file, is closed. */
-static int make(struct odd *odd, enum csftp_op op, const char *path,
-		uint32_t mode)
+static void link_later(struct odd *odd, struct waiter *waiter, const char *path)
+{
+	ask(odd, waiter,
+	    (struct csftp_req){
+		    .op = CSFTP_OP_SYMLINK, .path = path, .path2 = "x"});
+}
+
+/* At each step of it; others go on, and nothing of it is left. */
+static void who_asks_first_can_go(void **state)
+{
+	(void)state;
+	for (unsigned by_draft = 0; by_draft < 2; by_draft++) {
+		for (unsigned steps = 0; steps < 4; steps++) {
+			struct odd *odd = odd_new();
+			struct waiter made[2];
+			char gone[] = "/d/gone";
+
+			odd->by_draft = by_draft;
+			link_later(odd, &made[0], gone);
+			link_later(odd, &made[1], "/d/a");
+			for (unsigned i = 0; i < steps && made[0].err < 0; i++)
+				(void)later_run(&odd->far.later);
+			if (made[0].err < 0) {
+				csftp_cancel(odd->layer, &made[0].req);
+				assert_int_equal(made[0].err, EINTR);
+				assert_true(steps == 3 ||
+					    quirk_pending(odd->layer) == 1);
+			}
+			memset(gone, 0, sizeof(gone));
+			far_settle(&odd->far);
+			assert_int_equal(made[1].err, 0);
+			assert_link(odd, "/d/a", "x");
+			assert_int_equal(far_list(&odd->far.other, "/d"), 1);
+			odd_free(odd);
+		}
+	}
+}
+
+/* With nobody left to tell of it, it ends by itself. */
+static void what_nobody_waits_for_ends(void **state)
+{
+	struct odd *odd = odd_new();
+	struct waiter made[2], seen;
+
+	(void)state;
+	odd->by_draft = true;
+	link_later(odd, &made[0], "/d/a");
+	ask(odd, &seen,
+	    (struct csftp_req){.op = CSFTP_OP_GETATTR,
+			       .flags = CSFTP_NOFOLLOW,
+			       .path = "/d/a"});
+	link_later(odd, &made[1], "/d/b");
+	csftp_cancel(odd->layer, &made[0].req);
+	csftp_cancel(odd->layer, &made[1].req);
+	far_settle(&odd->far);
+	assert_int_equal(seen.err, ENOENT);
+	assert_int_equal(far_list(&odd->far.other, "/d"), 0);
+	far_begin(&odd->far);
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "x"), 0);
+	assert_int_equal(odd->far.asked[CSFTP_OP_UNLINK], 0);
+	assert_link(odd, "/d/a", "x");
+	odd_free(odd);
+}
+
+/* Its names may be taken: with nobody to ask for more it is over. */
+static void a_name_that_is_taken_is_nobodys_matter(void **state)
+{
+	struct odd *odd = odd_new();
+	struct waiter made[2];
+
+	(void)state;
+	assert_int_equal(fs_put(&odd->far.other, "/d/.csftp-00000001", "", 0),
+			 0);
+	link_later(odd, &made[0], "/d/a");
+	csftp_cancel(odd->layer, &made[0].req);
+	link_later(odd, &made[1], "/d/b");
+	far_settle(&odd->far);
+	assert_int_equal(made[1].err, 0);
+	assert_int_equal(far_list(&odd->far.other, "/d"), 2);
+	odd_free(odd);
+}
+
+/* In the middle of each step, also where the link was made. */
+static void a_lost_connection_says_nothing_of_the_order(void **state)
+{
+	(void)state;
+	for (unsigned by_draft = 0; by_draft < 2; by_draft++) {
+		for (unsigned at = 1; at < 7; at++) {
+			struct odd *odd = odd_new();
+			struct waiter made[2];
+
+			odd->by_draft = by_draft;
+			odd->lost_at = at;
+			odd->lost_answer = at == 1;
+			link_later(odd, &made[0], "/d/a");
+			link_later(odd, &made[1], "/d/b");
+			far_settle(&odd->far);
+			assert_int_not_equal(made[0].err, -1);
+			assert_int_not_equal(made[1].err, -1);
+			odd->lost_at = 0;
+			odd->down = false;
+			assert_int_equal(
+				fs_symlink(&odd->far.caller, "/d/c", "x"), 0);
+			assert_link(odd, "/d/c", "x");
+			assert_int_equal(far_list(&odd->far.other, "/d"),
+					 1 + !made[0].err + !made[1].err);
+			odd_free(odd);
+		}
+	}
+}
+
+/* Or whoever removes a tree would go where it leads. */
+static void a_link_is_no_directory_while_there_is_no_connection(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->lstat_leads = true;
+	assert_int_equal(fs_symlink(&odd->far.caller, "/d/a", "/d"), 0);
+	odd->lost_at = 2;
+	assert_int_equal(fs_lgetattr(&odd->far.caller, "/d/a"), EIO);
+	odd->down = false;
+	assert_int_equal(fs_lgetattr(&odd->far.caller, "/d/a"), 0);
+	assert_int_equal(odd->far.caller.attr.mode & CSFTP_S_IFMT,
+			 CSFTP_S_IFLNK);
+	odd_free(odd);
+}
+
+static int make_only(struct odd *odd, enum csftp_op op, const char *path,
+		     uint32_t mode)
 {
 	struct fs_caller *caller = &odd->far.caller;
 	const struct csftp_attr attr = {.mask = CSFTP_ATTR_MODE, .mode = mode};
-	int err = fs_call(
+
+	return fs_call(
 		caller,
 		&(struct csftp_req){
 			.op = op,
@@ -355,6 +514,14 @@ static int make(struct odd *odd, enum csftp_op op, const char *path,
 			.path = path,
 			.attr = &attr,
 		});
+}
+
+/* Its handle, where it is a file, is closed. */
+static int make(struct odd *odd, enum csftp_op op, const char *path,
+		uint32_t mode)
+{
+	struct fs_caller *caller = &odd->far.caller;
+	int err = make_only(odd, op, path, mode);
 
 	if (!err && op == CSFTP_OP_OPEN)
 		assert_int_equal(fs_close(caller, caller->fh), 0);
@@ -441,6 +608,22 @@ static void modes_that_cannot_be_set_are_tried_once(void **state)
 	odd_free(odd);
 }
 
+static void a_mode_that_was_lost_was_not_refused(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->file = 0755;
+	/* It is opened, looked at, and not given its mode. */
+	odd->lost_at = 3;
+	assert_int_equal(make_only(odd, CSFTP_OP_OPEN, "/d/a", 0600), 0);
+	assert_true(odd->down);
+	odd->down = false;
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/b", 0600), 0);
+	assert_mode(odd, "/d/b", 0600);
+	odd_free(odd);
+}
+
 static void who_asks_meanwhile_sees_the_mode(void **state)
 {
 	static const struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE,
@@ -493,6 +676,13 @@ int main(void)
 		cmocka_unit_test(a_link_is_one_also_where_lstat_follows),
 		cmocka_unit_test(what_links_have_can_be_set_again),
 		cmocka_unit_test(who_asks_meanwhile_sees_the_link),
+		cmocka_unit_test(who_asks_first_can_go),
+		cmocka_unit_test(what_nobody_waits_for_ends),
+		cmocka_unit_test(a_name_that_is_taken_is_nobodys_matter),
+		cmocka_unit_test(a_lost_connection_says_nothing_of_the_order),
+		cmocka_unit_test(
+			a_link_is_no_directory_while_there_is_no_connection),
+		cmocka_unit_test(a_mode_that_was_lost_was_not_refused),
 		cmocka_unit_test(what_is_made_has_the_mode_that_was_asked_for),
 		cmocka_unit_test(what_is_there_keeps_its_mode),
 		cmocka_unit_test(a_server_that_takes_rights_away_may_do_so),
