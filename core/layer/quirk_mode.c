@@ -154,13 +154,21 @@ static void looked_at(struct csftp_req *req, const struct csftp_reply *reply)
 		quirk_make_answer(job, &(struct csftp_reply){.fh = job->fh});
 }
 
+/* It is there, or EXCL, which nobody asked for, is what is refused. */
+static bool is_for_excl(const struct csftp_req *asked, int err)
+{
+	return asked->op == CSFTP_OP_OPEN &&
+	       !(asked->flags & CSFTP_OPEN_EXCL) &&
+	       (err == EEXIST || err == EOPNOTSUPP || err == EINVAL ||
+		err == EIO);
+}
+
 static void made(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct quirk_job *job = (struct quirk_job *)req;
 	const struct csftp_req *asked = job->job.asked;
 
-	if (reply->err == EEXIST && asked->op == CSFTP_OP_OPEN &&
-	    !(asked->flags & CSFTP_OPEN_EXCL)) {
+	if (is_for_excl(asked, reply->err)) {
 		job->job.req = *asked;
 		relay_ask(&job->job, opened);
 		return;

@@ -20,6 +20,7 @@ struct odd {
 	uint32_t file;	   /* the mode of whatever is made; 0: what is asked */
 	uint32_t dir;	   /* the same of directories */
 	uint32_t umask;	   /* the server's own */
+	bool no_excl;	   /* is taken */
 	bool modes_refuse; /* no mode can be set */
 	bool no_lsetstat;  /* nor anything of a link */
 	bool lstat_leads;  /* to what a link leads to, if that is there */
@@ -58,6 +59,10 @@ static void op_make(struct csftp_fs *fs, struct csftp_req *req)
 	struct odd *odd = odd_of(fs);
 	uint32_t mode = req->op == CSFTP_OP_MKDIR ? odd->dir : odd->file;
 
+	if (odd->no_excl && (req->flags & CSFTP_OPEN_EXCL)) {
+		csftp_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	if (req->attr) {
 		odd->attr = *req->attr;
 		if (mode)
@@ -572,6 +577,17 @@ static void what_is_there_keeps_its_mode(void **state)
 	odd_free(odd);
 }
 
+static void a_file_is_made_also_where_excl_is_refused(void **state)
+{
+	struct odd *odd = odd_new();
+
+	(void)state;
+	odd->no_excl = true;
+	assert_int_equal(make(odd, CSFTP_OP_OPEN, "/d/a", 0600), 0);
+	assert_mode(odd, "/d/a", 0600);
+	odd_free(odd);
+}
+
 /* A umask is the server's to have; once modes differ nobody looks any more. */
 static void a_server_that_takes_rights_away_may_do_so(void **state)
 {
@@ -685,6 +701,7 @@ int main(void)
 		cmocka_unit_test(a_mode_that_was_lost_was_not_refused),
 		cmocka_unit_test(what_is_made_has_the_mode_that_was_asked_for),
 		cmocka_unit_test(what_is_there_keeps_its_mode),
+		cmocka_unit_test(a_file_is_made_also_where_excl_is_refused),
 		cmocka_unit_test(a_server_that_takes_rights_away_may_do_so),
 		cmocka_unit_test(modes_that_cannot_be_set_are_tried_once),
 		cmocka_unit_test(who_asks_meanwhile_sees_the_mode),
