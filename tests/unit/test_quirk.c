@@ -265,6 +265,7 @@ struct waiter {
 	struct csftp_req req; /* first */
 	int err;	      /* -1: not answered */
 	uint32_t mode;
+	csftp_fh fh;
 };
 
 static void waiter_done(struct csftp_req *req, const struct csftp_reply *reply)
@@ -273,6 +274,7 @@ static void waiter_done(struct csftp_req *req, const struct csftp_reply *reply)
 
 	assert_int_equal(waiter->err, -1);
 	waiter->err = reply->err;
+	waiter->fh = reply->fh;
 	waiter->mode = !reply->err && reply->attr ? reply->attr->mode : 0;
 }
 
@@ -665,6 +667,82 @@ static void who_asks_meanwhile_sees_the_mode(void **state)
 	odd_free(odd);
 }
 
+static uint32_t any(uint32_t *seed, uint32_t below)
+{
+	*seed = *seed * 1664525 + 1013904223;
+	return (*seed >> 8) % below;
+}
+
+static void ask_any(struct odd *odd, struct waiter *waiter, uint32_t *seed)
+{
+	static const struct csftp_attr mode = {.mask = CSFTP_ATTR_MODE,
+					       .mode = 0700};
+	static const char *const paths[] = {"/d/a", "/d/b", "/none/a"};
+	static const struct csftp_req reqs[] = {
+		{.op = CSFTP_OP_SYMLINK, .path2 = "x"},
+		{.op = CSFTP_OP_SYMLINK, .path2 = "/d"},
+		{.op = CSFTP_OP_GETATTR, .flags = CSFTP_NOFOLLOW},
+		{.op = CSFTP_OP_UNLINK},
+		{.op = CSFTP_OP_MKDIR, .attr = &mode},
+		{.op = CSFTP_OP_RMDIR},
+		{.op = CSFTP_OP_OPEN,
+		 .flags = CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT,
+		 .attr = &mode},
+	};
+	struct csftp_req req = reqs[any(seed, sizeof(reqs) / sizeof(*reqs))];
+
+	req.path = paths[any(seed, 3)];
+	ask(odd, waiter, req);
+}
+
+#define ASKED 12U
+
+/* What can be asked, cancelled, answered and lost is, in any order. */
+static void disturb(struct odd *odd, struct waiter asked[ASKED], uint32_t *seed)
+{
+	unsigned count = 0;
+
+	while (count < ASKED) {
+		uint32_t what = any(seed, 8);
+		struct waiter *one = &asked[any(seed, ASKED)];
+
+		if (what < 3)
+			ask_any(odd, &asked[count++], seed);
+		else if (what < 6)
+			(void)later_run(&odd->far.later);
+		else if (what == 6 && one < asked + count && one->err < 0)
+			csftp_cancel(odd->layer, &one->req);
+		else if (what == 7)
+			odd->down = any(seed, 3) == 0;
+	}
+}
+
+static void whatever_comes_is_answered_once(void **state)
+{
+	uint32_t seed = 1;
+
+	(void)state;
+	for (unsigned round = 0; round < 3000; round++) {
+		struct odd *odd = odd_new();
+		struct waiter asked[ASKED];
+
+		odd->by_draft = any(&seed, 2);
+		odd->lstat_leads = any(&seed, 2);
+		odd->file = any(&seed, 2) ? 0666 : 0;
+		odd->dir = any(&seed, 2) ? 0755 : 0;
+		odd->no_excl = any(&seed, 4) == 0;
+		disturb(odd, asked, &seed);
+		odd->down = false;
+		far_settle(&odd->far);
+		for (unsigned i = 0; i < ASKED; i++) {
+			assert_int_not_equal(asked[i].err, -1);
+			if (!asked[i].err && asked[i].req.op == CSFTP_OP_OPEN)
+				(void)fs_close(&odd->far.caller, asked[i].fh);
+		}
+		odd_free(odd);
+	}
+}
+
 static void all_else_is_as_without(void **state)
 {
 	struct odd *odd = odd_new();
@@ -705,6 +783,7 @@ int main(void)
 		cmocka_unit_test(a_server_that_takes_rights_away_may_do_so),
 		cmocka_unit_test(modes_that_cannot_be_set_are_tried_once),
 		cmocka_unit_test(who_asks_meanwhile_sees_the_mode),
+		cmocka_unit_test(whatever_comes_is_answered_once),
 		cmocka_unit_test(all_else_is_as_without),
 	};
 
