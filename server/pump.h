@@ -7,8 +7,8 @@
 
 /*
  * Serves until the client has gone and has, if it takes it, what was meant for
- * it: then CSFTP_ERR_EOF.  CSFTP_ERR_IO with errno where a descriptor failed, else
- * what the engine says of the client.
+ * it: then CSFTP_ERR_EOF.  CSFTP_ERR_IO with errno where a descriptor failed,
+ * else what the engine says of the client.
  *
  * The descriptors may be shared with other processes; they are left open, and
  * as they were: a terminal left non-blocking would surprise the shell.
