@@ -138,7 +138,7 @@ void file_failed(struct file *file, int err)
 {
 	/* What was to be written last may not be there. */
 	file->mark.len = 0;
-	if (!fusefs_ended(file->f))
+	if (!file->f->ending && !fusefs_ended(file->f))
 		return;
 	file->f->failed_at_end++;
 	log_failed(file, err);

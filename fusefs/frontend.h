@@ -127,6 +127,7 @@ struct fusefs {
 	uint64_t told; /* times that attributes were shown to the kernel */
 	uint64_t next_check_ms;
 	uint64_t trim_ms; /* when spare buffers are given back; 0: none are */
+	bool ending;	  /* see fusefs_ending() */
 	bool greeted;	  /* the first answer, to INIT, was given */
 	bool parallel;	  /* to be said there */
 	bool direct_maps; /* likewise: direct files can be mapped shared */

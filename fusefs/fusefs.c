@@ -389,6 +389,11 @@ bool fusefs_ended(const struct fusefs *f)
 	return fuse_session_exited(f->session);
 }
 
+void fusefs_ending(struct fusefs *f)
+{
+	f->ending = true;
+}
+
 void fusefs_end(struct fusefs *f)
 {
 	fuse_session_exit(f->session);

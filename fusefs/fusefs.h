@@ -121,6 +121,9 @@ uint64_t fusefs_tick(struct fusefs *f, uint64_t now_ms);
 /* The kernel has no more requests: it was unmounted, or told to end. */
 bool fusefs_ended(const struct fusefs *f);
 
+/* It is about to be told to: what fails from here on, fails at the end. */
+void fusefs_ending(struct fusefs *f);
+
 /* Takes no further requests. */
 void fusefs_end(struct fusefs *f);
 
@@ -171,8 +174,8 @@ bool fusefs_take_urgent(struct fusefs *f);
 uint32_t fusefs_lost_errors(const struct fusefs *f);
 
 /*
- * Errors of writes, fsync and close that their callers were told of after the
- * end, so that it is the end that is to blame; all were logged.
+ * Errors of writes, fsync and close that their callers were told of at the end,
+ * so that it is the end that is to blame; all were logged.
  */
 uint32_t fusefs_failed_at_end(const struct fusefs *f);
 

@@ -198,11 +198,12 @@ static void on_signal(uv_signal_t *signal, int number)
 		lines_retry(r->lines);
 	} else if (!ended && !r->settle_ms) {
 		r->told = true;
+		fusefs_ending(r->config.f);
 		settle(r);
 	} else {
 		/* The second one: who sent it does not want to wait. */
-		lines_end(r->lines);
 		end_now(r);
+		lines_end(r->lines);
 	}
 	turn(r, NOW);
 }
