@@ -293,12 +293,25 @@ static void serve(struct chunk *chunk, struct csftp_req *up)
 	csftp_reply(up, &(struct csftp_reply){.data = {chunk->data + at, len}});
 }
 
+/* Whoever is told may read on in it at once, where it ends too early. */
+static void serve_waiting(struct chunk *chunk)
+{
+	/* It stays while others are told, who may read, write or close. */
+	chunk->pending = true;
+	while (chunk->waiting) {
+		struct csftp_req *up = chunk->waiting;
+
+		chunk->waiting = up->next;
+		serve(chunk, up);
+	}
+	chunk->pending = false;
+}
+
 static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct chunk *chunk = (struct chunk *)req;
 	struct readahead *readahead = chunk->readahead;
 	struct file *file = find(readahead, req->fh);
-	struct csftp_req *up = chunk->waiting;
 	size_t len = reply->data.len;
 
 	readahead->pending--;
@@ -322,16 +335,7 @@ static void chunk_done(struct csftp_req *req, const struct csftp_reply *reply)
 	ramp_answer(&file->window.ramp, chunk->asked.ms, chunk->born_ms);
 	if (len < chunk->len)
 		file->size = chunk->off + len;
-	/* It stays while others are told, who may read, write or close. */
-	chunk->waiting = NULL;
-	chunk->pending = true;
-	while (up) {
-		struct csftp_req *next = up->next;
-
-		serve(chunk, up);
-		up = next;
-	}
-	chunk->pending = false;
+	serve_waiting(chunk);
 	file = chunk->dropped ? NULL : find(readahead, req->fh);
 	if (file)
 		drop_passed(readahead, file);

@@ -495,6 +495,7 @@ static void who_waits_for_it_can_be_cancelled(void **state)
 struct large {
 	struct csftp_req req; /* first; for what is left of it */
 	const struct rig *rig;
+	bool ended;
 };
 
 static void large_done(struct csftp_req *req, const struct csftp_reply *reply)
@@ -555,6 +556,43 @@ static void of_large_reads_together_all_is_asked_for_once(void **state)
 	/* Before it has begun they go down as they are. */
 	assert_int_equal(rig->far.asked[CSFTP_OP_READ] - before,
 			 2 + (SIZE - 2 * LARGE) / CHUNK);
+	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
+}
+
+/* Asks for the rest inside the answer, until nothing comes. */
+static void rest_done(struct csftp_req *req, const struct csftp_reply *reply)
+{
+	struct large *large = (struct large *)req;
+
+	if (reply->data.len == 0) {
+		assert_int_equal(reply->err, 0);
+		large->ended = true;
+		return;
+	}
+	large_done(req, reply);
+	csftp_submit(readahead_fs(large->rig->readahead), req);
+}
+
+static void who_reads_on_inside_the_answer_is_told_of_the_end(void **state)
+{
+	const struct csftp_attr shorter = {
+		.mask = CSFTP_ATTR_SIZE,
+		.size = 2 * CHUNK + CHUNK / 2,
+	};
+	struct rig *rig = *state;
+	csftp_fh fh = ready(rig);
+	struct fs_asked asked[2];
+	struct large large;
+
+	assert_int_equal(fs_setattr(&rig->far.other, "/file", &shorter), 0);
+	for (unsigned i = 0; i < 2; i++)
+		ask_read(rig, &asked[i], fh, i * CHUNK);
+	assert_true(readahead_counts(rig->readahead).asked > 0);
+	begin_large(rig, &large, fh, 2 * CHUNK);
+	large.req.done = rest_done;
+	far_settle(&rig->far);
+	assert_true(large.ended);
+	assert_int_equal(large.req.off, shorter.size);
 	assert_int_equal(fs_close(&rig->far.caller, fh), 0);
 }
 
@@ -684,6 +722,7 @@ int main(void)
 		cmocka_unit_test(who_has_left_leaves_all_to_others),
 		READ_TEST(who_waits_for_it_can_be_cancelled),
 		READ_TEST(of_large_reads_together_all_is_asked_for_once),
+		READ_TEST(who_reads_on_inside_the_answer_is_told_of_the_end),
 		READ_TEST(what_is_read_ahead_begins_with_a_page),
 		READ_TEST(a_file_can_be_closed_while_it_is_read_ahead),
 		READ_TEST(who_waits_may_close_the_file_when_a_name_changes),
