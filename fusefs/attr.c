@@ -114,6 +114,13 @@ static int gone(const struct fuse_op *op, int err)
 		       : err;
 }
 
+/* A READ that is under way does not show the kernel any more where it ends. */
+void attr_doubt(struct fusefs *f, struct inode *node)
+{
+	node->told = ++f->told;
+	(void)fuse_lowlevel_notify_inval_inode(f->session, node->id, -1, 0);
+}
+
 static void attr_finish(struct fuse_op *op)
 {
 	int err = op_err(op);
@@ -149,6 +156,8 @@ static void getattr_go(struct fuse_op *op, int err)
 	}
 	req = op_ask(op, CSFTP_OP_GETATTR);
 	aim(op, req);
+	if (op->file && op->file->more)
+		req->flags |= CSFTP_SYNC;
 	op_submit(op, req);
 	op_put(op);
 }

@@ -75,6 +75,26 @@ static bool is_missing(const struct fuse_op *op, uint64_t got)
 	       (got == 0 || node->told > op->told) && !op->file->direct;
 }
 
+/*
+ * More came than the kernel was told that there is: that was of an earlier
+ * version of the file, or of one that another has taken the place of, and a
+ * program would see the file cut there.  The handle knows better.
+ */
+static void notice_more(struct fuse_op *op, uint64_t got)
+{
+	if (op->off + got <= op->node->size || op->file->direct)
+		return;
+	op->file->more = true;
+	attr_doubt(op->f, op->node);
+}
+
+static void read_reply(struct fuse_op *op, const char *data, uint64_t got)
+{
+	notice_more(op, got);
+	fuse_reply_buf(op->req, data, got < op->size ? got : op->size);
+	op->req = NULL;
+}
+
 /* Takes a part of the piece; false: it has to be asked for the rest. */
 static bool gather(struct ask *ask, const struct csftp_reply *reply)
 {
@@ -119,8 +139,7 @@ bool data_answer(struct ask *ask, const struct csftp_reply *reply)
 	    (reply->eof || len == ask->req.len ||
 	     at_end(op, ask->req.off + len)) &&
 	    !is_missing(op, len)) {
-		fuse_reply_buf(op->req, reply->data.ptr, len);
-		op->req = NULL;
+		read_reply(op, reply->data.ptr, len);
 		return true;
 	}
 	if (gather(ask, reply))
@@ -161,10 +180,21 @@ static void read_finish(struct fuse_op *op)
 	if (err) {
 		op_reply_err(op, err);
 	} else if (op->req) {
-		fuse_reply_buf(op->req, op->gather, total);
-		op->req = NULL;
+		read_reply(op, op->gather, total);
 	}
 	op_free(op);
+}
+
+/*
+ * The kernel believes that the file ends where this ends: one byte more shows
+ * whether it does.
+ */
+static bool asks_for_more(const struct fuse_op *op)
+{
+	uint64_t max = piece_size(op->f->fs->max_read, op->f->max_read);
+
+	return op->off + op->size == op->node->size && op->size < max &&
+	       !op->file->direct;
 }
 
 static void read_go(struct fuse_op *op, int err)
@@ -189,6 +219,8 @@ static void read_go(struct fuse_op *op, int err)
 		req->len = piece < op->size - at ? piece : op->size - at;
 		req->into = split ? op->gather + at : NULL;
 	}
+	if (asks_for_more(op))
+		op->ask[0].req.len++;
 	for (uint32_t i = 0, n = op->asked; i < n; i++)
 		read_ask(&op->ask[i]);
 	op_put(op);
@@ -302,7 +334,7 @@ static void lose_setid(struct fuse_op *op)
 	req->fh = op->file->fh;
 	req->attr = &op->in;
 	op_submit(op, req);
-	(void)fuse_lowlevel_notify_inval_inode(op->f->session, node->id, -1, 0);
+	attr_doubt(op->f, node);
 }
 
 static void write_go(struct fuse_op *op, int err)

@@ -577,8 +577,7 @@ static void tell_size(struct fuse_op *op)
 	if (!op->has_attr || !(op->attr.mask & CSFTP_ATTR_SIZE) ||
 	    size == op->node->size)
 		return;
-	(void)fuse_lowlevel_notify_inval_inode(op->f->session, op->node->id, -1,
-					       0);
+	attr_doubt(op->f, op->node);
 }
 
 static void missed_finish(struct fuse_op *op)

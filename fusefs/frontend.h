@@ -216,6 +216,8 @@ bool fusefs_same_process(pid_t a, pid_t b);
 void attr_to_stat(struct fusefs *f, const struct csftp_attr *attr,
 		  struct inode *node, struct stat *st);
 uint32_t attr_type(const struct csftp_attr *attr, uint32_t otherwise);
+/* The kernel asks before it goes by what it was told of a node. */
+void attr_doubt(struct fusefs *f, struct inode *node);
 void fusefs_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void fusefs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		    struct fuse_file_info *fi);
@@ -286,6 +288,7 @@ struct file {
 	bool missed;   /* could not be opened again, when that was tried last */
 	bool lived_on; /* was closed, and opened again */
 	bool direct;   /* goes past the kernel's cache, see goes_direct() */
+	bool more;     /* than the kernel was told, see notice_more() */
 	struct mark mark;
 	bool same;
 	void (*judged)(struct file *file);

@@ -405,6 +405,9 @@ static void was_read(struct csftp_req *req, const struct csftp_reply *reply)
 
 	keep->pending--;
 	handle->reading = false;
+	/* It is another one than its name was held to be. */
+	if (!reply->err && len > handle->data->len)
+		handle->stale = true;
 	if (!reply->err && len == handle->data->len) {
 		if (reply->data.ptr != handle->data->bytes)
 			memcpy(handle->data->bytes, reply->data.ptr, len);
@@ -437,6 +440,7 @@ static bool read_all(struct keep_handle *handle)
 	uint64_t age_ms = 0;
 	const struct csftp_attr *attr =
 		cache_known_attr(keep->config.cache, handle->path, &age_ms);
+	bool one_more;
 
 	if (handle->tried || keep->quiet || !can_read_all(handle, attr))
 		return false;
@@ -444,6 +448,8 @@ static bool read_all(struct keep_handle *handle)
 	handle->data = keep_data_new(keep, (uint32_t)attr->size);
 	if (!handle->data)
 		return false;
+	/* That there is none shows that it is the file that is known. */
+	one_more = keep->config.under->max_read != attr->size;
 	handle->attr = *attr;
 	handle->read_ms = keep_now(keep);
 	handle->seen_ms = handle->read_ms - age_ms;
@@ -453,7 +459,7 @@ static bool read_all(struct keep_handle *handle)
 		.op = CSFTP_OP_READ,
 		.done = was_read,
 		.fh = handle->fh,
-		.len = handle->data->len,
+		.len = handle->data->len + (one_more ? 1 : 0),
 		.into = handle->data->bytes,
 	};
 	return true;
@@ -509,6 +515,8 @@ static const struct csftp_attr *attr_of(struct keep *keep,
 		return NULL;
 	if (handle->state == KEEP_OURS)
 		return &handle->attr;
+	if (up->flags & CSFTP_SYNC)
+		return NULL;
 	attr = cache_known_attr(keep->config.cache, handle->path, &age_ms);
 	return attr && age_ms <= keep->config.fresh_ms ? attr : NULL;
 }

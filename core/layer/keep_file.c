@@ -24,7 +24,7 @@ struct keep_data *keep_data_new(struct keep *keep, uint32_t len)
 
 	if (keep->counts.content + len <=
 	    CONTENT_TIMES * keep->config.bytes_max)
-		data = malloc(sizeof(*data) + len);
+		data = malloc(sizeof(*data) + len + 1);
 	if (!data)
 		return NULL;
 	*data = (struct keep_data){.keep = keep, .refs = 1, .len = len};

@@ -95,7 +95,7 @@ static inline bool keep_is_fresh(const struct keep *keep, uint64_t since_ms)
 }
 
 /* What is kept (keep_file.c) */
-/* NULL: no memory, or open files have too much. */
+/* With room for a byte more.  NULL: no memory, or open files have too much. */
 struct keep_data *keep_data_new(struct keep *keep, uint32_t len);
 void keep_data_drop(struct keep_data *data); /* NULL is fine */
 void keep_drop_in(struct keep *keep, const char *top);

@@ -264,6 +264,9 @@ bool prefetch_fetch(struct prefetch *prefetch, const char *dir,
 		return true;
 	if (!has_room(prefetch, size))
 		return false;
+	/* One byte more shows whoever reads it that it is longer by now. */
+	if (size > 0 && size != prefetch->config.under->max_read)
+		size++;
 	fetch = fetch_new(prefetch, path, (uint32_t)size);
 	if (!fetch)
 		return true;

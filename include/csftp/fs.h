@@ -58,7 +58,7 @@ typedef uint64_t csftp_fh;
  * "path | fh" means: path, or where path is NULL the open fh.
  */
 enum csftp_op {
-	CSFTP_OP_GETATTR,    /* path | fh, flags(NOFOLLOW, ROUGH): attr */
+	CSFTP_OP_GETATTR,    /* path | fh, flags(NOFOLLOW, ROUGH, SYNC): attr */
 	CSFTP_OP_SETATTR,    /* path | fh, attr, flags(NOFOLLOW) */
 	CSFTP_OP_READLINK,   /* path: text */
 	CSFTP_OP_REALPATH,   /* path, flags(EXPAND): text */
@@ -86,7 +86,8 @@ enum csftp_op {
 /*
  * Notes on single operations
  *   GETATTR     with ROUGH a layer may leave the size and the times out where
- *               it would have to ask for them alone.
+ *               it would have to ask for them alone.  With SYNC, of fh, it
+ *               says what that file is, not what its name is held to be.
  *   SETATTR     all of attr or the first error.  A size is applied first.
  *   MKDIR, OPEN with CREAT: of attr only the permission bits count, and the
  *               file system's own umask applies.  A NULL attr: its default.
@@ -121,7 +122,7 @@ enum csftp_op {
 #define CSFTP_ID_USER  0x8U
 #define CSFTP_ID_GROUP 0x10U
 #define CSFTP_FORCED   0x20U /* CLOSE: in place of an asker that has gone */
-#define CSFTP_SYNC     0x40U /* WRITE: to be done before it is answered */
+#define CSFTP_SYNC     0x40U /* WRITE: done before it is answered; GETATTR */
 #define CSFTP_ROUGH    0x80U /* GETATTR: size and times need not be there */
 /*
  * SYMLINK: to an SFTP server the paths are told in the draft's order

@@ -12,6 +12,7 @@
 #define NAMES 2000
 #define LARGE 20000
 #define SMALL 10000
+#define PAGES 8192
 
 static void numbered(char name[32], int number)
 {
@@ -55,14 +56,15 @@ static void a_listing_does_not_bring_back_a_size_that_was(void **state)
 	rig_run(rig, list_while_they_grow);
 }
 
-static void read_all(size_t len)
+/* What it is when it is opened, and what is to be read of it. */
+static void read_all(size_t was, size_t len)
 {
 	static char text[LARGE + 1];
 	size_t total = 0;
 	ssize_t n;
 	int fd;
 
-	memset(text, 'x', LARGE);
+	memset(text, 'x', was);
 	rig_put("f", text);
 	fd = open("f", O_RDONLY | O_CLOEXEC);
 	NEED(fd >= 0);
@@ -73,12 +75,22 @@ static void read_all(size_t len)
 
 static void read_small(void)
 {
-	read_all(SMALL);
+	read_all(LARGE, SMALL);
 }
 
 static void read_large(void)
 {
-	read_all(LARGE);
+	read_all(LARGE, LARGE);
+}
+
+static void read_grown(void)
+{
+	read_all(SMALL, LARGE);
+}
+
+static void read_grown_pages(void)
+{
+	read_all(PAGES, LARGE);
 }
 
 /* mkdir(2) says that stat(2) has its answer. */
@@ -154,12 +166,48 @@ static void a_file_that_grows_while_it_is_read_shows_no_zeros(void **state)
 	assert_int_equal(rig->tap.count[CSFTP_OP_READ], 2);
 }
 
+static void grow_unseen(struct rig *rig)
+{
+	static uint8_t text[LARGE];
+	struct fs_caller caller = {.fs = rig->memfs};
+
+	if (rig->tap.held_count == 0)
+		return;
+	rig->tap.hold_reads = false;
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(fs_put(&caller, "/f", text, sizeof(text)), 0);
+	tap_release(&rig->tap);
+}
+
+static void run_grown(struct rig *rig, void (*reads)(void))
+{
+	rig->config.attr_timeout = 60;
+	rig->config.entry_timeout = 60;
+	rig_need_fuse();
+	rig_mount(rig, 0, 0, 0);
+	rig->tap.hold_reads = true;
+	rig->between = grow_unseen;
+	rig_run(rig, reads);
+}
+
+static void a_file_is_not_cut_where_another_version_of_it_ended(void **state)
+{
+	run_grown(*state, read_grown);
+}
+
+static void nor_is_it_where_that_was_the_end_of_a_page(void **state)
+{
+	run_grown(*state, read_grown_pages);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		RIG_TEST(a_listing_does_not_bring_back_a_size_that_was),
 		RIG_TEST(a_file_that_shrinks_while_it_is_read_shows_no_zeros),
 		RIG_TEST(a_file_that_grows_while_it_is_read_shows_no_zeros),
+		RIG_TEST(a_file_is_not_cut_where_another_version_of_it_ended),
+		RIG_TEST(nor_is_it_where_that_was_the_end_of_a_page),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,6 +200,30 @@ static void where_an_open_file_ends_the_server_says(void **state)
 }
 
 /* What we make tells what the server's clock says. */
+static void what_is_longer_than_its_name_was_is_another(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	far_put(&rig->far.other, "/f", "text");
+	assert_int_equal(fs_lgetattr(rig->c, "/f"), 0);
+	far_put(&rig->far.other, "/f", "longer");
+	fh = open_it(rig, "/f");
+	assert_int_equal(fs_fgetattr(rig->c, fh), 0);
+	assert_int_equal(rig->c->attr.size, 4);
+	assert_int_equal(
+		fs_call(rig->c, &(struct csftp_req){.op = CSFTP_OP_GETATTR,
+						    .flags = CSFTP_SYNC,
+						    .fh = fh}),
+		0);
+	assert_int_equal(rig->c->attr.size, 6);
+	reads(rig, fh, "longer");
+	assert_int_equal(fs_fgetattr(rig->c, fh), 0);
+	assert_int_equal(rig->c->attr.size, 6);
+	assert_int_equal(keep_counts(rig->keep).bytes, 0);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+}
+
 static void an_old_file_is_sure_at_once_where_the_clock_is_known(void **state)
 {
 	struct rig *rig = *state;
@@ -567,6 +591,7 @@ int main(void)
 		KEEP_TEST(what_has_changed_is_read_again),
 		KEEP_TEST(a_time_that_has_not_passed_proves_nothing),
 		KEEP_TEST(where_an_open_file_ends_the_server_says),
+		KEEP_TEST(what_is_longer_than_its_name_was_is_another),
 		KEEP_TEST(an_old_file_is_sure_at_once_where_the_clock_is_known),
 		KEEP_TEST(who_may_not_open_it_any_more_is_told),
 		KEEP_TEST(what_has_gone_is_not_there),

@@ -416,6 +416,30 @@ static void what_we_change_is_read_anew(void **state)
 			 ENOENT);
 }
 
+/* Who reads it would take it for ended where it ended when it was listed. */
+static void what_is_longer_by_now_shows_that(void **state)
+{
+	struct rig *rig = *state;
+	struct fs_caller *caller = &rig->far.caller;
+	char path[FILES][64];
+	csftp_fh fh;
+
+	make_dir(rig, 0);
+	order_files(path, 0, BY_NAME);
+	(void)far_list(caller, "/d0");
+	far_put(&rig->far.other, path[5], "more than there was");
+	for (unsigned i = 0; i < 5; i++)
+		read_file(rig, path[i]);
+	far_settle(&rig->far);
+	rig->far.trips = 0;
+	fh = fs_opened(caller, path[5], CSFTP_OPEN_READ);
+	assert_int_equal(fs_read(caller, fh, 0, 4096), 0);
+	assert_int_equal(rig->far.trips, 0);
+	assert_true(caller->data_len > strlen(path[5]));
+	assert_memory_equal(caller->data, "more than", caller->data_len);
+	assert_int_equal(fs_close(caller, fh), 0);
+}
+
 static void what_others_change_is_read_anew_in_time(void **state)
 {
 	struct rig *rig = *state;
@@ -614,6 +638,7 @@ int main(void)
 		cmocka_unit_test(who_lists_and_opens_nothing_fetches_little),
 		cmocka_unit_test(names_are_bounded),
 		PREFETCH_TEST(what_we_change_is_read_anew),
+		PREFETCH_TEST(what_is_longer_by_now_shows_that),
 		PREFETCH_TEST(what_others_change_is_read_anew_in_time),
 		PREFETCH_TEST(a_file_that_is_written_is_not_fetched),
 		PREFETCH_TEST(a_fetched_handle_is_a_real_one),
