@@ -72,7 +72,8 @@ static bool is_missing(const struct fuse_op *op, uint64_t got)
 	const struct inode *node = op->node;
 
 	return got < op->size && op->off + got < node->size &&
-	       (got == 0 || node->told > op->told) && !op->file->direct;
+	       ((got == 0 && node->reads > 1) || node->told > op->told) &&
+	       !op->file->direct;
 }
 
 /*
@@ -182,7 +183,14 @@ static void read_finish(struct fuse_op *op)
 	} else if (op->req) {
 		read_reply(op, op->gather, total);
 	}
+	op->node->reads--;
 	op_free(op);
+}
+
+static void read_fail(struct fuse_op *op, int err)
+{
+	op->node->reads--;
+	op_fail(op, err);
 }
 
 /*
@@ -203,11 +211,11 @@ static void read_go(struct fuse_op *op, int err)
 	bool split = op->size > piece;
 
 	if (err || !op->req) {
-		op_fail(op, err);
+		read_fail(op, err);
 		return;
 	}
 	if (split && !gather_room(op)) {
-		op_fail(op, ENOMEM);
+		read_fail(op, ENOMEM);
 		return;
 	}
 	/* All are counted before the first can be answered. */
@@ -242,6 +250,7 @@ void fusefs_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	op->size = size;
 	op->off = (uint64_t)off;
 	op->told = op->f->told;
+	op->node->reads++;
 	file_use(op, file_from(fi), read_go);
 }
 

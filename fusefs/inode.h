@@ -48,6 +48,7 @@ struct inode {
 	uint32_t mode;	  /* permission bits that it was seen to have last */
 	bool linked;	  /* the frontend's: its file has another name */
 	uint64_t told;	  /* the frontend's: when attributes were shown last */
+	uint32_t reads;	  /* the frontend's: of its content, under way */
 };
 
 /* The root is there from the beginning, and stays. */

@@ -83,6 +83,11 @@ static void read_large(void)
 	read_all(LARGE, LARGE);
 }
 
+static void read_nothing(void)
+{
+	read_all(LARGE, 0);
+}
+
 static void read_grown(void)
 {
 	read_all(SMALL, LARGE);
@@ -179,25 +184,43 @@ static void grow_unseen(struct rig *rig)
 	tap_release(&rig->tap);
 }
 
-static void run_grown(struct rig *rig, void (*reads)(void))
+static void empty_unseen(struct rig *rig)
+{
+	const struct csftp_attr empty = {.mask = CSFTP_ATTR_SIZE};
+	struct fs_caller caller = {.fs = rig->memfs};
+
+	if (rig->tap.held_count == 0)
+		return;
+	rig->tap.hold_reads = false;
+	assert_int_equal(fs_setattr(&caller, "/f", &empty), 0);
+	tap_release(&rig->tap);
+}
+
+static void run_unseen(struct rig *rig, void (*reads)(void),
+		       void (*between)(struct rig *rig))
 {
 	rig->config.attr_timeout = 60;
 	rig->config.entry_timeout = 60;
 	rig_need_fuse();
 	rig_mount(rig, 0, 0, 0);
 	rig->tap.hold_reads = true;
-	rig->between = grow_unseen;
+	rig->between = between;
 	rig_run(rig, reads);
 }
 
 static void a_file_is_not_cut_where_another_version_of_it_ended(void **state)
 {
-	run_grown(*state, read_grown);
+	run_unseen(*state, read_grown, grow_unseen);
 }
 
 static void nor_is_it_where_that_was_the_end_of_a_page(void **state)
 {
-	run_grown(*state, read_grown_pages);
+	run_unseen(*state, read_grown_pages, grow_unseen);
+}
+
+static void what_is_emptied_while_it_is_read_is_empty(void **state)
+{
+	run_unseen(*state, read_nothing, empty_unseen);
 }
 
 int main(void)
@@ -208,6 +231,7 @@ int main(void)
 		RIG_TEST(a_file_that_grows_while_it_is_read_shows_no_zeros),
 		RIG_TEST(a_file_is_not_cut_where_another_version_of_it_ended),
 		RIG_TEST(nor_is_it_where_that_was_the_end_of_a_page),
+		RIG_TEST(what_is_emptied_while_it_is_read_is_empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
