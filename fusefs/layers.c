@@ -453,15 +453,27 @@ void layers_go_on(struct layers *layers)
 		learn_top(layers);
 }
 
-uint64_t layers_tick(struct layers *layers)
+/* In how many milliseconds; 0: never. */
+static uint64_t time_to(uint64_t next, uint64_t now)
 {
-	uint64_t next = prefetch_tick(layers->prefetch);
-	uint64_t behind = writebehind_tick(layers->writebehind);
-	uint64_t now = now_ms(layers);
-
-	if (next == 0 || (behind > 0 && behind < next))
-		next = behind;
 	if (next == 0)
 		return 0;
 	return next > now ? next - now : 1;
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a == 0 || (b > 0 && b < a) ? b : a;
+}
+
+uint64_t layers_tick(struct layers *layers)
+{
+	uint64_t next = prefetch_tick(layers->prefetch);
+	uint64_t kept = 0;
+
+	/* Its clock may stand, see layers_hold(). */
+	if (!layers->stopped_ms)
+		kept = time_to(keep_tick(layers->keep), cache_now_ms(layers));
+	next = sooner(next, writebehind_tick(layers->writebehind));
+	return sooner(time_to(next, now_ms(layers)), kept);
 }

@@ -115,7 +115,10 @@ static void close_unused(struct keep_handle *handle)
 	csftp_submit(handle->keep->relay.under, &handle->req);
 }
 
-/* That the name has gone meanwhile is not for who has the file open. */
+/*
+ * That the name has gone meanwhile is not for who has the file open.  What was
+ * opened unasked is tried again when somebody asks.
+ */
 static void opened_late(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct keep_handle *handle = (struct keep_handle *)req;
@@ -126,6 +129,8 @@ static void opened_late(struct csftp_req *req, const struct csftp_reply *reply)
 	handle->fh = reply->fh;
 	handle->err = reply->err == ENOENT ? ESTALE : reply->err;
 	handle->state = reply->err ? KEEP_LOST : KEEP_OPENED;
+	if (reply->err && handle->unasked && !handle->waiting)
+		handle->state = KEEP_OURS;
 	keep->held = NULL;
 	if (!handle->closed) {
 		wake(handle);
@@ -138,9 +143,10 @@ static void opened_late(struct csftp_req *req, const struct csftp_reply *reply)
 	do_again(keep, held);
 }
 
-static void open_late(struct keep_handle *handle)
+static void open_late(struct keep_handle *handle, bool unasked)
 {
 	handle->state = KEEP_OPENING;
+	handle->unasked = unasked;
 	handle->keep->pending++;
 	handle->req = (struct csftp_req){
 		.op = CSFTP_OP_OPEN,
@@ -149,6 +155,39 @@ static void open_late(struct keep_handle *handle)
 		.flags = CSFTP_OPEN_READ,
 	};
 	csftp_submit(handle->keep->relay.under, &handle->req);
+}
+
+/* The first whose time has come; tick_ms is when that of the others is. */
+static struct keep_handle *due(struct keep *keep)
+{
+	struct keep_handle *handle = keep->handles;
+
+	keep->tick_ms = 0;
+	for (; handle; handle = handle->hh.next) {
+		uint64_t at = handle->opened_ms + keep->config.fresh_ms + 1;
+
+		if (handle->state != KEEP_OURS || handle->unasked)
+			continue;
+		if (at <= keep_now(keep))
+			return handle;
+		if (keep->tick_ms == 0 || at < keep->tick_ms)
+			keep->tick_ms = at;
+	}
+	return NULL;
+}
+
+uint64_t keep_tick(struct keep *keep)
+{
+	struct keep_handle *handle;
+
+	if (keep->quiet)
+		keep->tick_ms = 0;
+	if (keep->tick_ms == 0 || keep_now(keep) < keep->tick_ms)
+		return keep->tick_ms;
+	/* Anything may happen with the answer. */
+	while ((handle = due(keep)) != NULL)
+		open_late(handle, true);
+	return keep->tick_ms;
 }
 
 static void pass_up(struct csftp_req *req, const struct csftp_reply *reply)
@@ -188,7 +227,7 @@ static bool is_ours(struct keep *keep, csftp_fh number, struct csftp_req *up)
 	}
 	wait_for(&handle->waiting, up);
 	if (handle->state == KEEP_OURS)
-		open_late(handle);
+		open_late(handle, false);
 	return true;
 }
 
@@ -234,7 +273,7 @@ static bool disturb(struct keep *keep, const char *top)
 	}
 	handle = unopened_in(keep, top, KEEP_OURS);
 	while (handle) {
-		open_late(handle);
+		open_late(handle, false);
 		handle = unopened_in(keep, top, KEEP_OURS);
 	}
 	return unopened_in(keep, top, KEEP_OPENING) != NULL;
@@ -279,6 +318,8 @@ static bool open_ours(struct keep *keep, const struct keep_file *file,
 	if (!handle)
 		return false;
 	handle->state = KEEP_OURS;
+	if (keep->tick_ms == 0)
+		keep->tick_ms = handle->opened_ms + keep->config.fresh_ms + 1;
 	handle->attr = file->attr;
 	handle->data = file->data;
 	handle->data->refs++;

@@ -22,8 +22,9 @@
  * seen two seconds before.  Other content is good without a question only.
  *
  * Such a file is not open below.  It is opened there once somebody wants more
- * of it than to read it, or after a second; and before it changes through this
- * layer, or its name does, so that an open file stays what it is.
+ * of it than to read it, or after a second, by keep_tick() unasked: its name
+ * may lead to another file later.  And before it changes through this layer, or
+ * its name does, so that an open file stays what it is.
  *
  * Handles of the file system below must be less than 2^63, as the cache's are.
  * Memory is bounded; who was asked for longest ago is dropped first.  What is
@@ -53,6 +54,12 @@ CSFTP_MUST_CHECK enum csftp_err keep_new(struct keep **out,
 void keep_free(struct keep *keep);
 
 struct csftp_fs *keep_fs(struct keep *keep);
+
+/*
+ * Opens what has been open from memory for long enough.  When to call it again,
+ * by the clock of the configuration; 0: not before a request.
+ */
+uint64_t keep_tick(struct keep *keep);
 
 /* Requests of its own that the file system below has not answered yet. */
 uint32_t keep_pending(const struct keep *keep);

@@ -59,9 +59,10 @@ struct keep_handle {
 	uint64_t read_ms;
 	uint64_t seen_ms;
 	bool reading;
-	bool tried;  /* to read all of it */
-	bool stale;  /* it has changed since, or will */
-	bool closed; /* and goes with the answer to req */
+	bool tried;   /* to read all of it */
+	bool stale;   /* it has changed since, or will */
+	bool closed;  /* and goes with the answer to req */
+	bool unasked; /* KEEP_OPENING: by the clock; KEEP_OURS: in vain */
 	char path[];
 };
 
@@ -79,6 +80,7 @@ struct keep {
 	csftp_fh last_number;
 	uint32_t pending;
 	uint64_t trip_ms; /* the last question took */
+	uint64_t tick_ms; /* when files are to be opened; 0: there are none */
 	struct keep_counts counts;
 	bool quiet;
 };

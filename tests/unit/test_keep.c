@@ -336,6 +336,65 @@ static void after_a_second_it_is_opened_after_all(void **state)
 	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
 }
 
+/* Its name leads to another file then, and part of it may have been read. */
+static void what_is_open_for_a_second_stays_what_it_is(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t due;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	assert_int_equal(keep_tick(rig->keep), 0);
+	fh = open_it(rig, "/f");
+	due = keep_tick(rig->keep);
+	assert_in_range(due, rig->far.now_ms + 1, rig->far.now_ms + 2000);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 0);
+	rig->far.now_ms = due;
+	assert_int_equal(keep_tick(rig->keep), 0);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	far_put(&rig->far.other, "/new", "new text");
+	assert_int_equal(fs_replace(&rig->far.other, "/new", "/f"), 0);
+	reads(rig, fh, "text");
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
+}
+
+static void what_cannot_be_opened_then_is_when_it_is_read(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	fh = open_it(rig, "/f");
+	rig->far.now_ms += 1500;
+	assert_int_equal(fs_rename(&rig->far.other, "/f", "/away"), 0);
+	assert_int_equal(keep_tick(rig->keep), 0);
+	far_settle(&rig->far);
+	assert_int_equal(keep_tick(rig->keep), 0);
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 1);
+	assert_int_equal(fs_rename(&rig->far.other, "/away", "/f"), 0);
+	rig->far.now_ms += 1500;
+	reads(rig, fh, "text");
+	assert_int_equal(rig->far.asked[CSFTP_OP_OPEN], 2);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+}
+
+static void what_was_opened_unasked_is_closed_after_all(void **state)
+{
+	struct rig *rig = *state;
+	csftp_fh fh;
+
+	keep_one(rig, "/f", "text");
+	fh = open_it(rig, "/f");
+	rig->far.now_ms += 1500;
+	assert_int_equal(keep_tick(rig->keep), 0);
+	assert_int_equal(fs_close(rig->c, fh), 0);
+	far_settle(&rig->far);
+	assert_int_equal(rig->far.asked[CSFTP_OP_CLOSE], 1);
+}
+
 static void a_file_that_is_open_outlives_its_name(void **state)
 {
 	struct rig *rig = *state;
@@ -598,6 +657,9 @@ int main(void)
 		KEEP_TEST(those_behind_are_asked_about_at_once),
 		KEEP_TEST(what_nobody_came_for_is_not_asked_about_twice),
 		KEEP_TEST(after_a_second_it_is_opened_after_all),
+		KEEP_TEST(what_is_open_for_a_second_stays_what_it_is),
+		KEEP_TEST(what_cannot_be_opened_then_is_when_it_is_read),
+		KEEP_TEST(what_was_opened_unasked_is_closed_after_all),
 		KEEP_TEST(a_file_that_is_open_outlives_its_name),
 		KEEP_TEST(a_file_that_is_open_stays_what_another_replaces),
 		KEEP_TEST(what_we_write_is_seen_at_once),
