@@ -197,12 +197,14 @@ static void read_fail(struct fuse_op *op, int err)
  * The kernel believes that the file ends where this ends: one byte more shows
  * whether it does.
  */
-static bool asks_for_more(const struct fuse_op *op)
+static void ask_for_more(struct fuse_op *op)
 {
+	struct csftp_req *last = &op->ask[op->asked - 1].req;
 	uint64_t max = piece_size(op->f->fs->max_read, op->f->max_read);
 
-	return op->off + op->size == op->node->size && op->size < max &&
-	       !op->file->direct;
+	if (op->off + op->size == op->node->size && last->len < max &&
+	    op->size < op->f->max_read && !op->file->direct)
+		last->len++;
 }
 
 static void read_go(struct fuse_op *op, int err)
@@ -227,8 +229,7 @@ static void read_go(struct fuse_op *op, int err)
 		req->len = piece < op->size - at ? piece : op->size - at;
 		req->into = split ? op->gather + at : NULL;
 	}
-	if (asks_for_more(op))
-		op->ask[0].req.len++;
+	ask_for_more(op);
 	for (uint32_t i = 0, n = op->asked; i < n; i++)
 		read_ask(&op->ask[i]);
 	op_put(op);

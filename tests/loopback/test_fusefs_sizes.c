@@ -197,12 +197,12 @@ static void empty_unseen(struct rig *rig)
 }
 
 static void run_unseen(struct rig *rig, void (*reads)(void),
-		       void (*between)(struct rig *rig))
+		       void (*between)(struct rig *rig), uint32_t max_read)
 {
 	rig->config.attr_timeout = 60;
 	rig->config.entry_timeout = 60;
 	rig_need_fuse();
-	rig_mount(rig, 0, 0, 0);
+	rig_mount(rig, max_read, 0, 0);
 	rig->tap.hold_reads = true;
 	rig->between = between;
 	rig_run(rig, reads);
@@ -210,17 +210,22 @@ static void run_unseen(struct rig *rig, void (*reads)(void),
 
 static void a_file_is_not_cut_where_another_version_of_it_ended(void **state)
 {
-	run_unseen(*state, read_grown, grow_unseen);
+	run_unseen(*state, read_grown, grow_unseen, 0);
 }
 
 static void nor_is_it_where_that_was_the_end_of_a_page(void **state)
 {
-	run_unseen(*state, read_grown_pages, grow_unseen);
+	run_unseen(*state, read_grown_pages, grow_unseen, 0);
+}
+
+static void nor_is_it_where_it_is_read_in_pieces(void **state)
+{
+	run_unseen(*state, read_grown_pages, grow_unseen, 6000);
 }
 
 static void what_is_emptied_while_it_is_read_is_empty(void **state)
 {
-	run_unseen(*state, read_nothing, empty_unseen);
+	run_unseen(*state, read_nothing, empty_unseen, 0);
 }
 
 int main(void)
@@ -231,6 +236,7 @@ int main(void)
 		RIG_TEST(a_file_that_grows_while_it_is_read_shows_no_zeros),
 		RIG_TEST(a_file_is_not_cut_where_another_version_of_it_ended),
 		RIG_TEST(nor_is_it_where_that_was_the_end_of_a_page),
+		RIG_TEST(nor_is_it_where_it_is_read_in_pieces),
 		RIG_TEST(what_is_emptied_while_it_is_read_is_empty),
 	};
 
