@@ -84,8 +84,11 @@ struct cache {
 	bool held; /* nobody answers below */
 	bool pumping;
 	struct cache_node *walker; /* where the walk is; pinned */
-	bool walk_by_name;	   /* and not in the order of listings */
-	bool walk_is_known;	   /* the walker's place was before it came */
+	uint64_t walked_ms;	   /* when it came there */
+	uint32_t reach;	      /* guesses that are of use, if used so late */
+	uint32_t reach_stamp; /* the last listing when that was seen */
+	bool walk_by_name;    /* and not in the order of listings */
+	bool walk_is_known;   /* the walker's place was before it came */
 	/* Where a name was looked up last, and its directory; to compare. */
 	const struct cache_node *looked_in;
 	const struct cache_node *looked_beside;

@@ -146,12 +146,17 @@ static void take_out(struct cache_tree *tree, struct cache_node *node)
 	node->parent = NULL;
 }
 
+void cache_node_walk_no_more(struct cache_tree *tree, struct cache_node *node)
+{
+	if (node->walk == tree->walk && tree->unused > 0)
+		tree->unused--;
+	node->walk = 0;
+}
+
 static void drop(struct cache_tree *tree, struct cache_node *node)
 {
 	used_remove(tree, node);
-	if (node->walk == tree->walk)
-		tree->unused--;
-	node->walk = 0;
+	cache_node_walk_no_more(tree, node);
 	if (node->parent)
 		take_out(tree, node);
 	if (node->pins == 0)

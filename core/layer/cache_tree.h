@@ -44,7 +44,7 @@ struct cache_node {
 	struct csftp_time names_mtime; /* where names_dated */
 	uint64_t changed;
 	uint64_t names_changed;
-	uint64_t opened_ms; /* when somebody began to list it */
+	uint64_t opened_ms; /* when somebody listed it, or walked on below */
 	uint64_t made_ms;   /* when we made it, as a directory; 0: never */
 	/* Our last MKDIR or SETATTR, if nothing else was going on: */
 	uint64_t set_began; /* of "changed": when it was asked, ... */
@@ -99,7 +99,7 @@ struct cache_tree {
 	size_t bytes;
 	size_t bytes_max;
 	uint32_t walk;	 /* the one that is going on; not 0 */
-	uint32_t unused; /* nodes with its number */
+	uint32_t unused; /* nodes with its number, at most */
 };
 
 /* Of zeros. */
@@ -125,6 +125,9 @@ void cache_node_keep_linked(struct cache_tree *tree,
 /* Whether one of its name, here or elsewhere, was. */
 bool cache_node_was_linked(const struct cache_tree *tree,
 			   const struct cache_node *node);
+
+/* It does not count among those that were listed ahead any more. */
+void cache_node_walk_no_more(struct cache_tree *tree, struct cache_node *node);
 
 /* Takes the name, and all that is below it, out of the tree. */
 void cache_node_remove(struct cache_tree *tree, struct cache_node *node);

@@ -29,8 +29,7 @@ bool cache_guess_used(struct cache *cache, struct cache_node *node)
 {
 	if (node->walk != cache->tree.walk)
 		return false;
-	node->walk = 0;
-	cache->tree.unused--;
+	cache_node_walk_no_more(&cache->tree, node);
 	return true;
 }
 
@@ -127,6 +126,30 @@ static struct cache_node *first_sibling(const struct cache_node *node)
 						       : NULL;
 }
 
+/* So many guesses may wait to be used. */
+static uint32_t unused_max(const struct cache *cache)
+{
+	uint32_t most = UNUSED_MAX * cache->window;
+
+	return most < cache->reach ? most : cache->reach;
+}
+
+/*
+ * Whether somebody came where the walk was expected to, and has to wait all the
+ * same: what was listed is too old by now, or was forgotten, or nothing was as
+ * too much is listed that was not come to.  What had been listed before the
+ * reach became less proves it no further.
+ */
+static bool is_in_vain(const struct cache *cache, const struct cache_node *node,
+		       bool guessed, bool next)
+{
+	if (node->listing || cache_is_whole(cache, node))
+		return false;
+	if (guessed)
+		return node->names_stamp > cache->reach_stamp;
+	return next && cache->tree.unused >= unused_max(cache);
+}
+
 /* Lists what is next, as long as that may go on at once. */
 void cache_walk_on(struct cache *cache)
 {
@@ -140,7 +163,7 @@ void cache_walk_on(struct cache *cache)
 	cache->pumping = true;
 	for (uint32_t steps = 0; steps < STEPS_MAX; steps++) {
 		if (cache->listings >= cache->window ||
-		    cache->tree.unused >= UNUSED_MAX * cache->window)
+		    cache->tree.unused >= unused_max(cache))
 			break;
 		node = cache->walk_by_name ? step_by_name(cache, node, into)
 					   : step(cache, node, into);
@@ -173,24 +196,51 @@ static void set_walker(struct cache *cache, struct cache_node *node)
 	cache->walker = node;
 }
 
-/* From the last directory to the one beside it: by which order is that next? */
-static void recognise(struct cache *cache, const struct cache_node *node)
+/*
+ * From the last directory to the one beside it: by which order is that next?
+ * False: by none.
+ */
+static bool recognise(struct cache *cache, const struct cache_node *node)
 {
 	struct cache_node *last = cache->walker;
 
 	if (!last || !node->parent || last->parent != node->parent)
-		return;
+		return false;
 	if (next_listed(last) == node)
 		cache->walk_by_name = false;
 	else if (next_by_name(node->parent, last) == node)
 		cache->walk_by_name = true;
+	else
+		return false;
+	return true;
+}
+
+/* Whether somebody came here from above, or from the one before, lately. */
+static bool is_step(const struct cache *cache, const struct cache_node *node,
+		    bool next, uint64_t now)
+{
+	const struct cache_node *parent = node->parent;
+
+	if (!parent || !parent->opened_ms)
+		return false;
+	return now - parent->opened_ms < WALK_MS ||
+	       (next && now - cache->walked_ms < WALK_MS);
+}
+
+/* As long as it goes on below, the walk is not over above. */
+static void go_on_above(struct cache_node *node, uint64_t now)
+{
+	struct cache_node *dir = node->parent;
+
+	for (; dir && dir->opened_ms; dir = dir->parent)
+		dir->opened_ms = now;
 }
 
 void cache_walk(struct cache *cache, struct cache_node *node)
 {
 	uint64_t now = cache_now(cache);
-	const struct cache_node *parent = node->parent;
 	bool guessed = cache_guess_used(cache, node);
+	bool next;
 
 	if (guessed)
 		cache->counts.ahead_used++;
@@ -199,7 +249,12 @@ void cache_walk(struct cache *cache, struct cache_node *node)
 	/* To open it once more is not to have come there. */
 	if (node != cache->walker)
 		cache->walk_is_known = !guessed && cache_is_whole(cache, node);
-	if (parent && parent->opened_ms && now - parent->opened_ms < WALK_MS) {
+	next = recognise(cache, node);
+	if (is_step(cache, node, next, now)) {
+		if (guessed || next)
+			go_on_above(node, now);
+		if (cache->window == 0)
+			cache->reach = UNUSED_MAX * cache->config.ahead;
 		cache->window =
 			cache->window ? cache->window * 2 : WINDOW_FIRST;
 		if (cache->window > cache->config.ahead)
@@ -209,8 +264,13 @@ void cache_walk(struct cache *cache, struct cache_node *node)
 		cache->tree.walk++;
 		cache->tree.unused = 0;
 	}
+	if (cache->window > 0 && is_in_vain(cache, node, guessed, next)) {
+		cache->reach_stamp = cache->stamp;
+		cache->reach /= 4;
+		cache->tree.unused = 0;
+	}
 	node->opened_ms = now;
-	recognise(cache, node);
+	cache->walked_ms = now;
 	set_walker(cache, node);
 	cache_walk_on(cache);
 }

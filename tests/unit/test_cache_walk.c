@@ -198,6 +198,46 @@ static void guesses_that_nobody_uses_come_to_an_end(void **state)
 	assert_true(far->asked[CSFTP_OP_OPENDIR] < 70);
 }
 
+/* Lists that many directories of /t; who does so takes so long for each. */
+static void walk_slowly(struct far *far, unsigned from, unsigned to,
+			uint64_t each_ms)
+{
+	char path[64];
+
+	for (unsigned i = from; i < to; i++) {
+		(void)snprintf(path, sizeof(path), "/t/%u", i);
+		assert_int_equal(far_list(&far->caller, path), 2);
+		far->now_ms += each_ms;
+	}
+}
+
+static void a_walk_goes_on_as_long_as_it_takes(void **state)
+{
+	struct far *far = *state;
+
+	make_wide_tree(far, 1200);
+	assert_int_equal(far_list(&far->caller, "/t"), 1200);
+	walk_slowly(far, 0, 600, 50);
+	far->trips = 0;
+	walk_slowly(far, 600, 1200, 50);
+	/* It would be 1800. */
+	assert_true(far->trips < 700);
+}
+
+static void where_a_walk_was_kept_up_it_goes_on(void **state)
+{
+	struct far *far = *state;
+
+	make_wide_tree(far, 100);
+	assert_int_equal(far_list(&far->caller, "/t"), 100);
+	walk_slowly(far, 0, 10, 1);
+	/* Long enough for all that was listed ahead to be of no use. */
+	far->now_ms += 60000;
+	far->trips = 0;
+	walk_slowly(far, 10, 100, 1);
+	assert_true(far->trips < 40);
+}
+
 static void memory_is_bounded(void **state)
 {
 	const struct cache_config config = {.bytes_max = 50000};
@@ -232,6 +272,8 @@ int main(void)
 		WALK_TEST(behind_what_is_known_a_walk_lists_ahead),
 		WALK_TEST(who_lists_one_directory_does_not_list_others),
 		WALK_TEST(guesses_that_nobody_uses_come_to_an_end),
+		WALK_TEST(a_walk_goes_on_as_long_as_it_takes),
+		WALK_TEST(where_a_walk_was_kept_up_it_goes_on),
 		cmocka_unit_test(memory_is_bounded),
 	};
 
