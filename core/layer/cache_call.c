@@ -66,6 +66,7 @@ static void call_done(struct csftp_req *req, const struct csftp_reply *reply)
 		out.attr = &shown;
 	}
 	cache_tree_trim(&call->cache->tree);
+	cache_tree_cut(&call->cache->tree);
 	let_all_go(call);
 	relay_answer(&call->job, &out);
 }

@@ -265,6 +265,14 @@ void cache_tree_release(struct cache_tree *tree)
 }
 
 /* Leaves only: what is below others is used on its own account. */
+static void forget_name(struct cache_tree *tree, struct cache_node *node)
+{
+	if (node->children || node->pins > 0)
+		return;
+	cache_node_keep_linked(tree, node);
+	drop(tree, node);
+}
+
 static void forget_names(struct cache_tree *tree, struct cache_node *dir)
 {
 	struct cache_node *node = dir->children;
@@ -274,12 +282,19 @@ static void forget_names(struct cache_tree *tree, struct cache_node *dir)
 	while (node) {
 		struct cache_node *next = node->hh.next;
 
-		if (!node->children && node->pins == 0) {
-			cache_node_keep_linked(tree, node);
-			drop(tree, node);
-		}
+		forget_name(tree, node);
 		node = next;
 	}
+}
+
+static struct cache_node *last_child(const struct cache_node *dir)
+{
+	const UT_hash_table *table;
+
+	if (!dir->children)
+		return NULL;
+	table = dir->children->hh.tbl;
+	return ELMT_FROM_HH(table, table->tail);
 }
 
 void cache_tree_trim(struct cache_tree *tree)
@@ -293,6 +308,24 @@ void cache_tree_trim(struct cache_tree *tree)
 		if (!dir->readers)
 			forget_names(tree, dir);
 		dir = next;
+	}
+}
+
+void cache_tree_cut(struct cache_tree *tree)
+{
+	struct cache_node *dir = tree->used_last;
+	struct cache_node *node;
+
+	if (!dir || dir->readers || tree->bytes <= tree->bytes_max)
+		return;
+	cache_names_unknown(dir);
+	dir->names_lost++;
+	node = last_child(dir);
+	while (node && tree->bytes > tree->bytes_max) {
+		struct cache_node *prev = node->hh.prev;
+
+		forget_name(tree, node);
+		node = prev;
 	}
 }
 

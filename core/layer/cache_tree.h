@@ -165,6 +165,9 @@ void cache_node_use(struct cache_tree *tree, struct cache_node *dir);
  */
 void cache_tree_trim(struct cache_tree *tree);
 
+/* What is used now is too much by itself: it loses the names that came last. */
+void cache_tree_cut(struct cache_tree *tree);
+
 /*
  * Steps through a path, name by name.  cache_path_is_plain(): it is absolute,
  * with no empty, "." or ".." names, so that two of them are the same file only

@@ -95,6 +95,39 @@ static void a_reader_loses_no_names_for_want_of_memory(void **state)
 	far_free(far);
 }
 
+/* Whether they are asked for, made or removed, one by one. */
+static void one_directory_alone_is_bounded(void **state)
+{
+	const struct cache_config config = {.bytes_max = SMALL};
+	struct far *far = far_new(&config);
+	char path[64];
+
+	(void)state;
+	make_dir(far, "/a", 6 * FILES);
+	assert_int_equal(far_list(&far->caller, "/a"), 6 * FILES);
+	for (unsigned i = 0; i < 6 * FILES; i++) {
+		name_of(path, "/a", i);
+		assert_int_equal(fs_lgetattr(&far->caller, path), 0);
+		assert_in_range(cache_bytes(far->cache), 0, SMALL + 2000);
+	}
+	assert_int_equal(far_list(&far->caller, "/a"), 6 * FILES);
+	for (unsigned i = 0; i < 6 * FILES; i++) {
+		name_of(path, "/a", i);
+		assert_int_equal(fs_unlink(&far->caller, path), 0);
+		assert_int_equal(fs_lgetattr(&far->caller, path), ENOENT);
+		assert_in_range(cache_bytes(far->cache), 0, SMALL + 2000);
+	}
+	assert_int_equal(fs_mkdir(&far->caller, "/b"), 0);
+	for (unsigned i = 0; i < 6 * FILES; i++) {
+		name_of(path, "/b", i);
+		far_put(&far->caller, path, "text");
+		assert_int_equal(fs_lgetattr(&far->caller, path), 0);
+		assert_in_range(cache_bytes(far->cache), 0, SMALL + 2000);
+	}
+	assert_int_equal(far_list(&far->caller, "/b"), 6 * FILES);
+	far_free(far);
+}
+
 /* As long as not all names there are known, its absence is remembered. */
 static void a_reader_is_not_shown_what_we_removed(void **state)
 {
@@ -343,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(listings_too_large_for_memory_are_not_whole),
 		cmocka_unit_test(a_reader_loses_no_names_for_want_of_memory),
+		cmocka_unit_test(one_directory_alone_is_bounded),
 		TRUE_TEST(a_reader_is_not_shown_what_we_removed),
 		TRUE_TEST(a_reader_is_not_shown_what_is_being_made),
 		TRUE_TEST(what_we_make_stays_when_the_time_is_put_back),
