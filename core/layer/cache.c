@@ -507,26 +507,28 @@ struct cache_counts cache_counts(const struct cache *cache)
 	return cache->counts;
 }
 
-bool cache_each_name(struct cache *cache, const char *dir, uint32_t type,
-		     bool (*take)(void *arg, const char *name), void *arg)
+uint32_t cache_each_name(struct cache *cache, const char *dir, uint32_t type,
+			 bool (*take)(void *arg, const char *name), void *arg)
 {
 	struct cache_node *node = NULL;
+	uint32_t looked = 0;
 
 	if (!cache_path_is_plain(dir) ||
 	    cache_look(cache, dir, &node) != CACHE_KNOWN ||
 	    !cache_is_whole(cache, node))
-		return false;
+		return 0;
 	node = node->children;
 	for (; node; node = node->hh.next) {
 		bool known = node->attr.mask & CSFTP_ATTR_MODE;
 
+		looked++;
 		if (known ? (node->attr.mode & CSFTP_S_IFMT) != type
 			  : type != CSFTP_S_IFREG)
 			continue;
 		if (!take(arg, node->name))
 			break;
 	}
-	return true;
+	return looked;
 }
 
 const struct csftp_attr *cache_known_attr(struct cache *cache, const char *path,

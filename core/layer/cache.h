@@ -108,10 +108,11 @@ struct cache_counts cache_counts(const struct cache *cache);
 /*
  * Calls take for each name of that type (CSFTP_S_IFREG: and for what may be of
  * it) in a directory that is known whole, in the order of its listing, until it
- * returns false.  False: the directory is not known whole.
+ * returns false.  How many names were looked at; 0: the directory is not known
+ * whole, or empty.
  */
-bool cache_each_name(struct cache *cache, const char *dir, uint32_t type,
-		     bool (*take)(void *arg, const char *name), void *arg);
+uint32_t cache_each_name(struct cache *cache, const char *dir, uint32_t type,
+			 bool (*take)(void *arg, const char *name), void *arg);
 
 /*
  * The size of a regular file in bytes; UINT64_MAX where it is not known, or is

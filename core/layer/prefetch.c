@@ -491,7 +491,6 @@ enum csftp_err prefetch_new(struct prefetch **out,
 		prefetch->config.file_max = largest;
 	prefetch->order = PLAN_UNKNOWN;
 	prefetch->dirs_order = PLAN_UNKNOWN;
-	prefetch->beside.order = PLAN_UNKNOWN;
 	relay_init(&prefetch->relay, config->under, 0, relay_pass);
 	set_ops(&prefetch->relay.ops);
 	*out = prefetch;

@@ -71,6 +71,7 @@ struct prefetch_counts {
 	uint64_t bytes_unused; /* ... and that were dropped */
 	uint64_t bytes;	       /* held now, or on their way */
 	uint64_t names;	       /* of files whose order is known now */
+	uint64_t looked;       /* names that were looked at for that */
 };
 struct prefetch_counts prefetch_counts(const struct prefetch *prefetch);
 

@@ -21,11 +21,11 @@ static size_t dir_len_of(const char *path)
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-static struct plan *plan_of(struct prefetch *prefetch, const char *dir,
-			    size_t len)
+static struct plan *held(struct prefetch *prefetch, struct plan *plans,
+			 size_t max, const char *dir, size_t len)
 {
-	for (size_t i = 0; i < PREFETCH_PLANS; i++) {
-		struct plan *plan = &prefetch->plans[i];
+	for (size_t i = 0; i < max; i++) {
+		struct plan *plan = &plans[i];
 
 		if (plan->dir && strlen(plan->dir) == len &&
 		    memcmp(plan->dir, dir, len) == 0) {
@@ -36,22 +36,30 @@ static struct plan *plan_of(struct prefetch *prefetch, const char *dir,
 	return NULL;
 }
 
+static struct plan *plan_of(struct prefetch *prefetch, const char *dir,
+			    size_t len)
+{
+	return held(prefetch, prefetch->plans, PREFETCH_PLANS, dir, len);
+}
+
 uint64_t prefetch_planned(const struct prefetch *prefetch)
 {
-	uint64_t names = prefetch->beside.count;
+	uint64_t names = 0;
 
+	for (size_t i = 0; i < PREFETCH_BESIDES; i++)
+		names += prefetch->besides[i].count;
 	for (size_t i = 0; i < PREFETCH_PLANS; i++)
 		names += prefetch->plans[i].count;
 	return names;
 }
 
 /* NULL: there is none. */
-static struct plan *used_longest_ago(struct prefetch *prefetch)
+static struct plan *used_longest_ago(struct plan *plans, size_t max)
 {
 	struct plan *oldest = NULL;
 
-	for (size_t i = 0; i < PREFETCH_PLANS; i++) {
-		struct plan *plan = &prefetch->plans[i];
+	for (size_t i = 0; i < max; i++) {
+		struct plan *plan = &plans[i];
 
 		if (plan->dir && (!oldest || plan->used < oldest->used))
 			oldest = plan;
@@ -60,18 +68,19 @@ static struct plan *used_longest_ago(struct prefetch *prefetch)
 }
 
 /* A place for a plan of so many names: those used longest ago make room. */
-static struct plan *make_room(struct prefetch *prefetch, uint32_t names)
+static struct plan *make_room(struct prefetch *prefetch, struct plan *plans,
+			      size_t max, uint32_t names)
 {
-	struct plan *plan = used_longest_ago(prefetch);
+	struct plan *plan = used_longest_ago(plans, max);
 
 	while (plan && prefetch_planned(prefetch) + names >
 			       prefetch->config.names_max) {
 		plan_release(plan);
-		plan = used_longest_ago(prefetch);
+		plan = used_longest_ago(plans, max);
 	}
-	for (size_t i = 0; i < PREFETCH_PLANS; i++) {
-		if (!prefetch->plans[i].dir)
-			return &prefetch->plans[i];
+	for (size_t i = 0; i < max; i++) {
+		if (!plans[i].dir)
+			return &plans[i];
 	}
 	plan_release(plan);
 	return plan;
@@ -87,7 +96,8 @@ static struct plan *plan_new(struct prefetch *prefetch, const char *dir,
 	if (!plan_make(&made, prefetch->config.cache, CSFTP_S_IFREG, dir, len,
 		       prefetch->config.number, prefetch->config.arg))
 		return NULL;
-	plan = make_room(prefetch, made.count);
+	prefetch->counts.looked += made.looked;
+	plan = make_room(prefetch, prefetch->plans, PREFETCH_PLANS, made.count);
 	*plan = made;
 	plan->used = ++prefetch->plan_uses;
 	plan->order = prefetch->order;
@@ -148,12 +158,12 @@ static bool pump_dir(struct prefetch *prefetch, const char *dir)
  */
 static void pump_beside(struct prefetch *prefetch, const struct plan *plan)
 {
-	const struct plan *beside = &prefetch->beside;
+	const struct plan *beside = prefetch->beside;
 	char path[CSFTP_PATH_MAX + 1];
 	size_t len;
 	uint32_t rank;
 
-	if (beside->last >= beside->count ||
+	if (!beside || beside->last >= beside->count ||
 	    prefetch->dirs_order == PLAN_UNKNOWN ||
 	    beside->order != prefetch->dirs_order || plan->next < plan->count ||
 	    prefetch->waiting > prefetch->window / 2)
@@ -174,25 +184,35 @@ static void pump_beside(struct prefetch *prefetch, const struct plan *plan)
 	}
 }
 
-/* The siblings of a directory; false: they are not known. */
-static bool find_beside(struct prefetch *prefetch, const char *dir,
-			uint32_t *index)
+/* The siblings of a directory, made anew if need be; NULL: not known. */
+static struct plan *find_beside(struct prefetch *prefetch, const char *dir,
+				uint32_t *index)
 {
-	struct plan *beside = &prefetch->beside;
 	size_t len = dir_len_of(dir);
+	const char *name = dir + len + 1;
+	struct plan *plan =
+		held(prefetch, prefetch->besides, PREFETCH_BESIDES, dir, len);
+	struct plan made;
 
-	if (!beside->dir || strlen(beside->dir) != len ||
-	    memcmp(beside->dir, dir, len) != 0 ||
-	    plan_find(beside, dir + len + 1) == beside->count) {
-		plan_release(beside);
-		if (!plan_make(beside, prefetch->config.cache, CSFTP_S_IFDIR,
-			       dir, len, prefetch->config.number,
-			       prefetch->config.arg))
-			return false;
-		beside->order = prefetch->dirs_order;
+	if (plan) {
+		*index = plan_find(plan, name);
+		if (*index < plan->count)
+			return plan;
+		if (!plan_missed(plan))
+			return NULL;
+		plan_release(plan);
 	}
-	*index = plan_find(beside, dir + len + 1);
-	return *index < beside->count;
+	if (!plan_make(&made, prefetch->config.cache, CSFTP_S_IFDIR, dir, len,
+		       prefetch->config.number, prefetch->config.arg))
+		return NULL;
+	prefetch->counts.looked += made.looked;
+	plan = make_room(prefetch, prefetch->besides, PREFETCH_BESIDES,
+			 made.count);
+	*plan = made;
+	plan->used = ++prefetch->plan_uses;
+	plan->order = prefetch->dirs_order;
+	*index = plan_find(plan, name);
+	return *index < plan->count ? plan : NULL;
 }
 
 /*
@@ -202,7 +222,7 @@ static bool find_beside(struct prefetch *prefetch, const char *dir,
  */
 static void step_beside(struct prefetch *prefetch, uint32_t index)
 {
-	struct plan *beside = &prefetch->beside;
+	struct plan *beside = prefetch->beside;
 	enum plan_order order;
 
 	if (plan_is_next(beside, beside->order, beside->last, index)) {
@@ -223,10 +243,13 @@ static void step_beside(struct prefetch *prefetch, uint32_t index)
 /* The reader is at a file of this directory. */
 static void enter(struct prefetch *prefetch, const char *dir)
 {
-	struct plan *beside = &prefetch->beside;
+	struct plan *beside = NULL;
 	uint32_t index = 0;
 
-	if (!*dir || !find_beside(prefetch, dir, &index))
+	if (*dir)
+		beside = find_beside(prefetch, dir, &index);
+	prefetch->beside = beside;
+	if (!beside)
 		return;
 	if (beside->last < beside->count && beside->last != index)
 		step_beside(prefetch, index);
@@ -251,7 +274,7 @@ static void follow(struct prefetch *prefetch, struct plan *plan, uint32_t rank,
 	pump_beside(prefetch, plan);
 }
 
-/* The plan with that name in it, made anew if the name is new. */
+/* The plan with that name in it, made anew if enough names are new. */
 static struct plan *plan_with(struct prefetch *prefetch, const char *path,
 			      uint32_t *index)
 {
@@ -262,6 +285,8 @@ static struct plan *plan_with(struct prefetch *prefetch, const char *path,
 		*index = plan_find(plan, path + len + 1);
 		if (*index < plan->count)
 			return plan;
+		if (!plan_missed(plan))
+			return NULL;
 		plan_release(plan);
 	}
 	plan = plan_new(prefetch, path, len);
@@ -318,7 +343,7 @@ void prefetch_listed(struct prefetch *prefetch, const char *path)
 	if (prefetch->order == PLAN_UNKNOWN || plan_of(prefetch, path, len))
 		return;
 	plan = plan_new(prefetch, path, len);
-	if (!plan)
+	if (!plan || plan->count == 0)
 		return;
 	plan->listed = true;
 	if (prefetch->listed++ < LISTED_MAX)
@@ -339,5 +364,7 @@ void prefetch_forget_plans(struct prefetch *prefetch)
 {
 	for (size_t i = 0; i < PREFETCH_PLANS; i++)
 		plan_release(&prefetch->plans[i]);
-	plan_release(&prefetch->beside);
+	for (size_t i = 0; i < PREFETCH_BESIDES; i++)
+		plan_release(&prefetch->besides[i]);
+	prefetch->beside = NULL;
 }

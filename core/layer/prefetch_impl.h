@@ -12,7 +12,8 @@
 #include "core/layer/prefetch_plan.h"
 #include "core/layer/relay.h"
 
-#define PREFETCH_PLANS 48U
+#define PREFETCH_PLANS	 48U
+#define PREFETCH_BESIDES 4U
 
 /*
  * A file that is fetched: OPEN, then READ, then it waits for somebody to open
@@ -51,9 +52,11 @@ struct prefetch {
 	struct plan plans[PREFETCH_PLANS];
 	uint64_t plan_uses;
 	enum plan_order order; /* that proved right */
-	struct plan beside;    /* the reader's directory and its siblings */
-	uint32_t window;       /* files ahead of the reader */
-	uint32_t waiting;      /* fetched, and not taken */
+	/* Of directories, as somebody may read several trees in turn. */
+	struct plan besides[PREFETCH_BESIDES];
+	struct plan *beside; /* the reader's directory and its siblings */
+	uint32_t window;     /* files ahead of the reader */
+	uint32_t waiting;    /* fetched, and not taken */
 	uint32_t pending;
 	enum plan_order dirs_order; /* of directories, that proved right */
 	uint32_t steps;	 /* from one directory to the next, in that order */

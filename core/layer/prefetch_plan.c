@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define FILES_MAX 20000U
+#define WORTH	  32U /* names of a plan, that one missing is worth */
 
 /* What cache_each_name() hands over, as it comes. */
 struct gathering {
@@ -11,6 +12,7 @@ struct gathering {
 	size_t names_len;
 	size_t names_cap;
 	uint32_t cap;
+	bool too_many;
 	bool failed;
 };
 
@@ -19,8 +21,6 @@ static bool room_for(struct gathering *g, size_t len)
 	struct plan *plan = g->plan;
 	void *more;
 
-	if (plan->count >= FILES_MAX)
-		return false;
 	if (plan->count == g->cap) {
 		g->cap = g->cap ? g->cap * 2 : 32;
 		more = realloc(plan->file, g->cap * sizeof(*plan->file));
@@ -45,10 +45,10 @@ static bool gather(void *arg, const char *name)
 	struct plan *plan = g->plan;
 	size_t len = strlen(name) + 1;
 
-	if (!room_for(g, len)) {
-		g->failed = true;
+	g->too_many = plan->count >= FILES_MAX;
+	g->failed = !g->too_many && !room_for(g, len);
+	if (g->too_many || g->failed)
 		return false;
-	}
 	memcpy(plan->names + g->names_len, name, len);
 	plan->file[plan->count] = (struct plan_file){
 		.number = g->names_len,
@@ -143,6 +143,25 @@ static bool rank_all(struct plan *plan)
 	return true;
 }
 
+/* The names are there: ranks them. */
+static bool rank(struct plan *plan,
+		 uint64_t (*number)(void *arg, const char *path), void *arg)
+{
+	place_names(plan);
+	place_numbers(plan, number, arg);
+	plan->last = plan->count;
+	return rank_numbers(plan) && rank_all(plan);
+}
+
+static void forget_files(struct plan *plan)
+{
+	free(plan->names);
+	free(plan->file);
+	plan->names = NULL;
+	plan->file = NULL;
+	plan->count = 0;
+}
+
 bool plan_make(struct plan *plan, struct cache *cache, uint32_t type,
 	       const char *dir, size_t dir_len,
 	       uint64_t (*number)(void *arg, const char *path), void *arg)
@@ -155,16 +174,12 @@ bool plan_make(struct plan *plan, struct cache *cache, uint32_t type,
 		return false;
 	memcpy(plan->dir, dir, dir_len);
 	plan->dir[dir_len] = '\0';
-	if (!cache_each_name(cache, dir_len ? plan->dir : "/", type, gather,
-			     &g) ||
-	    g.failed || plan->count == 0) {
-		plan_release(plan);
-		return false;
-	}
-	place_names(plan);
-	place_numbers(plan, number, arg);
-	plan->last = plan->count;
-	if (!rank_numbers(plan) || !rank_all(plan)) {
+	plan->looked = cache_each_name(cache, dir_len ? plan->dir : "/", type,
+				       gather, &g);
+	if (g.too_many)
+		forget_files(plan);
+	if (plan->looked == 0 || g.failed ||
+	    (plan->count > 0 && !rank(plan, number, arg))) {
 		plan_release(plan);
 		return false;
 	}
@@ -197,6 +212,11 @@ uint32_t plan_find(const struct plan *plan, const char *name)
 			high = middle;
 	}
 	return plan->count;
+}
+
+bool plan_missed(struct plan *plan)
+{
+	return ++plan->missed >= plan->looked / WORTH;
 }
 
 bool plan_is_next(const struct plan *plan, enum plan_order order,

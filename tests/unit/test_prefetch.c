@@ -373,6 +373,87 @@ static void names_are_bounded(void **state)
 	rig_free(rig);
 }
 
+static void make_files(struct rig *rig, const char *dir, unsigned files)
+{
+	char path[64];
+
+	assert_int_equal(fs_mkdir(&rig->far.other, dir), 0);
+	for (unsigned i = 0; i < files; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%05u", dir, i);
+		assert_int_equal(
+			fs_put(&rig->far.other, path, path, strlen(path)), 0);
+	}
+}
+
+static uint64_t looked(const struct rig *rig)
+{
+	return prefetch_counts(rig->prefetch).looked;
+}
+
+/* What is too large to be ordered is not looked through for each file. */
+static void a_huge_directory_is_looked_at_once(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+
+	make_files(rig, "/d", 20010);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 20010);
+	for (unsigned i = 0; i < 100; i++) {
+		(void)snprintf(path, sizeof(path), "/d/%05u", i);
+		read_file(rig, path);
+	}
+	assert_in_range(looked(rig), 20000, 20010);
+	assert_int_equal(prefetch_counts(rig->prefetch).names, 0);
+}
+
+/* Nor is a large one for each file that was made after it was ordered. */
+static void new_files_do_not_have_all_ordered_anew(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+
+	make_files(rig, "/d", 2000);
+	assert_int_equal(far_list(&rig->far.caller, "/d"), 2000);
+	for (unsigned i = 2000; i < 2300; i++) {
+		(void)snprintf(path, sizeof(path), "/d/%05u", i);
+		far_put(&rig->far.caller, path, path);
+		read_file(rig, path);
+	}
+	/* It would be 300 times as many. */
+	assert_in_range(looked(rig), 2000, 6 * 2300);
+	/* In the end they are known. */
+	assert_in_range(prefetch_counts(rig->prefetch).names, 2200, 2300);
+}
+
+/* As diff -r does. */
+static void two_trees_can_be_read_in_turn(void **state)
+{
+	struct rig *rig = *state;
+	char path[64];
+
+	for (unsigned tree = 0; tree < 2; tree++) {
+		(void)snprintf(path, sizeof(path), "/t%u", tree);
+		assert_int_equal(fs_mkdir(&rig->far.other, path), 0);
+		for (unsigned i = 0; i < 50; i++) {
+			(void)snprintf(path, sizeof(path), "/t%u/%02u", tree,
+				       i);
+			make_files(rig, path, 2);
+		}
+		(void)snprintf(path, sizeof(path), "/t%u", tree);
+		assert_int_equal(far_list(&rig->far.caller, path), 50);
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		(void)snprintf(path, sizeof(path), "/t%u/%02u", i % 2, i / 4);
+		if (i % 4 < 2)
+			assert_int_equal(far_list(&rig->far.caller, path), 2);
+		(void)snprintf(path, sizeof(path), "/t%u/%02u/%05u", i % 2,
+			       i / 4, i % 4 / 2);
+		read_file(rig, path);
+	}
+	/* Each directory once: 50 names beside each other, twice, and files. */
+	assert_in_range(looked(rig), 200, 300);
+}
+
 /* Two files read in order, so that the next ones are fetched. */
 static void begin(struct rig *rig, char path[FILES][64])
 {
@@ -637,6 +718,9 @@ int main(void)
 		PREFETCH_TEST(wrong_guesses_come_to_an_end),
 		cmocka_unit_test(who_lists_and_opens_nothing_fetches_little),
 		cmocka_unit_test(names_are_bounded),
+		PREFETCH_TEST(a_huge_directory_is_looked_at_once),
+		PREFETCH_TEST(new_files_do_not_have_all_ordered_anew),
+		PREFETCH_TEST(two_trees_can_be_read_in_turn),
 		PREFETCH_TEST(what_we_change_is_read_anew),
 		PREFETCH_TEST(what_is_longer_by_now_shows_that),
 		PREFETCH_TEST(what_others_change_is_read_anew_in_time),
