@@ -14,7 +14,9 @@
  */
 
 #define WINDOW_FIRST 2U /* a short directory ends in one round trip */
-#define WINDOW_MAX   8U
+#define WINDOW_MORE  8U
+#define WINDOW_MAX   32U   /* of one that is long */
+#define LONG	     1000U /* times the window: names that make it twice that */
 #define AHEAD_MAX    65536U /* names that nobody has asked for yet */
 #define EMPTY_MAX    1000U  /* answers without a name and without an end */
 
@@ -254,6 +256,18 @@ static bool wants_more(const struct listing *listing)
 
 static void listing_pump(struct listing *listing);
 
+/* Many have names in more than the first two of them, or none has. */
+static void widen(struct listing *listing)
+{
+	if (listing->f->config.sync_readdir)
+		return;
+	if (listing->outstanding == 0 && listing->window < WINDOW_MORE)
+		listing->window = WINDOW_MORE;
+	if (listing->window < WINDOW_MAX &&
+	    listing->count > (size_t)listing->window * LONG)
+		listing->window *= 2;
+}
+
 static void batch_done(struct csftp_req *req, const struct csftp_reply *reply)
 {
 	struct batch *batch = (struct batch *)req;
@@ -272,9 +286,7 @@ static void batch_done(struct csftp_req *req, const struct csftp_reply *reply)
 			    listing->path);
 		listing->err = EIO;
 	}
-	/* Many have names in more than the first two of them, or none has. */
-	if (listing->outstanding == 0 && !listing->f->config.sync_readdir)
-		listing->window = WINDOW_MAX;
+	widen(listing);
 	if (listing->outstanding == 0 || listing->window != WINDOW_FIRST ||
 	    listing->eof || listing->err)
 		listing_pump(listing);

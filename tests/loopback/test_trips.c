@@ -221,6 +221,18 @@ static void a_lock_takes_two(void **state)
 	assert_int_equal(trips_count(trips, lock_and_unlock), 2);
 }
 
+static void list_names(void)
+{
+	DIR *dir = opendir("dir");
+	unsigned names = 0;
+
+	NEED(dir);
+	while (readdir(dir) != NULL)
+		names++;
+	NEED(closedir(dir) == 0);
+	NEED(names == 33002);
+}
+
 static void list_long(void)
 {
 	DIR *dir = opendir("dir");
@@ -245,6 +257,20 @@ static void a_thousand_names_with_attributes_take_four(void **state)
 
 	trips_count(trips, trips_list_top);
 	assert_in_range(trips_count(trips, list_long), 2, 4);
+}
+
+/* It would be 43 with eight answers at a time, of a hundred names each. */
+static void many_thousand_names_take_few(void **state)
+{
+	struct trips *trips = trips_ready(state);
+	char path[64];
+
+	for (int i = 0; i < 32000; i++) {
+		(void)snprintf(path, sizeof(path), "/dir/more%d", i);
+		trips_put(&trips->other, path, "");
+	}
+	trips_count(trips, trips_list_top);
+	assert_in_range(trips_count(trips, list_names), 2, 25);
 }
 
 static void make_dir(void)
@@ -457,6 +483,7 @@ int main(void)
 		TRIPS_TEST(a_listed_directory_takes_none),
 		TRIPS_TEST(a_listing_whose_time_is_over_takes_one),
 		TRIPS_TEST(a_thousand_names_with_attributes_take_four),
+		TRIPS_TEST(many_thousand_names_take_few),
 		TRIPS_TEST(a_change_of_names_takes_one),
 		TRIPS_TEST(a_lock_takes_two),
 		TRIPS_TEST(what_we_made_needs_no_look),
