@@ -20,7 +20,7 @@
  */
 
 #define WINDOW_FIRST 4U
-#define UNUSED_MAX   16U    /* times the window: guesses not used yet */
+#define UNUSED_MAX   16U    /* times the window, at most: guesses not used */
 #define STREAK	     3U	    /* directories side by side that make a walk */
 #define STEPS_MAX    1000U  /* names that are looked at to find the next */
 #define WALK_MS	     10000U /* between a directory and one in it */
@@ -126,10 +126,12 @@ static struct cache_node *first_sibling(const struct cache_node *node)
 						       : NULL;
 }
 
-/* So many guesses may wait to be used. */
+/* So many guesses may wait to be used: few where one step is all there was. */
 static uint32_t unused_max(const struct cache *cache)
 {
-	uint32_t most = UNUSED_MAX * cache->window;
+	uint32_t times =
+		cache->window < UNUSED_MAX ? cache->window : UNUSED_MAX;
+	uint32_t most = times * cache->window;
 
 	return most < cache->reach ? most : cache->reach;
 }

@@ -195,7 +195,7 @@ static void guesses_that_nobody_uses_come_to_an_end(void **state)
 	assert_int_equal(far_list(&far->caller, "/t"), 500);
 	assert_int_equal(far_list(&far->caller, "/t/0"), 2);
 	far_settle(far);
-	assert_true(far->asked[CSFTP_OP_OPENDIR] < 70);
+	assert_true(far->asked[CSFTP_OP_OPENDIR] < 20);
 }
 
 /* Lists that many directories of /t; who does so takes so long for each. */
