@@ -19,6 +19,7 @@ struct ahead {
 	struct csftp_req read[READDIRS_MAX];
 	csftp_fh fh;
 	uint32_t outstanding;
+	uint32_t at_once; /* READDIRs; more each time */
 	uint32_t names;
 	bool asking;
 	bool ended;
@@ -107,8 +108,11 @@ static void read_some(struct ahead *ahead, uint32_t count)
 /* All that was asked is answered: more of it, or the end. */
 static void read_on(struct ahead *ahead)
 {
-	while (ahead->outstanding == 0 && !ahead->ended)
-		read_some(ahead, READDIRS_MAX);
+	while (ahead->outstanding == 0 && !ahead->ended) {
+		if (ahead->at_once < READDIRS_MAX)
+			ahead->at_once *= 2;
+		read_some(ahead, ahead->at_once);
+	}
 	if (ahead->outstanding > 0)
 		return;
 	if (!ahead->told)
@@ -140,7 +144,8 @@ static void was_opened(struct csftp_req *req, const struct csftp_reply *reply)
 		return;
 	}
 	ahead->fh = reply->fh;
-	read_some(ahead, READDIRS);
+	ahead->at_once = READDIRS;
+	read_some(ahead, ahead->at_once);
 	if (ahead->outstanding == 0)
 		read_on(ahead);
 }

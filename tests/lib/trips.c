@@ -46,6 +46,7 @@ static void below(struct csftp_fs *fs, struct csftp_req *req)
 	trips->reads += req->op == CSFTP_OP_READ;
 	trips->writes += req->op == CSFTP_OP_WRITE;
 	trips->copies += req->op == CSFTP_OP_COPY_RANGE;
+	trips->lists += req->op == CSFTP_OP_READDIR;
 	if (req->op != CSFTP_OP_READDIR) {
 		relay_pass(fs, req);
 		return;

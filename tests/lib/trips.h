@@ -25,7 +25,8 @@ struct trips {
 	unsigned reads;
 	unsigned writes;
 	unsigned copies;
-	unsigned lost; /* files whose errors nobody was told of */
+	unsigned lists; /* READDIRs */
+	unsigned lost;	/* files whose errors nobody was told of */
 	uint64_t now_ms;
 	char point[PROC_PATH_MAX];
 };

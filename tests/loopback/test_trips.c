@@ -273,6 +273,43 @@ static void many_thousand_names_take_few(void **state)
 	assert_in_range(trips_count(trips, list_names), 2, 25);
 }
 
+static void list_tree(void)
+{
+	char path[64];
+
+	for (int i = -1; i < 20; i++) {
+		DIR *dir;
+
+		(void)snprintf(path, sizeof(path), "tree/%d", i);
+		dir = opendir(i < 0 ? "tree" : path);
+		NEED(dir);
+		while (readdir(dir) != NULL)
+			continue;
+		NEED(closedir(dir) == 0);
+	}
+}
+
+/* Each ends with its third READDIR, and most are listed ahead. */
+static void directories_ahead_are_asked_for_little_more(void **state)
+{
+	struct trips *trips = trips_ready(state);
+	char path[64];
+
+	assert_int_equal(fs_mkdir(&trips->other, "/tree"), 0);
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(path, sizeof(path), "/tree/%d", i);
+		assert_int_equal(fs_mkdir(&trips->other, path), 0);
+		for (int k = 0; k < 250; k++) {
+			(void)snprintf(path, sizeof(path), "/tree/%d/%d", i, k);
+			trips_put(&trips->other, path, "");
+		}
+	}
+	trips_count(trips, trips_list_top);
+	trips->lists = 0;
+	assert_in_range(trips_count(trips, list_tree), 2, 25);
+	assert_in_range(trips->lists, 60, 150);
+}
+
 static void make_dir(void)
 {
 	NEED(mkdir("made", 0755) == 0);
@@ -484,6 +521,7 @@ int main(void)
 		TRIPS_TEST(a_listing_whose_time_is_over_takes_one),
 		TRIPS_TEST(a_thousand_names_with_attributes_take_four),
 		TRIPS_TEST(many_thousand_names_take_few),
+		TRIPS_TEST(directories_ahead_are_asked_for_little_more),
 		TRIPS_TEST(a_change_of_names_takes_one),
 		TRIPS_TEST(a_lock_takes_two),
 		TRIPS_TEST(what_we_made_needs_no_look),
