@@ -126,11 +126,12 @@ struct fusefs {
 	uint32_t max_write;
 	uint64_t told; /* times that attributes were shown to the kernel */
 	uint64_t next_check_ms;
-	uint64_t trim_ms; /* when spare buffers are given back; 0: none are */
-	bool ending;	  /* see fusefs_ending() */
-	bool greeted;	  /* the first answer, to INIT, was given */
-	bool parallel;	  /* to be said there */
-	bool direct_maps; /* likewise: direct files can be mapped shared */
+	uint64_t trim_ms;  /* when spare memory is given back; 0: none is */
+	size_t most_nodes; /* there were, since it was */
+	bool ending;	   /* see fusefs_ending() */
+	bool greeted;	   /* the first answer, to INIT, was given */
+	bool parallel;	   /* to be said there */
+	bool direct_maps;  /* likewise: direct files can be mapped shared */
 	bool mounted;
 	struct buffers gather;
 	struct received *unheld;

@@ -195,6 +195,8 @@ enum csftp_err fusefs_new(struct fusefs **out,
 /* How long buffers are kept that nobody uses. */
 #define TRIM_MS 3000U
 
+#define MANY_NODES 10000U
+
 /* The C library keeps what is freed, in case that it is wanted again. */
 static void give_memory_back(void)
 {
@@ -277,10 +279,21 @@ static void free_received(struct fusefs *f, size_t but)
 	}
 }
 
+/* Many names have been forgotten, and likely as much in other places. */
+static bool has_shrunk(struct fusefs *f)
+{
+	size_t nodes = inodes_count(f->inodes);
+
+	if (nodes > f->most_nodes)
+		f->most_nodes = nodes;
+	return f->most_nodes - nodes > MANY_NODES;
+}
+
 /* What a rush has left behind is not kept for the next one. */
 uint64_t fusefs_trim(struct fusefs *f, uint64_t now_ms)
 {
-	bool spare = f->gather.count > 0 || (f->unheld && f->unheld->next);
+	bool spare = f->gather.count > 0 || (f->unheld && f->unheld->next) ||
+		     has_shrunk(f);
 
 	if (!spare || f->trim_ms == 0) {
 		f->trim_ms = spare ? now_ms + TRIM_MS : 0;
@@ -288,6 +301,7 @@ uint64_t fusefs_trim(struct fusefs *f, uint64_t now_ms)
 		free_buffers(&f->gather);
 		free_received(f, 1);
 		give_memory_back();
+		f->most_nodes = inodes_count(f->inodes);
 		f->trim_ms = 0;
 	}
 	return f->trim_ms;
