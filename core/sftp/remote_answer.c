@@ -98,6 +98,7 @@ static void take_handle(struct csftp_remote *remote, struct remote_slot *slot,
 			      .fh = remote_handle_fh(remote, slot->handle)});
 }
 
+/* That there is no more is a STATUS (filexfer-02, 6.4), and nothing else is. */
 static void take_data(struct csftp_remote *remote, struct remote_slot *slot,
 		      const struct sftp_msg *msg)
 {
@@ -106,6 +107,8 @@ static void take_data(struct csftp_remote *remote, struct remote_slot *slot,
 
 	if (msg->data.len > slot->len)
 		answer_wrong(remote, slot, "more data than asked for by");
+	else if (msg->data.len == 0 && slot->len > 0)
+		answer_wrong(remote, slot, "no data in the answer to");
 	else
 		remote_finish(remote, slot, &reply);
 }
