@@ -159,9 +159,11 @@ $(B)/tests/examples/%: tests/examples/%.c $(B)/libcsftp.a $(headers) \
 		$(LDFLAGS) -o $@ $< $(B)/libcsftp.a $(call lib_pkg,--libs)
 
 # They count how often our objects call the allocator, or have it fail.
-wrapped := $(addprefix $(B)/tests/unit/test_,ssh_memory writebehind_poor)
-$(wrapped): override LDFLAGS += $(foreach f,malloc calloc realloc free, \
+wrapped := $(addprefix $(B)/tests/unit/test_,memfs ssh_memory watch \
+	writebehind_poor)
+$(wrapped): override LDFLAGS += $(foreach f,malloc calloc realloc, \
 	-Wl,--wrap=$(f))
+$(B)/tests/unit/test_ssh_memory: override LDFLAGS += -Wl,--wrap=free
 
 fast-build: $(call bin,$(fast_test)) $(B)/tests/cage
 check-build: all fast-build $(call bin,$(slow_test) $(examples)) $(bench_bin) \

@@ -5,49 +5,10 @@
 #include <string.h>
 
 #include "tests/lib/fs_suite.h"
+#include "tests/lib/memory.h"
 #include "tests/lib/test.h"
 
 #define RW (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT)
-
-#if defined(__SANITIZE_ADDRESS__)
-#define OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-#endif
-
-#if OWN_MALLOC
-/* How many allocations from now one fails; 0: none does. */
-static unsigned long fail_at;
-
-static bool fails(void)
-{
-	return fail_at > 0 && --fail_at == 0;
-}
-
-/* The C library's own, behind the names that are taken over here. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-void *malloc(size_t size)
-{
-	return fails() ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __libc_realloc(old, size);
-}
 
 /* What failed for want of memory, and only that, is done again. */
 static bool again(int err)
@@ -109,7 +70,7 @@ static void want_of_memory_is_survived_at_every_place(void **state)
 		struct fs_caller c = {0};
 		enum csftp_err err;
 
-		fail_at = ++place;
+		memory_fail_at(++place);
 		err = csftp_memfs_new(&c.fs, NULL);
 		assert_true(err == CSFTP_OK || err == CSFTP_ERR_NOMEM);
 		if (err != CSFTP_OK) {
@@ -117,8 +78,8 @@ static void want_of_memory_is_survived_at_every_place(void **state)
 			assert_int_equal(csftp_memfs_new(&c.fs, NULL), 0);
 		}
 		work(&c, data, len);
-		reached = fail_at == 0;
-		fail_at = 0;
+		reached = memory_left() == 0;
+		memory_fail_at(0);
 		assert_int_equal(fs_getattr(&c, "moved"), 0);
 		assert_int_equal(c.attr.nlink, 2);
 		assert_int_equal(c.attr.size, len + 5);
@@ -132,7 +93,6 @@ static void want_of_memory_is_survived_at_every_place(void **state)
 	assert_true(place > 100);
 	free(data);
 }
-#endif
 
 static struct csftp_fs *new_fs(const struct csftp_memfs_config *config)
 {
@@ -565,9 +525,7 @@ int main(void)
 		cmocka_unit_test(names_can_be_removed_while_they_are_shown),
 		cmocka_unit_test(a_listing_can_be_closed_while_it_is_shown),
 		cmocka_unit_test(what_is_left_open_goes_with_it),
-#if OWN_MALLOC
 		cmocka_unit_test(want_of_memory_is_survived_at_every_place),
-#endif
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) + run_suite();

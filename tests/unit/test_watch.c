@@ -7,47 +7,10 @@
 #include "csftp/memfs.h"
 #include "tests/lib/fs_suite.h"
 #include "tests/lib/later.h"
+#include "tests/lib/memory.h"
 #include "tests/lib/test.h"
 
 #define RW (CSFTP_OPEN_READ | CSFTP_OPEN_WRITE | CSFTP_OPEN_CREAT)
-
-#if defined(__SANITIZE_ADDRESS__)
-#define OWN_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OWN_MALLOC 0
-#endif
-#endif
-#ifndef OWN_MALLOC
-#define OWN_MALLOC 1
-#endif
-
-#if OWN_MALLOC
-static unsigned long allocations;
-
-/* The C library's own, behind the names that are taken over here. */
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-
-void *malloc(size_t size)
-{
-	allocations++;
-	return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-	allocations++;
-	return __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	allocations++;
-	return __libc_realloc(old, size);
-}
-#endif
 
 /* What the last event said, as it is valid during the call only. */
 struct seen {
@@ -306,7 +269,6 @@ static void answers_and_payload_are_passed_as_they_are(void **state)
 	assert_int_equal(world->seen.err, EOPNOTSUPP);
 }
 
-#if OWN_MALLOC
 /* A file system that needs no memory. */
 static void nothing(struct csftp_fs *fs, struct csftp_req *req)
 {
@@ -357,12 +319,11 @@ static void a_session_that_goes_on_allocates_nothing(void **state)
 						 .finished = tell_nobody}),
 		CSFTP_OK);
 	one_round(world->c.fs, "/some/long/path/that/is/the/longest/of/all");
-	before = allocations;
+	before = memory_calls();
 	for (int i = 0; i < 1000; i++)
 		one_round(world->c.fs, i % 2 ? "/a" : "/some/other/path");
-	assert_int_equal(allocations, before);
+	assert_int_equal(memory_calls(), before);
 }
-#endif
 
 static void a_cancelled_operation_is_told_once(void **state)
 {
@@ -432,9 +393,7 @@ int main(void)
 		ON_MEMFS(directories_are_known_as_such),
 		ON_MEMFS(what_is_refused_is_not_done_but_told),
 		ON_MEMFS(answers_and_payload_are_passed_as_they_are),
-#if OWN_MALLOC
 		ON_MEMFS(a_session_that_goes_on_allocates_nothing),
-#endif
 		ON_MEMFS(a_cancelled_operation_is_told_once),
 		ON_MEMFS(it_changes_nothing),
 	};

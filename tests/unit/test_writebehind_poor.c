@@ -1,56 +1,11 @@
-/*
- * Writes that are answered before they are done, where memory ends.  This
- * program is linked so that the allocator's calls of our own objects go to the
- * functions below.
- */
+/* Writes that are answered before they are done, where memory ends. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/behind.h"
+#include "tests/lib/memory.h"
 #include "tests/lib/test.h"
-
-/* The call, counted down, that fails; 0: none. */
-static unsigned *calls_left(void)
-{
-	static unsigned left;
-
-	return &left;
-}
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *old, size_t size);
-void __real_free(void *old);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void __wrap_free(void *old);
-
-static bool fails(void)
-{
-	return *calls_left() > 0 && --*calls_left() == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-	return fails() ? NULL : __real_realloc(old, size);
-}
-
-void __wrap_free(void *old)
-{
-	__real_free(old);
-}
 
 #define WRITES 4U
 
@@ -107,11 +62,11 @@ static void open_one(struct poor *poor)
 					 .flags = BEHIND_NEW,
 					 .attr = &mode});
 	if (poor->open.answers == 0) {
-		unsigned left = *calls_left();
+		unsigned long left = memory_left();
 
-		*calls_left() = 0;
+		memory_fail_at(0);
 		far_settle(&poor->world->far);
-		*calls_left() = left;
+		memory_fail_at(left);
 	}
 	assert_int_equal(poor->open.answers, 1);
 }
@@ -170,12 +125,12 @@ static bool try_without(enum writebehind_durability durability, unsigned nth,
 		(void)behind_ready(&state);
 		assert_int_equal(fs_mkdir(&poor.world->far.other, "/d"), 0);
 	}
-	*calls_left() = nth;
+	memory_fail_at(nth);
 	open_one(&poor);
 	if (poor.open.err == 0)
 		write_all(&poor, poor.open.fh);
-	failed = *calls_left() == 0;
-	*calls_left() = 0;
+	failed = memory_left() == 0;
+	memory_fail_at(0);
 	far_settle(&poor.world->far);
 	if (poor.open.err == 0)
 		assert_nothing_lost(&poor);
@@ -217,13 +172,13 @@ static void a_write_without_memory_makes_no_file_longer(void **state)
 	struct behind_ask write;
 
 	assert_int_equal(fs_fgetattr(world->c, fh), 0);
-	*calls_left() = 1;
+	memory_fail_at(1);
 	behind_submit(world, &write,
 		      (struct csftp_req){.op = CSFTP_OP_WRITE,
 					 .fh = fh,
 					 .data = world->bytes,
 					 .len = BEHIND_PIECE});
-	assert_int_equal(*calls_left(), 0);
+	assert_int_equal(memory_left(), 0);
 	assert_int_equal(write.err, ENOMEM);
 	assert_int_equal(fs_fgetattr(world->c, fh), 0);
 	assert_int_equal(world->c->attr.size, 0);
