@@ -27,7 +27,7 @@ struct layers_config {
 	double attr_timeout;
 	double link_timeout;
 	double dir_timeout;
-	uint32_t names;	   /* remembered at a time; 0: about 75,000 */
+	uint32_t names;	   /* remembered at a time; 0: about 130,000 */
 	bool no_readahead; /* of content */
 	bool no_content;   /* is to be remembered */
 	bool no_list_ahead;

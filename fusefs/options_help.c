@@ -61,7 +61,7 @@ static const char help[] =
 	"  dcache_stat_timeout=SECS, dcache_link_timeout=SECS,\n"
 	"  dcache_dir_timeout=SECS  the same, of attributes, links\n"
 	"                       and listings alone\n"
-	"  dcache_max_size=N    how many names; default about 75000\n"
+	"  dcache_max_size=N    how many names; default about 130000\n"
 	"  dcache_clean_interval=SECS, dcache_min_clean_interval=SECS\n"
 	"                       change nothing\n"
 	"  cache=, cache_timeout=, cache_stat_timeout=,\n"

@@ -8,7 +8,7 @@
 
 #define KEEP_MS	    20000U
 #define ABSENT_MS   1000U
-#define BYTES_MAX   ((size_t)32 << 20)
+#define BYTES_MAX   ((size_t)64 << 20)
 #define AHEAD	    32U
 #define LIST_MISSES 2U
 

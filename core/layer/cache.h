@@ -62,7 +62,7 @@ struct cache_config {
 	uint32_t text_ms;   /* ... and links: 20,000 */
 	uint32_t names_ms;  /* ... and listings: 20,000 */
 	uint32_t absent_ms; /* ... and that one name is not there: 1,000 */
-	size_t bytes_max;   /* of memory: 32 MiB */
+	size_t bytes_max;   /* of memory: 64 MiB */
 	uint32_t ahead;	    /* directories listed at once, unasked: 32 */
 };
 
