@@ -353,6 +353,8 @@ static void a_mount_at_rest_is_small(void **state)
 #ifdef __SANITIZE_ADDRESS__
 	skip_because("a sanitizer keeps memory of its own");
 #endif
+	must_sh("mkdir '%s/many' && cd '%s/many' && seq 30000 | xargs touch",
+		inside->mounted.served, inside->mounted.served);
 	mount_it(inside);
 	assert_in_range(memory_of(inside), 512, 8192);
 	must_sh("cd '%s' && dd if=/dev/zero of=large bs=1M count=100 && "
@@ -360,8 +362,6 @@ static void a_mount_at_rest_is_small(void **state)
 		"dd if=large of=/dev/null bs=1M",
 		inside->mounted.point);
 	expect_small(inside);
-	must_sh("mkdir '%s/many' && cd '%s/many' && seq 30000 | xargs touch",
-		inside->mounted.served, inside->mounted.served);
 	must_sh("cd '%s' && ls -l many && rm -r many", inside->mounted.point);
 	expect_small(inside);
 	mounted_unmount(&inside->mounted);
