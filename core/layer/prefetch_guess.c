@@ -21,11 +21,31 @@ static size_t dir_len_of(const char *path)
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-static struct plan *held(struct prefetch *prefetch, struct plan *plans,
-			 size_t max, const char *dir, size_t len)
+/* Plans of one kind, and the order in which such names were read. */
+struct shelf {
+	struct plan *plans;
+	size_t max;
+	uint32_t type; /* of what they name */
+	enum plan_order order;
+};
+
+static struct shelf files_of(struct prefetch *prefetch)
 {
-	for (size_t i = 0; i < max; i++) {
-		struct plan *plan = &plans[i];
+	return (struct shelf){prefetch->plans, PREFETCH_PLANS, CSFTP_S_IFREG,
+			      prefetch->order};
+}
+
+static struct shelf dirs_of(struct prefetch *prefetch)
+{
+	return (struct shelf){prefetch->besides, PREFETCH_BESIDES,
+			      CSFTP_S_IFDIR, prefetch->dirs_order};
+}
+
+static struct plan *plan_of(struct prefetch *prefetch, struct shelf shelf,
+			    const char *dir, size_t len)
+{
+	for (size_t i = 0; i < shelf.max; i++) {
+		struct plan *plan = &shelf.plans[i];
 
 		if (plan->dir && strlen(plan->dir) == len &&
 		    memcmp(plan->dir, dir, len) == 0) {
@@ -34,12 +54,6 @@ static struct plan *held(struct prefetch *prefetch, struct plan *plans,
 		}
 	}
 	return NULL;
-}
-
-static struct plan *plan_of(struct prefetch *prefetch, const char *dir,
-			    size_t len)
-{
-	return held(prefetch, prefetch->plans, PREFETCH_PLANS, dir, len);
 }
 
 uint64_t prefetch_planned(const struct prefetch *prefetch)
@@ -54,12 +68,12 @@ uint64_t prefetch_planned(const struct prefetch *prefetch)
 }
 
 /* NULL: there is none. */
-static struct plan *used_longest_ago(struct plan *plans, size_t max)
+static struct plan *used_longest_ago(struct shelf shelf)
 {
 	struct plan *oldest = NULL;
 
-	for (size_t i = 0; i < max; i++) {
-		struct plan *plan = &plans[i];
+	for (size_t i = 0; i < shelf.max; i++) {
+		struct plan *plan = &shelf.plans[i];
 
 		if (plan->dir && (!oldest || plan->used < oldest->used))
 			oldest = plan;
@@ -68,40 +82,63 @@ static struct plan *used_longest_ago(struct plan *plans, size_t max)
 }
 
 /* A place for a plan of so many names: those used longest ago make room. */
-static struct plan *make_room(struct prefetch *prefetch, struct plan *plans,
-			      size_t max, uint32_t names)
+static struct plan *make_room(struct prefetch *prefetch, struct shelf shelf,
+			      uint32_t names)
 {
-	struct plan *plan = used_longest_ago(plans, max);
+	struct plan *plan = used_longest_ago(shelf);
 
 	while (plan && prefetch_planned(prefetch) + names >
 			       prefetch->config.names_max) {
 		plan_release(plan);
-		plan = used_longest_ago(plans, max);
+		plan = used_longest_ago(shelf);
 	}
-	for (size_t i = 0; i < max; i++) {
-		if (!plans[i].dir)
-			return &plans[i];
+	for (size_t i = 0; i < shelf.max; i++) {
+		if (!shelf.plans[i].dir)
+			return &shelf.plans[i];
 	}
 	plan_release(plan);
 	return plan;
 }
 
 /* NULL where that is not possible. */
-static struct plan *plan_new(struct prefetch *prefetch, const char *dir,
-			     size_t len)
+static struct plan *plan_new(struct prefetch *prefetch, struct shelf shelf,
+			     const char *dir, size_t len)
 {
 	struct plan *plan;
 	struct plan made;
 
-	if (!plan_make(&made, prefetch->config.cache, CSFTP_S_IFREG, dir, len,
+	if (!plan_make(&made, prefetch->config.cache, shelf.type, dir, len,
 		       prefetch->config.number, prefetch->config.arg))
 		return NULL;
 	prefetch->counts.looked += made.looked;
-	plan = make_room(prefetch, prefetch->plans, PREFETCH_PLANS, made.count);
+	plan = make_room(prefetch, shelf, made.count);
 	*plan = made;
 	plan->used = ++prefetch->plan_uses;
-	plan->order = prefetch->order;
+	plan->order = shelf.order;
 	return plan;
+}
+
+/* The plan with that name in it, made anew if enough names are new; or NULL. */
+static struct plan *plan_with(struct prefetch *prefetch, struct shelf shelf,
+			      const char *path, uint32_t *index)
+{
+	size_t len = dir_len_of(path);
+	const char *name = path + len + 1;
+	struct plan *plan = plan_of(prefetch, shelf, path, len);
+
+	if (plan) {
+		*index = plan_find(plan, name);
+		if (*index < plan->count)
+			return plan;
+		if (!plan_missed(plan))
+			return NULL;
+		plan_release(plan);
+	}
+	plan = plan_new(prefetch, shelf, path, len);
+	if (!plan)
+		return NULL;
+	*index = plan_find(plan, name);
+	return *index < plan->count ? plan : NULL;
 }
 
 /*
@@ -132,11 +169,11 @@ static void pump(struct prefetch *prefetch, struct plan *plan, uint32_t rank)
 static bool pump_dir(struct prefetch *prefetch, const char *dir)
 {
 	size_t len = strlen(dir);
-	struct plan *plan = plan_of(prefetch, dir, len);
+	struct plan *plan = plan_of(prefetch, files_of(prefetch), dir, len);
 	enum plan_order order;
 
 	if (!plan)
-		plan = plan_new(prefetch, dir, len);
+		plan = plan_new(prefetch, files_of(prefetch), dir, len);
 	if (!plan)
 		return true;
 	order = plan->order == PLAN_UNKNOWN ? PLAN_LISTED : plan->order;
@@ -184,37 +221,6 @@ static void pump_beside(struct prefetch *prefetch, const struct plan *plan)
 	}
 }
 
-/* The siblings of a directory, made anew if need be; NULL: not known. */
-static struct plan *find_beside(struct prefetch *prefetch, const char *dir,
-				uint32_t *index)
-{
-	size_t len = dir_len_of(dir);
-	const char *name = dir + len + 1;
-	struct plan *plan =
-		held(prefetch, prefetch->besides, PREFETCH_BESIDES, dir, len);
-	struct plan made;
-
-	if (plan) {
-		*index = plan_find(plan, name);
-		if (*index < plan->count)
-			return plan;
-		if (!plan_missed(plan))
-			return NULL;
-		plan_release(plan);
-	}
-	if (!plan_make(&made, prefetch->config.cache, CSFTP_S_IFDIR, dir, len,
-		       prefetch->config.number, prefetch->config.arg))
-		return NULL;
-	prefetch->counts.looked += made.looked;
-	plan = make_room(prefetch, prefetch->besides, PREFETCH_BESIDES,
-			 made.count);
-	*plan = made;
-	plan->used = ++prefetch->plan_uses;
-	plan->order = prefetch->dirs_order;
-	*index = plan_find(plan, name);
-	return *index < plan->count ? plan : NULL;
-}
-
 /*
  * From the last directory to that one: what order is that?  Of many directories
  * two are next to each other by chance in one of the orders: it takes two
@@ -247,7 +253,7 @@ static void enter(struct prefetch *prefetch, const char *dir)
 	uint32_t index = 0;
 
 	if (*dir)
-		beside = find_beside(prefetch, dir, &index);
+		beside = plan_with(prefetch, dirs_of(prefetch), dir, &index);
 	prefetch->beside = beside;
 	if (!beside)
 		return;
@@ -274,28 +280,6 @@ static void follow(struct prefetch *prefetch, struct plan *plan, uint32_t rank,
 	pump_beside(prefetch, plan);
 }
 
-/* The plan with that name in it, made anew if enough names are new. */
-static struct plan *plan_with(struct prefetch *prefetch, const char *path,
-			      uint32_t *index)
-{
-	size_t len = dir_len_of(path);
-	struct plan *plan = plan_of(prefetch, path, len);
-
-	if (plan) {
-		*index = plan_find(plan, path + len + 1);
-		if (*index < plan->count)
-			return plan;
-		if (!plan_missed(plan))
-			return NULL;
-		plan_release(plan);
-	}
-	plan = plan_new(prefetch, path, len);
-	if (!plan)
-		return NULL;
-	*index = plan_find(plan, path + len + 1);
-	return *index < plan->count ? plan : NULL;
-}
-
 /* What came last tells the order; a hit tells that it is the right one. */
 static void recognise(struct prefetch *prefetch, struct plan *plan,
 		      uint32_t index)
@@ -316,7 +300,8 @@ static void recognise(struct prefetch *prefetch, struct plan *plan,
 void prefetch_opened(struct prefetch *prefetch, const char *path, bool hit)
 {
 	uint32_t index = 0;
-	struct plan *plan = plan_with(prefetch, path, &index);
+	struct plan *plan =
+		plan_with(prefetch, files_of(prefetch), path, &index);
 
 	if (hit)
 		prefetch->unused = 0;
@@ -340,9 +325,10 @@ void prefetch_listed(struct prefetch *prefetch, const char *path)
 	size_t len = strcmp(path, "/") == 0 ? 0 : strlen(path);
 	struct plan *plan;
 
-	if (prefetch->order == PLAN_UNKNOWN || plan_of(prefetch, path, len))
+	if (prefetch->order == PLAN_UNKNOWN ||
+	    plan_of(prefetch, files_of(prefetch), path, len))
 		return;
-	plan = plan_new(prefetch, path, len);
+	plan = plan_new(prefetch, files_of(prefetch), path, len);
 	if (!plan || plan->count == 0)
 		return;
 	plan->listed = true;
